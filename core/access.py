@@ -1,0 +1,76 @@
+"""Who acts, and what their roles let them do. Read again from the database inside every deciding transaction."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from sqlalchemy import Connection, text
+
+from core.refusals import Refusal
+
+Channel = Literal["page", "cli", "job"]
+
+# One line per right; a person may hold several roles.
+RIGHTS: dict[str, frozenset[str]] = {
+    "request payouts": frozenset({"maker"}),
+    "approve payouts": frozenset({"approver"}),
+    "reject payouts": frozenset({"approver"}),
+    "cancel payouts": frozenset({"maker", "approver"}),
+    # Choosing, ordering and leaving out is not making: it changes no amount, destination or hold.
+    "steer payouts": frozenset({"operator", "maker", "approver"}),
+    "hold money": frozenset({"maker", "approver"}),
+    "import files": frozenset({"maker", "operator", "admin"}),
+    "run jobs": frozenset({"operator", "admin"}),
+    "manage people": frozenset({"admin"}),
+    "see personal data": frozenset({"operator", "maker", "approver", "admin"}),
+}
+
+
+class NotAllowed(Refusal):
+    """{who} may not {right}: that takes the role {roles}."""
+
+    code = "not_allowed"
+
+
+class UnknownUser(Refusal):
+    """There is no active user called {name}."""
+
+    code = "unknown_user"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Actor:
+    """A person or process that acts; `name` is what history keeps: `user:ada`, `job:queue`, `os:root`."""
+
+    name: str
+    channel: Channel
+    roles: frozenset[str] = frozenset()
+
+    def may(self, right: str) -> bool:
+        """Tell whether a role of this actor carries the right. The host's own user runs the desk: it may do anything but decide."""
+        if self.name.startswith("os:"):
+            return right in {"import files", "run jobs", "manage people", "see personal data"}
+        return bool(self.roles & RIGHTS[right])
+
+    def must(self, right: str) -> None:
+        """Refuse with NotAllowed unless the actor has the right."""
+        if not self.may(right):
+            roles = " or ".join(sorted(RIGHTS[right]))
+            raise NotAllowed(who=self.name.removeprefix("user:"), right=right, roles=roles)
+
+
+def job_actor(job: str) -> Actor:
+    """Return the actor a scheduled job works as."""
+    return Actor(name=f"job:{job}", channel="job")
+
+
+READ_USER = text("SELECT roles FROM app_user WHERE name = :name AND active")
+
+
+def load_actor(conn: Connection, username: str, *, channel: Channel) -> Actor:
+    """Read a person's roles as they are now, refusing UnknownUser when there is no such active person."""
+    roles = conn.execute(READ_USER, {"name": username}).scalar_one_or_none()
+    if roles is None:
+        raise UnknownUser(name=username)
+    return Actor(name=f"user:{username}", channel=channel, roles=frozenset(roles))
