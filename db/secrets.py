@@ -1,0 +1,23 @@
+"""Secrets of demo and test, made once into the data folder; production brings its own."""
+
+import secrets
+import tempfile
+from pathlib import Path
+
+BYTES = 48
+
+
+def made_secret(data_dir: Path, name: str) -> str:
+    """The secret kept under `name`, made at the first call and readable by its owner only; safe from processes at once."""
+    folder = data_dir.expanduser().resolve() / "secrets"
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    kept = folder / name
+    if not kept.exists():
+        with tempfile.NamedTemporaryFile("w", dir=folder) as draft:  # mode 600
+            draft.write(secrets.token_urlsafe(BYTES))
+            draft.flush()
+            try:
+                kept.hardlink_to(draft.name)  # whole or not at all, and the first one stays
+            except FileExistsError:
+                pass
+    return kept.read_text()
