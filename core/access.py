@@ -48,7 +48,7 @@ class Actor:
     roles: frozenset[str] = frozenset()
 
     def may(self, right: str) -> bool:
-        """Tell whether a role of this actor carries the right. The host's own user runs the desk: it may do anything but decide."""
+        """Tell whether a role of this actor carries the right; the host's own user runs the desk but decides nothing."""
         if self.name.startswith("os:"):
             return right in {"import files", "run jobs", "manage people", "see personal data"}
         return bool(self.roles & RIGHTS[right])

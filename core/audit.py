@@ -96,7 +96,7 @@ def verify_chain(conn: Connection) -> Chain:
     previous, seq = FIRST_HASH, 0
     for row in conn.execute(WALK.execution_options(yield_per=5_000)).mappings():
         seq += 1
-        digest = _digest(row, previous)
+        digest = _digest(dict(row), previous)
         if row["seq"] != seq or bytes(row["prev_hash"]) != previous or bytes(row["hash"]) != digest:
             return Chain(rows=seq, head=previous.hex(), broken_at=seq)
         previous = digest

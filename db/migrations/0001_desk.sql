@@ -86,7 +86,8 @@ CREATE TABLE program (
     zone        text        NOT NULL,                     -- IANA name: its days, months and schedule slots
     released_to timestamptz NOT NULL DEFAULT 'epoch',     -- mark of the last full release run: where a new partner starts
     created_at  timestamptz NOT NULL,
-    CONSTRAINT currency_is_upper_case CHECK (currency ~ '^[A-Z]{3}$')
+    CONSTRAINT currency_is_upper_case CHECK (currency ~ '^[A-Z]{3}$'),
+    CONSTRAINT currency_of_program UNIQUE (id, currency)
 );
 
 -- Insert only: what holds at an instant is the highest version in effect then.
@@ -98,7 +99,8 @@ CREATE TABLE policy (
     effective_at timestamptz NOT NULL,
     made_by      text        NOT NULL,
     recorded_at  timestamptz NOT NULL DEFAULT now(),
-    CONSTRAINT policy_version_once UNIQUE (program_id, version)
+    CONSTRAINT policy_version_once UNIQUE (program_id, version),
+    CONSTRAINT policy_of_program UNIQUE (id, program_id)
 );
 
 
@@ -131,7 +133,8 @@ CREATE TABLE partner (
     last_slot      timestamptz,                           -- schedule slot last served
     created_at     timestamptz NOT NULL,
     CONSTRAINT declared_partner_status CHECK (status IN ('active', 'suspended', 'archived')),
-    CONSTRAINT declared_method CHECK (method IN ('stripe', 'stripe_instant', 'bank_transfer', 'paypal', 'check', 'manual'))
+    CONSTRAINT declared_method CHECK (method IN ('stripe', 'stripe_instant', 'bank_transfer', 'paypal', 'check', 'manual')),
+    CONSTRAINT partner_of_program UNIQUE (id, program_id)
 );
 CREATE INDEX partner_by_program ON partner (program_id, id);
 CREATE INDEX partner_by_identity ON partner (identity_id);
@@ -157,12 +160,13 @@ ALTER TABLE partner ADD CONSTRAINT destination_is_its_own
 CREATE TABLE customer (
     id           bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     program_id   int         NOT NULL REFERENCES program,
-    partner_id   bigint      NOT NULL REFERENCES partner,  -- who referred them
+    partner_id   bigint      NOT NULL,                     -- who referred them
     ref          text        NOT NULL,
     identity_id  bigint      NOT NULL REFERENCES identity,
     signed_up_at timestamptz NOT NULL,
     cancelled_at timestamptz,                              -- NULL: active
     created_at   timestamptz NOT NULL,
+    CONSTRAINT customer_in_its_partners_program FOREIGN KEY (partner_id, program_id) REFERENCES partner (id, program_id),
     CONSTRAINT customer_ref_once UNIQUE (program_id, ref),
     CONSTRAINT cancelled_after_sign_up CHECK (cancelled_at >= signed_up_at)
 );
@@ -189,7 +193,7 @@ CREATE INDEX change_by_subject ON change (subject, subject_id, id);
 CREATE TABLE sale (
     id           bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     program_id   int         NOT NULL REFERENCES program,
-    partner_id   bigint      NOT NULL REFERENCES partner,
+    partner_id   bigint      NOT NULL,
     kind         text        NOT NULL,
     source_ref   text        NOT NULL,
     occurred_at  timestamptz NOT NULL,
@@ -198,6 +202,7 @@ CREATE TABLE sale (
     content_hash bytea       NOT NULL,                     -- tells the same row again from other content under the same reference
     import_id    bigint      REFERENCES import_file,
     recorded_at  timestamptz NOT NULL DEFAULT now(),
+    CONSTRAINT sale_in_its_partners_program FOREIGN KEY (partner_id, program_id) REFERENCES partner (id, program_id),
     CONSTRAINT sale_once UNIQUE (program_id, source_ref),
     CONSTRAINT declared_sale_kind CHECK (kind IN ('booking', 'commission', 'service', 'deduction')),
     CONSTRAINT only_deductions_are_negative CHECK ((kind = 'deduction') = (gross_minor < 0) AND gross_minor <> 0)
@@ -213,7 +218,7 @@ CREATE INDEX sale_by_partner ON sale (partner_id, occurred_at);
 CREATE TABLE earning (
     id           bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     program_id   int         NOT NULL,
-    partner_id   bigint      NOT NULL REFERENCES partner,
+    partner_id   bigint      NOT NULL,
     kind         text        NOT NULL,
     source_ref   text        NOT NULL,
     period       text        NOT NULL DEFAULT '',
@@ -225,11 +230,13 @@ CREATE TABLE earning (
     sale_id      bigint      REFERENCES sale,
     customer_id  bigint      REFERENCES customer,
     corrects_id  bigint      REFERENCES earning,
-    policy_id    bigint      REFERENCES policy,            -- the version that priced it
+    policy_id    bigint,                                   -- the version that priced it
     breakdown    jsonb,                                    -- lines that add up to the amount, where one line does not tell it
     made_by      text        NOT NULL,
     import_id    bigint      REFERENCES import_file,
     recorded_at  timestamptz NOT NULL DEFAULT now(),
+    CONSTRAINT earning_in_its_partners_program FOREIGN KEY (partner_id, program_id) REFERENCES partner (id, program_id),
+    CONSTRAINT priced_by_its_program FOREIGN KEY (policy_id, program_id) REFERENCES policy (id, program_id),
     CONSTRAINT earned_once UNIQUE (program_id, kind, source_ref, period),
     CONSTRAINT declared_earning_kind CHECK (kind IN (
         'booking', 'commission', 'bounty', 'recurring', 'period',
@@ -257,6 +264,18 @@ CREATE TABLE open_item (
 CREATE INDEX open_by_partner ON open_item (partner_id, release_at, earning_id) INCLUDE (amount_minor, on_hold);
 CREATE INDEX open_by_release ON open_item (release_at, earning_id) INCLUDE (partner_id, amount_minor);
 
+CREATE FUNCTION open_items_are_whole() RETURNS trigger LANGUAGE plpgsql SET search_path = public, pg_temp AS $$
+BEGIN
+    IF EXISTS (SELECT 1 FROM new_rows n LEFT JOIN earning e ON e.id = n.earning_id
+                WHERE e.id IS NULL OR e.partner_id <> n.partner_id OR e.amount_minor <> n.amount_minor)
+    THEN PERFORM refuse('open_item_is_a_whole_earning', 'an open item is a whole earning of its partner'); END IF;
+    IF EXISTS (SELECT 1 FROM new_rows n JOIN payout_item i ON i.earning_id = n.earning_id AND i.live)
+    THEN PERFORM refuse('open_item_is_in_no_live_payout', 'what is in a live payout is not open'); END IF;
+    RETURN NULL;
+END $$;
+CREATE TRIGGER open_items_are_whole AFTER INSERT ON open_item REFERENCING NEW TABLE AS new_rows
+    FOR EACH STATEMENT EXECUTE FUNCTION open_items_are_whole();
+
 -- One row per partner: the balance, the release mark, and the lock on the partner's money.
 CREATE TABLE partner_balance (
     partner_id  bigint      PRIMARY KEY REFERENCES partner,
@@ -270,9 +289,18 @@ CREATE TABLE partner_balance (
     CONSTRAINT reserved_never_negative CHECK (reserved >= 0),
     CONSTRAINT paid_never_negative     CHECK (paid >= 0)
 ) WITH (fillfactor = 70);
-CREATE INDEX balance_by_mark ON partner_balance (released_to);
 
-CREATE FUNCTION corrections_stay_within() RETURNS trigger LANGUAGE plpgsql AS $$
+CREATE FUNCTION balance_begins_at_zero() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    PERFORM refuse('balance_begins_at_zero', 'a balance begins at zero and moves by the ledger alone');
+    RETURN NULL;
+END $$;
+CREATE TRIGGER balance_begins_at_zero BEFORE INSERT ON partner_balance FOR EACH ROW
+    WHEN ((NEW.held, NEW.available, NEW.reserved, NEW.paid, NEW.fees) IS DISTINCT FROM (0::bigint, 0::bigint, 0::bigint, 0::bigint, 0::bigint))
+    EXECUTE FUNCTION balance_begins_at_zero();
+CREATE TRIGGER balance_is_kept BEFORE DELETE OR TRUNCATE ON partner_balance FOR EACH STATEMENT EXECUTE FUNCTION refuse_edit();
+
+CREATE FUNCTION corrections_stay_within() RETURNS trigger LANGUAGE plpgsql SET search_path = public, pg_temp AS $$
 BEGIN
     IF EXISTS (
         SELECT 1
@@ -287,6 +315,18 @@ BEGIN
 END $$;
 CREATE TRIGGER corrections_stay_within AFTER INSERT ON earning REFERENCING NEW TABLE AS new_rows
     FOR EACH STATEMENT EXECUTE FUNCTION corrections_stay_within();
+
+-- Splitting an earning makes no money: at commit, what is carried out of it is carried in again.
+CREATE FUNCTION carry_moves_nothing() RETURNS trigger LANGUAGE plpgsql SET search_path = public, pg_temp AS $$
+BEGIN
+    IF (SELECT sum(c.amount_minor) <> 0 OR bool_or(c.partner_id <> e.partner_id)
+          FROM earning c JOIN earning e ON e.id = c.corrects_id
+         WHERE c.corrects_id = NEW.corrects_id AND c.kind IN ('carry_out', 'carry_in'))
+    THEN PERFORM refuse('carry_moves_nothing', 'a carry pair sums to zero, within one partner'); END IF;
+    RETURN NULL;
+END $$;
+CREATE CONSTRAINT TRIGGER carry_moves_nothing AFTER INSERT ON earning DEFERRABLE INITIALLY DEFERRED
+    FOR EACH ROW WHEN (NEW.kind IN ('carry_out', 'carry_in')) EXECUTE FUNCTION carry_moves_nothing();
 
 
 -- ---------------------------------------------------------------------------------------------------------------
@@ -315,6 +355,27 @@ CREATE TABLE hold (
 );
 CREATE INDEX hold_open ON hold (partner_id, earning_id, payout_id) WHERE closed_at IS NULL;
 
+CREATE FUNCTION holds_keep_to_their_partner() RETURNS trigger LANGUAGE plpgsql SET search_path = public, pg_temp AS $$
+BEGIN
+    IF EXISTS (SELECT 1 FROM new_rows n LEFT JOIN earning e ON e.id = n.earning_id LEFT JOIN payout p ON p.id = n.payout_id
+                WHERE num_nonnulls(n.earning_id, n.payout_id) = 1 AND n.partner_id IS DISTINCT FROM coalesce(e.partner_id, p.partner_id))
+    THEN PERFORM refuse('hold_is_of_its_partner', 'a hold is on an earning or payout of its own partner'); END IF;
+    RETURN NULL;
+END $$;
+CREATE TRIGGER holds_keep_to_their_partner AFTER INSERT ON hold REFERENCING NEW TABLE AS new_rows
+    FOR EACH STATEMENT EXECUTE FUNCTION holds_keep_to_their_partner();
+
+CREATE FUNCTION hold_is_closed_once() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    IF OLD.closed_at IS NOT NULL
+       OR (NEW.partner_id, NEW.earning_id, NEW.payout_id, NEW.reason, NEW.made_by, NEW.opened_at)
+          IS DISTINCT FROM (OLD.partner_id, OLD.earning_id, OLD.payout_id, OLD.reason, OLD.made_by, OLD.opened_at)
+    THEN PERFORM refuse('hold_is_closed_once', 'a hold is lifted once, and stays what it was'); END IF;
+    RETURN NEW;
+END $$;
+CREATE TRIGGER hold_is_closed_once BEFORE UPDATE ON hold FOR EACH ROW EXECUTE FUNCTION hold_is_closed_once();
+CREATE TRIGGER hold_is_kept BEFORE DELETE OR TRUNCATE ON hold FOR EACH STATEMENT EXECUTE FUNCTION refuse_edit();
+
 
 -- ---------------------------------------------------------------------------------------------------------------
 -- Payouts
@@ -337,8 +398,8 @@ CREATE TABLE batch (
 CREATE TABLE payout (
     id               bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     ref              uuid        NOT NULL DEFAULT gen_random_uuid() CONSTRAINT payout_ref_once UNIQUE,  -- what the provider gets to see
-    program_id       int         NOT NULL REFERENCES program,
-    partner_id       bigint      NOT NULL REFERENCES partner,
+    program_id       int         NOT NULL,
+    partner_id       bigint      NOT NULL,
     origin           text        NOT NULL,
     status           text        NOT NULL DEFAULT 'pending',
     reason_code      text,                                 -- of the last rejection, cancellation or refusal
@@ -348,12 +409,13 @@ CREATE TABLE payout (
     net_minor        bigint      NOT NULL GENERATED ALWAYS AS (amount_minor - fee_minor) STORED,
     currency         char(3)     NOT NULL,
     method           text        NOT NULL,
-    destination_id   bigint      NOT NULL REFERENCES destination,
-    policy_id        bigint      NOT NULL REFERENCES policy,
+    destination_id   bigint      NOT NULL,
+    policy_id        bigint      NOT NULL,
     cap_month        date        NOT NULL,                 -- first day of the month it counts in, program's zone, fixed at queueing
     slot             timestamptz,                          -- schedule slot it serves; NULL: asked for by a person
     one_open_request boolean     NOT NULL DEFAULT false,   -- copied from the policy
     approvals_needed smallint    NOT NULL,
+    review           int         NOT NULL DEFAULT 1,       -- raised when an approval is taken back: earlier ones do not count
     priority         text        NOT NULL DEFAULT 'normal',
     priority_rank    smallint    NOT NULL GENERATED ALWAYS AS (
         CASE priority WHEN 'urgent' THEN 3 WHEN 'high' THEN 2 WHEN 'normal' THEN 1 ELSE 0 END) STORED,
@@ -370,6 +432,11 @@ CREATE TABLE payout (
     processed_at     timestamptz,                          -- paid or finally failed
     version          int         NOT NULL DEFAULT 1,       -- raised by every update: what a person saw
     live             boolean     NOT NULL GENERATED ALWAYS AS (status NOT IN ('rejected', 'cancelled', 'failed')) STORED,
+    CONSTRAINT payout_in_its_partners_program FOREIGN KEY (partner_id, program_id) REFERENCES partner (id, program_id),
+    CONSTRAINT payout_in_its_programs_currency FOREIGN KEY (program_id, currency) REFERENCES program (id, currency),
+    CONSTRAINT payout_under_its_programs_policy FOREIGN KEY (policy_id, program_id) REFERENCES policy (id, program_id),
+    CONSTRAINT payout_to_its_partners_destination
+        FOREIGN KEY (destination_id, partner_id, method) REFERENCES destination (id, partner_id, method),
     CONSTRAINT declared_status CHECK (status IN ('pending', 'approved', 'processing', 'retrying', 'paid', 'reversed',
                                                  'rejected', 'cancelled', 'failed')),
     CONSTRAINT declared_origin CHECK (origin IN ('schedule', 'request')),
@@ -413,9 +480,9 @@ CREATE TABLE payout_item (
 CREATE UNIQUE INDEX earning_in_one_live_payout ON payout_item (earning_id) WHERE live;
 
 -- The digest of what an approval approves. Priority and retry time are no part of it.
-CREATE FUNCTION payout_content_hash(wanted bigint) RETURNS bytea LANGUAGE sql STABLE AS $$
+CREATE FUNCTION payout_content_hash(wanted bigint) RETURNS bytea LANGUAGE sql STABLE SET search_path = public, pg_temp AS $$
     SELECT sha256(convert_to(concat_ws('|', p.ref, p.partner_id, p.amount_minor, p.fee_minor, p.currency, p.method,
-                                       p.destination_id, encode(d.fingerprint, 'hex'), p.policy_id,
+                                       p.destination_id, encode(d.fingerprint, 'hex'), p.policy_id, p.review,
                (SELECT string_agg(i.earning_id || ':' || i.amount_minor, ',' ORDER BY i.earning_id)
                   FROM payout_item i WHERE i.payout_id = p.id)), 'UTF8'))
       FROM payout p JOIN destination d ON d.id = p.destination_id
@@ -441,10 +508,12 @@ BEGIN
         ('paid', 'reversed'))
     THEN PERFORM refuse('declared_edge', format('a payout never goes from %s to %s', OLD.status, NEW.status)); END IF;
     IF (NEW.ref, NEW.program_id, NEW.partner_id, NEW.origin, NEW.amount_minor, NEW.fee_minor, NEW.currency, NEW.method,
-        NEW.destination_id, NEW.policy_id, NEW.cap_month, NEW.slot, NEW.approvals_needed, NEW.made_by, NEW.queued_at)
+        NEW.destination_id, NEW.policy_id, NEW.cap_month, NEW.slot, NEW.approvals_needed, NEW.made_by, NEW.queued_at,
+        NEW.one_open_request)
        IS DISTINCT FROM
        (OLD.ref, OLD.program_id, OLD.partner_id, OLD.origin, OLD.amount_minor, OLD.fee_minor, OLD.currency, OLD.method,
-        OLD.destination_id, OLD.policy_id, OLD.cap_month, OLD.slot, OLD.approvals_needed, OLD.made_by, OLD.queued_at)
+        OLD.destination_id, OLD.policy_id, OLD.cap_month, OLD.slot, OLD.approvals_needed, OLD.made_by, OLD.queued_at,
+        OLD.one_open_request)
     THEN PERFORM refuse('payout_content_is_frozen', 'what a payout pays is fixed when it is queued'); END IF;
     NEW.version := OLD.version + 1;
     RETURN NEW;
@@ -460,7 +529,7 @@ CREATE TRIGGER payout_begins_pending BEFORE INSERT ON payout
     FOR EACH ROW WHEN (NEW.status <> 'pending') EXECUTE FUNCTION payout_begins_pending();
 CREATE TRIGGER payout_is_kept BEFORE DELETE OR TRUNCATE ON payout FOR EACH STATEMENT EXECUTE FUNCTION refuse_edit();
 
-CREATE FUNCTION items_are_whole() RETURNS trigger LANGUAGE plpgsql AS $$  -- set-wise: a row key costs three times as much
+CREATE FUNCTION items_are_whole() RETURNS trigger LANGUAGE plpgsql SET search_path = public, pg_temp AS $$  -- set-wise: a row key costs three times as much
 BEGIN
     IF EXISTS (SELECT 1 FROM new_rows n LEFT JOIN payout p ON p.id = n.payout_id LEFT JOIN earning e ON e.id = n.earning_id
                 WHERE p.id IS NULL OR e.id IS NULL OR p.partner_id <> e.partner_id
@@ -468,6 +537,8 @@ BEGIN
     THEN PERFORM refuse('item_is_a_whole_earning', 'an item is a whole earning of the payout''s partner'); END IF;
     IF EXISTS (SELECT 1 FROM open_item o JOIN new_rows n USING (earning_id))
     THEN PERFORM refuse('item_is_not_open', 'an item of a payout is not open any more'); END IF;
+    IF EXISTS (SELECT 1 FROM new_rows n JOIN ledger_transfer t ON t.payout_id = n.payout_id AND t.kind = 'reserve')
+    THEN PERFORM refuse('items_are_fixed_once_reserved', 'a payout gets no more items once it is reserved'); END IF;
     RETURN NULL;
 END $$;
 CREATE TRIGGER items_are_whole AFTER INSERT ON payout_item REFERENCING NEW TABLE AS new_rows
@@ -484,7 +555,7 @@ END $$;
 CREATE TRIGGER items_follow_payout AFTER UPDATE ON payout REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows
     FOR EACH STATEMENT EXECUTE FUNCTION items_follow_payout();
 -- Nobody but that trigger edits an item.
-CREATE TRIGGER item_follows_its_payout BEFORE UPDATE OR DELETE ON payout_item
+CREATE TRIGGER item_follows_its_payout BEFORE UPDATE OR DELETE OR TRUNCATE ON payout_item
     FOR EACH STATEMENT WHEN (pg_trigger_depth() = 0) EXECUTE FUNCTION refuse_edit();
 
 
@@ -544,6 +615,9 @@ BEGIN
     THEN PERFORM refuse('movement_has_a_balance', 'a movement needs the partner''s balance row'); END IF;
     IF EXISTS (SELECT 1 FROM new_rows n JOIN partner_balance b USING (partner_id) WHERE n.kind = 'reserve' AND b.available < 0)
     THEN PERFORM refuse('reservation_is_covered', 'a reservation is covered by the available balance'); END IF;
+    IF EXISTS (SELECT 1 FROM new_rows n JOIN partner p ON p.id = n.partner_id JOIN program g ON g.id = p.program_id
+                WHERE n.currency <> g.currency)
+    THEN PERFORM refuse('movement_in_the_programs_currency', 'money moves in the currency of the partner''s program'); END IF;
     RETURN NULL;
 END $$;
 CREATE TRIGGER post_balances AFTER INSERT ON ledger_transfer REFERENCING NEW TABLE AS new_rows
@@ -551,22 +625,45 @@ CREATE TRIGGER post_balances AFTER INSERT ON ledger_transfer REFERENCING NEW TAB
 CREATE TRIGGER balance_follows_the_ledger BEFORE UPDATE OF held, available, reserved, paid, fees ON partner_balance
     FOR EACH STATEMENT WHEN (pg_trigger_depth() = 0) EXECUTE FUNCTION refuse_edit();
 
-CREATE FUNCTION reserve_equals_items() RETURNS trigger LANGUAGE plpgsql AS $$
+CREATE FUNCTION movement_equals_earning() RETURNS trigger LANGUAGE plpgsql SET search_path = public, pg_temp AS $$
 BEGIN
+    IF EXISTS (SELECT 1 FROM new_rows n LEFT JOIN earning e ON e.id = n.earning_id
+                WHERE n.earning_id IS NOT NULL
+                  AND (e.id IS NULL OR e.partner_id <> n.partner_id
+                       OR (n.kind IN ('earn', 'return') AND e.amount_minor <> n.amount_minor)
+                       OR (n.kind = 'debt' AND e.amount_minor <> -n.amount_minor)))
+    THEN PERFORM refuse('movement_equals_earning', 'an earning moves whole, for its own partner'); END IF;
+    RETURN NULL;
+END $$;
+CREATE TRIGGER movement_equals_earning AFTER INSERT ON ledger_transfer REFERENCING NEW TABLE AS new_rows
+    FOR EACH STATEMENT EXECUTE FUNCTION movement_equals_earning();
+
+CREATE FUNCTION reserve_equals_items() RETURNS trigger LANGUAGE plpgsql SET search_path = public, pg_temp AS $$
+BEGIN
+    IF EXISTS (
+        SELECT 1 FROM new_rows n LEFT JOIN payout p ON p.id = n.payout_id
+         WHERE n.payout_id IS NOT NULL
+           AND (p.partner_id IS DISTINCT FROM n.partner_id
+                OR NOT EXISTS (SELECT 1 FROM ledger_transfer r WHERE r.payout_id = n.payout_id AND r.kind = 'reserve')))
+    THEN PERFORM refuse('only_reserved_money_moves', 'a payout moves what was reserved for it, and nobody else''s'); END IF;
     IF EXISTS (
         SELECT 1 FROM new_rows n JOIN payout p ON p.id = n.payout_id
           LEFT JOIN (SELECT payout_id, sum(amount_minor) AS amount FROM payout_item
                       WHERE payout_id IN (SELECT payout_id FROM new_rows WHERE kind = 'reserve') GROUP BY payout_id) i
                  ON i.payout_id = p.id
          WHERE n.kind = 'reserve'
-           AND (p.amount_minor <> n.amount_minor OR i.amount IS DISTINCT FROM n.amount_minor
-                OR p.partner_id <> n.partner_id OR p.currency <> n.currency))
+           AND (p.amount_minor <> n.amount_minor OR i.amount IS DISTINCT FROM n.amount_minor))
     THEN PERFORM refuse('reserve_equals_items', 'payout, items and reservation differ'); END IF;
     IF EXISTS (SELECT 1 FROM new_rows n JOIN payout p ON p.id = n.payout_id
                 WHERE (n.kind = 'settle' AND (p.status <> 'paid' OR n.amount_minor <> p.net_minor))
                    OR (n.kind = 'fee' AND (p.status <> 'paid' OR n.amount_minor <> p.fee_minor))
                    OR (n.kind = 'unreserve' AND (p.live OR n.amount_minor <> p.amount_minor)))
     THEN PERFORM refuse('reservation_ends_with_its_payout', 'a reservation ends whole, settled by paid or undone by an end'); END IF;
+    IF EXISTS (SELECT 1 FROM (SELECT DISTINCT payout_id FROM new_rows WHERE kind = 'return') n JOIN payout p ON p.id = n.payout_id
+                WHERE p.status NOT IN ('paid', 'reversed')
+                   OR p.net_minor < (SELECT sum(t.amount_minor) FROM ledger_transfer t
+                                      WHERE t.payout_id = p.id AND t.kind = 'return'))
+    THEN PERFORM refuse('returns_stay_within_the_payout', 'no more comes back than was paid'); END IF;
     RETURN NULL;
 END $$;
 CREATE TRIGGER reserve_equals_items AFTER INSERT ON ledger_transfer REFERENCING NEW TABLE AS new_rows
@@ -599,14 +696,14 @@ CREATE TABLE approval (
 );
 
 -- Who made a payout what it is: its maker, whoever wrote one of its earnings by hand, whoever set its destination.
-CREATE FUNCTION payout_makers(wanted bigint) RETURNS SETOF text LANGUAGE sql STABLE AS $$
+CREATE FUNCTION payout_makers(wanted bigint) RETURNS SETOF text LANGUAGE sql STABLE SET search_path = public, pg_temp AS $$
     SELECT made_by FROM payout WHERE id = wanted
      UNION SELECT e.made_by FROM payout_item i JOIN earning e ON e.id = i.earning_id
             WHERE i.payout_id = wanted AND e.import_id IS NULL
      UNION SELECT d.made_by FROM payout p JOIN destination d ON d.id = p.destination_id WHERE p.id = wanted
 $$;
 
-CREATE FUNCTION approval_is_fair() RETURNS trigger LANGUAGE plpgsql AS $$
+CREATE FUNCTION approval_is_fair() RETURNS trigger LANGUAGE plpgsql SET search_path = public, pg_temp AS $$
 BEGIN
     IF EXISTS (SELECT 1 FROM new_rows n WHERE n.decision = 'approve' AND n.actor IN (SELECT payout_makers(n.payout_id)))
     THEN PERFORM refuse('makers_never_approve', 'who made a payout never approves it'); END IF;
@@ -674,6 +771,7 @@ BEGIN
        IS DISTINCT FROM
        (OLD.payout_id, OLD.n, OLD.idem_key, OLD.provider, OLD.params, OLD.params_hash, OLD.approved_hash, OLD.started_at)
        OR (OLD.first_sent_at IS NOT NULL AND NEW.first_sent_at IS DISTINCT FROM OLD.first_sent_at)
+       OR (OLD.provider_ref IS NOT NULL AND NEW.provider_ref IS DISTINCT FROM OLD.provider_ref)
     THEN PERFORM refuse('attempt_is_frozen', 'what was sent under a key never changes'); END IF;
     IF NEW.state <> OLD.state AND (OLD.state, NEW.state) NOT IN (
         ('started', 'succeeded'), ('started', 'declined'), ('started', 'unknown'),
@@ -685,8 +783,10 @@ CREATE TRIGGER attempt_is_frozen BEFORE UPDATE ON attempt FOR EACH ROW EXECUTE F
 CREATE TRIGGER attempt_is_kept BEFORE DELETE OR TRUNCATE ON attempt FOR EACH STATEMENT EXECUTE FUNCTION refuse_edit();
 
 -- Nothing leaves unapproved: whoever writes an attempt, the approvals must be there for exactly this content.
-CREATE FUNCTION sent_only_as_approved() RETURNS trigger LANGUAGE plpgsql AS $$
+CREATE FUNCTION sent_only_as_approved() RETURNS trigger LANGUAGE plpgsql SET search_path = public, pg_temp AS $$
 BEGIN
+    IF EXISTS (SELECT 1 FROM new_rows WHERE state <> 'started')
+    THEN PERFORM refuse('attempt_begins_started', 'an attempt begins as started'); END IF;
     IF EXISTS (
         SELECT 1 FROM new_rows n JOIN payout p ON p.id = n.payout_id
          WHERE p.status <> 'processing'
@@ -702,6 +802,28 @@ BEGIN
 END $$;
 CREATE TRIGGER sent_only_as_approved AFTER INSERT ON attempt REFERENCING NEW TABLE AS new_rows
     FOR EACH STATEMENT EXECUTE FUNCTION sent_only_as_approved();
+
+-- A payout, its money, its approvals and its attempts are written in one transaction: at commit they tell one story.
+CREATE FUNCTION payout_tells_one_story() RETURNS trigger LANGUAGE plpgsql SET search_path = public, pg_temp AS $$
+BEGIN
+    IF NOT EXISTS (SELECT 1 FROM ledger_transfer WHERE payout_id = NEW.id AND kind = 'reserve')
+    THEN PERFORM refuse('payout_is_reserved', format('payout %s has no reservation', NEW.id)); END IF;
+    IF NEW.status = 'approved'
+       AND NEW.approvals_needed > (SELECT count(DISTINCT actor) FROM approval WHERE payout_id = NEW.id AND decision = 'approve')
+    THEN PERFORM refuse('approved_by_people', format('payout %s has not been approved by enough people', NEW.id)); END IF;
+    IF NEW.status = 'processing' AND NOT EXISTS (SELECT 1 FROM attempt WHERE payout_id = NEW.id)
+    THEN PERFORM refuse('processing_has_an_attempt', format('payout %s has no attempt', NEW.id)); END IF;
+    IF NEW.status = 'paid' AND NOT EXISTS (SELECT 1 FROM attempt WHERE payout_id = NEW.id AND state = 'succeeded')
+    THEN PERFORM refuse('paid_by_an_attempt', format('payout %s has no attempt that succeeded', NEW.id)); END IF;
+    IF (NEW.status = 'paid' AND NOT EXISTS (SELECT 1 FROM ledger_transfer WHERE payout_id = NEW.id AND kind = 'settle'))
+       OR (NEW.status = 'paid' AND NEW.fee_minor > 0
+           AND NOT EXISTS (SELECT 1 FROM ledger_transfer WHERE payout_id = NEW.id AND kind = 'fee'))
+       OR (NOT NEW.live AND NOT EXISTS (SELECT 1 FROM ledger_transfer WHERE payout_id = NEW.id AND kind = 'unreserve'))
+    THEN PERFORM refuse('payout_ends_its_reservation', format('payout %s ended and its reservation did not', NEW.id)); END IF;
+    RETURN NULL;
+END $$;
+CREATE CONSTRAINT TRIGGER payout_tells_one_story AFTER INSERT OR UPDATE OF status ON payout DEFERRABLE INITIALLY DEFERRED
+    FOR EACH ROW EXECUTE FUNCTION payout_tells_one_story();
 
 
 -- ---------------------------------------------------------------------------------------------------------------
@@ -924,12 +1046,16 @@ BEGIN
         GRANT SELECT ON ALL TABLES IN SCHEMA public TO paydesk_app;
         GRANT USAGE ON ALL SEQUENCES IN SCHEMA public TO paydesk_app;
         GRANT INSERT ON identity, app_user, action, program, policy, import_file, partner, destination, customer, change, sale,
-                        earning, open_item, partner_balance, hold, batch, payout, batch_item, payout_item, ledger_transfer,
+                        earning, open_item, hold, batch, payout, batch_item, payout_item, ledger_transfer,
                         approval, attempt, attempt_call, job_run, heartbeat, skip, audit, simulator_transfer, simulator_silence
               TO paydesk_app;
-        GRANT UPDATE ON identity, app_user, action, program, partner, customer, open_item, hold, batch, payout, batch_item,
+        GRANT UPDATE ON identity, app_user, action, program, partner, customer, hold, batch, payout, batch_item,
                         attempt, heartbeat, audit_head TO paydesk_app;
-        GRANT UPDATE (released_to) ON partner_balance TO paydesk_app;
+        GRANT INSERT (partner_id, released_to), UPDATE (released_to) ON partner_balance TO paydesk_app;
+        GRANT UPDATE (release_at, on_hold) ON open_item TO paydesk_app;
         GRANT DELETE ON open_item TO paydesk_app;
     END IF;
 END $$;
+
+-- What works with the owner's rights is for the triggers above: hung on a table of one's own, it would move balances.
+REVOKE EXECUTE ON FUNCTION post_balances(), items_follow_payout(), count_payouts(), total_sales(), total_earnings() FROM PUBLIC;

@@ -1,0 +1,120 @@
+"""What keeps a payout from leaving. The page shows this list and the sender obeys it: there is no second one."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Literal
+
+from sqlalchemy import Connection, text
+
+Whose = Literal["ours", "partner", "provider"]
+
+HOLD_WORDS = {
+    "new_partner": "the partner is new",
+    "destination_changed": "the payout destination changed",
+    "destination_failed": "the last payout could not be delivered to this destination",
+    "dispute": "a sale is disputed",
+    "review": "it is under review",
+    "ineligible": "the partner is not eligible",
+    "manual": "a person put it on hold",
+    "kyc": "the partner's identity is not verified",
+}
+# Who has to act so that the hold ends; all others are ours.
+PARTNERS_MOVE = frozenset({"destination_failed", "kyc"})
+
+
+@dataclass(frozen=True, kw_only=True)
+class Blocking:
+    """One reason why a payout may not leave now, whose move it is, and when it clears by itself."""
+
+    code: str
+    sentence: str
+    whose: Whose
+    clears_at: datetime | None = None
+
+
+BLOCKING = text("""
+    WITH wanted AS (
+        SELECT p.*, t.status AS partner_status, t.destination_id AS destination_now
+          FROM payout p JOIN partner t ON t.id = p.partner_id
+         WHERE p.id = ANY(:payout_ids) AND p.status IN ('pending', 'approved', 'processing', 'retrying'))
+    SELECT w.id, 'approvals_missing' AS code, NULL AS detail,
+           w.approvals_needed - a.n AS figure, w.approvals_needed AS of, NULL::timestamptz AS clears_at, 1 AS ord
+      FROM wanted w
+     CROSS JOIN LATERAL (SELECT count(DISTINCT actor) AS n FROM approval
+                          WHERE payout_id = w.id AND decision = 'approve'
+                            AND content_hash = payout_content_hash(w.id)) a
+     WHERE w.status <> 'processing' AND a.n < w.approvals_needed
+     UNION ALL
+    SELECT w.id, 'partner_suspended', w.partner_status, NULL, NULL, NULL, 2
+      FROM wanted w WHERE w.partner_status <> 'active' AND w.status <> 'processing'
+     UNION ALL
+    SELECT w.id, 'on_hold', h.reason, NULL, NULL, h.until, 3
+      FROM wanted w
+      JOIN hold h ON h.partner_id = w.partner_id AND h.closed_at IS NULL AND (h.until IS NULL OR h.until > :now)
+     WHERE w.status <> 'processing'
+       AND ((h.earning_id IS NULL AND (h.payout_id IS NULL OR h.payout_id = w.id))
+            OR EXISTS (SELECT 1 FROM payout_item i WHERE i.payout_id = w.id AND i.earning_id = h.earning_id))
+     UNION ALL
+    SELECT w.id, 'no_destination', NULL, NULL, NULL, NULL, 4
+      FROM wanted w WHERE w.destination_now IS NULL AND w.status <> 'processing'
+     UNION ALL
+    SELECT w.id, 'changed_since', NULL, NULL, NULL, NULL, 5
+      FROM wanted w WHERE w.destination_now <> w.destination_id AND w.status <> 'processing'
+     UNION ALL
+    SELECT w.id, 'set_aside', w.aside_reason, NULL, NULL, w.aside_until::timestamptz, 6
+      FROM wanted w WHERE w.status = 'pending' AND w.aside_until > CAST(:now AS timestamptz)::date
+     UNION ALL
+    SELECT w.id, 'waits_for_retry', w.retry_class, NULL, NULL, w.retry_at, 7
+      FROM wanted w WHERE w.status = 'retrying' AND w.retry_at > :now
+     UNION ALL
+    SELECT w.id, 'outcome_open', t.state, NULL, NULL, t.next_look_at, 8
+      FROM wanted w JOIN attempt t ON t.payout_id = w.id AND t.state IN ('started', 'unknown')
+     ORDER BY 1, ord
+""")
+
+
+def blocking_reasons(
+    conn: Connection, payout_ids: Sequence[int], *, now: datetime
+) -> dict[int, list[Blocking]]:
+    """Return, for every payout asked for, why it may not leave at `now`; an empty list means it may."""
+    reasons: dict[int, list[Blocking]] = {payout_id: [] for payout_id in payout_ids}
+    for row in conn.execute(BLOCKING, {"payout_ids": list(payout_ids), "now": now}):
+        sentence, whose = _words(row.code, row.detail, row.figure, row.of)
+        reasons[row.id].append(
+            Blocking(code=row.code, sentence=sentence, whose=whose, clears_at=row.clears_at)
+        )
+    return reasons
+
+
+def _words(code: str, detail: str | None, figure: int | None, of: int | None) -> tuple[str, Whose]:
+    match code:
+        case "approvals_missing":
+            return (f"{(of or 0) - (figure or 0)} of {of} approvals", "ours")
+        case "partner_suspended":
+            return (f"The partner is {detail}", "ours")
+        case "on_hold":
+            whose: Whose = "partner" if detail in PARTNERS_MOVE else "ours"
+            return (f"On hold: {HOLD_WORDS[detail or 'manual']}", whose)
+        case "no_destination":
+            return ("The partner has no payout destination", "partner")
+        case "changed_since":
+            return ("The partner's destination is not the one this payout was made for", "ours")
+        case "set_aside":
+            return (f"Taken out of the review: {detail}", "ours")
+        case "waits_for_retry":
+            return (f"Refused for now ({detail}); tried again by itself", "provider")
+        case "outcome_open" if detail == "unknown":
+            return ("The provider gave no answer; the same request is asked for again", "provider")
+        case "outcome_open":
+            return ("Being sent", "provider")
+    raise AssertionError(code)
+
+
+# What may stand in the way of an approval or of sending; the rest only tells what is going on.
+STOPS_APPROVAL = frozenset({"partner_suspended", "on_hold", "no_destination", "changed_since", "set_aside"})
+STOPS_SENDING = frozenset(
+    {"approvals_missing", "partner_suspended", "on_hold", "no_destination", "changed_since"}
+)

@@ -1,0 +1,82 @@
+"""The provider protocol: a rail that moves money, with three possible outcomes and no others.
+
+A provider is added by adding a file here that fulfils `Provider`. It holds no transaction of the desk's and decides
+nothing: it sends what it is given, under the key it is given, and says what came of it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Literal, Protocol
+
+ErrorClass = Literal["transient", "limits", "account", "instruction", "platform_balance"]
+
+
+def params_hash(params: dict[str, Any]) -> bytes:
+    """Return the digest of request parameters: the same for the same content, whatever the order of its keys."""
+    return hashlib.sha256(json.dumps(params, sort_keys=True, separators=(",", ":")).encode()).digest()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Order:
+    """What is sent under one key; the parameters were frozen when the key was made and never change."""
+
+    key: str
+    params: dict[str, Any]  # amount_minor, currency, method, destination, transfer_group
+    payout_id: int
+    n: int  # attempt number, from 1
+    at: datetime
+
+
+@dataclass(frozen=True, kw_only=True)
+class Succeeded:
+    """The provider holds a transfer of exactly this money."""
+
+    provider_ref: str
+    request_id: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Declined:
+    """A definite no: nothing moved and nothing will under this key. `error_class` picks what happens next."""
+
+    code: str
+    error_class: ErrorClass
+    message: str
+    request_id: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Unknown:
+    """No readable answer: the money may have moved. Ask again with the same key, never with a new one."""
+
+    message: str
+    code: str | None = None
+    request_id: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Absent:
+    """A look at the provider's books that did not find the transfer. One such look proves nothing."""
+
+
+class Provider(Protocol):
+    """A rail. `lease_s` is how long one call may take before another process may take it up: read timeout + 30 s."""
+
+    name: str
+    lease_s: int
+
+    def send(self, order: Order) -> Succeeded | Declined | Unknown:
+        """Send the order; the same key again returns the first result and moves nothing."""
+        ...
+
+    def find(self, order: Order) -> Succeeded | Absent | Unknown:
+        """Look the order up in the provider's books by its transfer group, without sending anything."""
+        ...
+
+    def balance_minor(self, currency: str) -> int | None:
+        """Return what the platform may still send in this currency, or None when there is no limit to know."""
+        ...

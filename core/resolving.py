@@ -1,0 +1,106 @@
+"""Unknown outcomes: ask again under the same key while the provider remembers it, then only look.
+
+Within 23 hours of the first send the same key and the same bytes go out again: the provider answers with what the key
+already did. After that a key may have been forgotten and would pay a second time, so nothing is ever sent again: the
+transfer is looked up by its group, adopted when found, and left to people when three looks over an hour find nothing.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from datetime import datetime, timedelta
+
+from sqlalchemy import Connection, Engine, text
+
+from core.outcomes import Outcome, record_outcome
+from core.providers import Absent, Provider, Unknown
+from core.sending import Claim, SendResult, claim_of
+
+KEY_LIVES = timedelta(hours=23)
+
+# Both clocks must agree that the key still lives: the desk's, which may be moved, and the database's, which may not.
+ASK = text("""
+    UPDATE attempt SET lease_epoch = lease_epoch + 1,
+                       lease_until = clock_timestamp() + make_interval(secs => :lease_s)
+     WHERE (payout_id, n) IN (SELECT payout_id, n FROM attempt
+                               WHERE state = 'unknown' AND provider = :provider
+                                 AND (next_look_at <= :now OR payout_id = :only)
+                                 AND lease_until <= clock_timestamp()
+                                 AND (CAST(:only AS bigint) IS NULL OR payout_id = :only)
+                               ORDER BY next_look_at LIMIT 1
+                                 FOR UPDATE SKIP LOCKED)
+    RETURNING payout_id, n, idem_key, params, params_hash, lease_epoch,
+              :now - started_at < :key_lives AND clock_timestamp() - first_sent_at < :key_lives AS key_lives
+""")
+OPEN = text("""
+    SELECT count(*) AS n, params ->> 'currency' AS currency, sum((params ->> 'amount_minor')::bigint)::bigint AS net
+      FROM attempt
+     WHERE state = 'unknown' AND next_look_at <= :now AND provider = :provider
+     GROUP BY 2
+""")
+
+
+def resolve_due(
+    engine: Engine,
+    provider: Provider,
+    *,
+    now: datetime,
+    limit: int | None = None,
+    only: int | None = None,
+    dry_run: bool = False,
+    stopping: Callable[[], bool] = lambda: False,
+) -> SendResult:
+    """Ask about every unknown outcome that is due, one after the other, and return what came of it."""
+    result = SendResult()
+    if dry_run:
+        with engine.connect() as conn:
+            for row in conn.execute(OPEN, {"now": now, "provider": provider.name}):
+                result.count += row.n
+                result.amounts[row.currency] += row.net
+        return result
+    while (limit is None or result.count < limit) and not stopping():
+        with engine.begin() as conn:
+            asked = _next(conn, provider, now=now, only=only)
+        if asked is None:
+            break
+        claim, key_lives = asked
+        outcome = _ask(engine, provider, claim, key_lives=key_lives, now=now)
+        result.add(claim, Unknown(message="absent") if isinstance(outcome, Absent) else outcome)
+        if only is not None:
+            break
+    return result
+
+
+def _next(
+    conn: Connection, provider: Provider, *, now: datetime, only: int | None
+) -> tuple[Claim, bool] | None:
+    values = {
+        "provider": provider.name,
+        "lease_s": provider.lease_s,
+        "now": now,
+        "only": only,
+        "key_lives": KEY_LIVES,
+    }
+    row = conn.execute(ASK, values).one_or_none()
+    return None if row is None else (claim_of(row, now=now), row.key_lives)
+
+
+def _ask(engine: Engine, provider: Provider, claim: Claim, *, key_lives: bool, now: datetime) -> Outcome:
+    begun = time.monotonic()
+    try:
+        outcome: Outcome = provider.send(claim.order) if key_lives else provider.find(claim.order)
+    except Exception as fault:  # noqa: BLE001 - no answer is no answer, whatever broke
+        outcome = Unknown(message=f"{type(fault).__name__}: {fault}"[:500])
+    duration_ms = round((time.monotonic() - begun) * 1000)
+    with engine.begin() as conn:
+        record_outcome(
+            conn,
+            claim.order,
+            outcome,
+            lease_epoch=claim.lease_epoch,
+            what="send" if key_lives else "find",
+            duration_ms=duration_ms,
+            now=now,
+        )
+    return outcome
