@@ -56,7 +56,11 @@ def read_slice(
     """
     order = [*keys, id_column]
     place = Cursor.parse(cursor)
-    at = None if place is None else conn.execute(select(*order).select_from(source).where(id_column == place.id)).first()
+    at = (
+        None
+        if place is None
+        else conn.execute(select(*order).select_from(source).where(id_column == place.id)).first()
+    )
     backwards = at is not None and place is not None and place.side == "before"
     falling = descending != backwards
     query = select(id_column).select_from(source).where(*where)
@@ -70,7 +74,14 @@ def read_slice(
     if backwards:
         if not more:
             return read_slice(
-                conn, source, where, id_column=id_column, keys=keys, descending=descending, cursor=None, limit=limit
+                conn,
+                source,
+                where,
+                id_column=id_column,
+                keys=keys,
+                descending=descending,
+                cursor=None,
+                limit=limit,
             )
         ids.reverse()
         return Slice(ids=ids, previous=f"before:{ids[0]}", next=f"after:{ids[-1]}")

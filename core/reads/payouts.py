@@ -120,9 +120,7 @@ def totals(conn: Connection, wanted: PayoutFilter, *, now: datetime, masked: boo
     Counters answer when only status, program and method are asked for; both ways give the same figures.
     """
     of_status = statuses(wanted)
-    plain = PayoutFilter(
-        view=wanted.view, status=wanted.status, method=wanted.method, program=wanted.program
-    )
+    plain = PayoutFilter(view=wanted.view, status=wanted.status, method=wanted.method, program=wanted.program)
     if of_status is not None and wanted == plain:
         rows: Any = payout_counter
         count = func.sum(rows.c.n)
@@ -227,9 +225,7 @@ def counters(conn: Connection, *, now: datetime) -> Counters:
         for view, of_view in STATUSES_OF_VIEW.items()
     }
     return Counters(
-        cards=pd.concat(
-            [by_status[by_status["card"].isin(OPEN_STATUSES)], paid_today], ignore_index=True
-        ),
+        cards=pd.concat([by_status[by_status["card"].isin(OPEN_STATUSES)], paid_today], ignore_index=True),
         views=views | count_views(conn, now=now),
     )
 

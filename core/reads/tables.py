@@ -74,4 +74,3 @@ approval = table(
     column("actor", Text),
     column("decision", Text),
 )
-

@@ -1,0 +1,151 @@
+"""A payout's story in time: what happened, where it stands now, what comes next."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime, time
+from typing import Any, Literal
+
+import pandas as pd
+
+from core.reads.payout_header import PayoutHeader
+from core.reads.words import EARNING_WORDS, known, person
+
+State = Literal["past", "now", "future"]
+
+ATTEMPT_WORDS = {
+    "started": "Sent, waiting for the answer",
+    "succeeded": "Done by the provider",
+    "declined": "Refused by the provider",
+    "unknown": "No answer from the provider",
+    "absent": "Proven absent at the provider",
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Event:
+    """One line of the story; `at` is None for what has no time yet, `kind` names the icon."""
+
+    at: datetime | None
+    what: str
+    kind: str
+    amount_minor: int | None = None
+    state: State = "past"
+
+
+def timeline(
+    header: PayoutHeader, items: pd.DataFrame, approvals: pd.DataFrame, attempts: pd.DataFrame
+) -> pd.DataFrame:
+    """Return the story as at, what, kind, amount_minor, state (past, now, future): the past by time, then the rest."""
+    events = [
+        *_source(items),
+        _queued(header),
+        *_decisions(approvals),
+        *_attempts(attempts),
+        *_ending(header),
+    ]
+    past = sorted(
+        (event for event in events if event.at is not None), key=lambda event: event.at or header.queued_at
+    )
+    rows = [
+        (event.at, event.what, event.kind, event.amount_minor, event.state)
+        for event in [*past, *_standing(header, attempts)]
+    ]
+    frame = pd.DataFrame(rows, columns=["at", "what", "kind", "amount_minor", "state"], dtype="object")
+    return frame.astype({"amount_minor": "Int64", "at": "datetime64[us, UTC]"})
+
+
+def _source(items: pd.DataFrame) -> list[Event]:
+    if items.empty:
+        return []
+    first, last = items.iloc[0], items.iloc[-1]
+    events = [_earned("First in it" if len(items) > 1 else "In it", first)]
+    if len(items) > 1:
+        events.append(_earned("Last in it", last))
+    released = items["released_at"].max()
+    total = int(items["amount_minor"].sum())
+    return [*events, Event(at=released, what="All of it released", kind="released", amount_minor=total)]
+
+
+def _earned(place: str, item: pd.Series[Any]) -> Event:
+    what = f"{place}: {EARNING_WORDS[item['kind']][0]} {item['source_ref']}"
+    return Event(at=item["occurred_at"], what=what, kind="earned", amount_minor=int(item["amount_minor"]))
+
+
+def _queued(header: PayoutHeader) -> Event:
+    who = "by schedule" if header.origin == "schedule" else f"as asked for by {person(header.made_by)}"
+    return Event(at=header.queued_at, what=f"Queued {who}", kind="queued", amount_minor=header.amount_minor)
+
+
+def _decisions(approvals: pd.DataFrame) -> list[Event]:
+    verbs = {"approve": "Approved", "reject": "Rejected"}
+    return [
+        Event(
+            at=row.at,
+            what=f"{verbs[row.decision]} by {person(row.actor)}"
+            + (f": {row.reason}" if known(row.reason) else ""),
+            kind=f"{verbs[row.decision].lower()}",
+        )
+        for row in approvals.itertuples()
+    ]
+
+
+def _attempts(attempts: pd.DataFrame) -> list[Event]:
+    events = []
+    for row in attempts.itertuples():
+        events.append(Event(at=row.started_at, what=f"Try {row.n} sent", kind="sent"))
+        if known(row.ended_at) is not None and row.state != "succeeded":
+            told = f": {row.message}" if known(row.message) else ""
+            events.append(Event(at=row.ended_at, what=f"{ATTEMPT_WORDS[row.state]}{told}", kind=row.state))
+    return events
+
+
+def _ending(header: PayoutHeader) -> list[Event]:
+    told = f": {header.reason}" if header.reason else ""
+    match header.status:
+        case "paid":
+            return [Event(at=header.processed_at, what="Paid", kind="paid", amount_minor=header.net_minor)]
+        case "reversed":
+            return [Event(at=header.processed_at, what=f"Paid, and came back later{told}", kind="reversed")]
+        case "failed":
+            return [Event(at=header.processed_at, what=f"Failed for good{told}", kind="failed")]
+        case "cancelled":
+            return [Event(at=header.decided_at, what=f"Cancelled{told}", kind="cancelled")]
+    return []
+
+
+def _standing(header: PayoutHeader, attempts: pd.DataFrame) -> list[Event]:
+    match header.status:
+        case "pending" if header.aside_until is not None:
+            back = datetime.combine(header.aside_until, time(), UTC)
+            return [
+                _now(f"Set aside: {header.aside_reason}", "aside"),
+                Event(at=back, what="Back in the review", kind="queued", state="future"),
+                _next("Sent once approved", "sent"),
+            ]
+        case "pending":
+            missing = header.approvals_needed - header.approvals
+            people = "one approver" if missing == 1 else f"{missing} approvers"
+            return [_now(f"Waits for {people}", "approval"), _next("Sent once approved", "sent")]
+        case "approved":
+            return [_now("Approved, leaves next", "approved"), _next("Paid by the provider", "paid")]
+        case "processing":
+            unknown = attempts[attempts["state"] == "unknown"]
+            if unknown.empty:
+                return [_now("At the provider", "sent"), _next("Paid by the provider", "paid")]
+            look = known(unknown["next_look_at"].iloc[-1])
+            again = Event(at=look, what="Asked for again", kind="unknown", state="future")
+            return [_now("The provider gave no answer; nothing is sent twice", "unknown"), again]
+        case "retrying":
+            why = f" ({header.retry_class})" if header.retry_class else ""
+            again = Event(at=header.retry_at, what="Tried again", kind="retry", state="future")
+            return [_now(f"Refused for now{why}", "retry"), again]
+    return []
+
+
+def _now(what: str, kind: str) -> Event:
+    return Event(at=None, what=what, kind=kind, state="now")
+
+
+def _next(what: str, kind: str) -> Event:
+    return Event(at=None, what=what, kind=kind, state="future")

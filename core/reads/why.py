@@ -1,0 +1,58 @@
+"""Why a payout is this much: its items by kind, the gross, the fee with its formula, the net."""
+
+from __future__ import annotations
+
+from datetime import tzinfo
+from decimal import Decimal
+from zoneinfo import ZoneInfo
+
+import pandas as pd
+
+from core.money import percent_of
+from core.reads import words
+from core.reads.payout_header import PayoutHeader
+
+
+def why_lines(header: PayoutHeader, items: pd.DataFrame) -> pd.DataFrame:
+    """Return the lines line, how, amount_minor, part (items, gross, fee, net); the items' lines add up to the gross."""
+    lines: list[tuple[str, str, int, str]] = []
+    for kind, group in items.groupby("kind"):
+        total = int(group["amount_minor"].sum())
+        lines.append(
+            (_line(str(kind), group, ZoneInfo(header.zone)), _how(group, header.currency), total, "items")
+        )
+    lines.sort(key=lambda line: -line[2])
+    lines.append(("Gross", "", header.amount_minor, "gross"))
+    lines.append(("Fee", _fee_words(header), -header.fee_minor, "fee"))
+    lines.append(("Net", f"what goes out by {words.METHOD_WORDS[header.method]}", header.net_minor, "net"))
+    frame = pd.DataFrame(lines, columns=["line", "how", "amount_minor", "part"])
+    return frame.astype({"amount_minor": "Int64"})
+
+
+def _line(kind: str, group: pd.DataFrame, zone: tzinfo) -> str:
+    named = f" ({group['source_ref'].iloc[0]})" if len(group) == 1 else ""
+    span = words.days(group["occurred_at"].min(), group["occurred_at"].max(), zone)
+    return f"{words.counted(kind, len(group))}{named}, {span}"
+
+
+def _how(group: pd.DataFrame, currency: str) -> str:
+    amounts = [int(minor) for minor in group["amount_minor"]]
+    bases = [int(minor) for minor in group["gross_minor"]]
+    gross, least, most = sum(bases), min(amounts), max(amounts)
+    if gross and bases != amounts:
+        pct = (Decimal(sum(amounts)) * 100 / gross).quantize(Decimal("0.01"))
+        same = all(abs(percent_of(base, pct) - part) <= 1 for base, part in zip(bases, amounts, strict=True))
+        share = words.percent(pct) if same else f"on average {words.percent(pct)}"
+        return f"{share} of {words.amount(gross, currency)}"
+    if least == most:
+        each = words.amount(least, currency)
+        return each if len(amounts) == 1 else f"{len(amounts):,} × {each}"
+    return f"each {words.amount(least, currency)} to {words.amount(most, currency)}"
+
+
+def _fee_words(header: PayoutHeader) -> str:
+    if not header.fee_minor:
+        return "none"
+    return (
+        f"the partner's part by {words.METHOD_WORDS[header.method]}, policy version {header.policy_version}"
+    )

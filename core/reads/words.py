@@ -1,0 +1,88 @@
+"""How reads write figures into sentences; a table's own figures stay numbers and are formatted by the page."""
+
+from __future__ import annotations
+
+from datetime import datetime, tzinfo
+from decimal import Decimal
+from typing import Any
+
+import pandas as pd
+from babel.numbers import format_currency
+
+from core.money import to_decimal
+
+LOCALE = "en_US"
+
+# What an earning is called, alone and among others.
+EARNING_WORDS: dict[str, tuple[str, str]] = {
+    "booking": ("booking", "bookings"),
+    "commission": ("commission", "commissions"),
+    "bounty": ("bounty", "bounties"),
+    "recurring": ("customer month", "customer months"),
+    "period": ("closed period", "closed periods"),
+    "void": ("voided earning", "voided earnings"),
+    "clawback": ("clawback", "clawbacks"),
+    "reinstate": ("reinstated earning", "reinstated earnings"),
+    "deduction": ("deduction", "deductions"),
+    "bonus": ("bonus", "bonuses"),
+    "carry_out": ("part left for later", "parts left for later"),
+    "carry_in": ("part carried over", "parts carried over"),
+    "true_up": ("correction of a closed period", "corrections of closed periods"),
+    "return": ("payout that came back", "payouts that came back"),
+    "manual": ("earning entered by hand", "earnings entered by hand"),
+}
+METHOD_WORDS = {
+    "stripe": "Stripe",
+    "stripe_instant": "Stripe instant",
+    "bank_transfer": "bank transfer",
+    "paypal": "PayPal",
+    "check": "check",
+    "manual": "by hand",
+}
+
+
+def amount(minor: int, currency: str) -> str:
+    """Write an amount as people do: symbol first, a true minus."""
+    return format_currency(to_decimal(minor, currency), currency, locale=LOCALE).replace("-", "−")
+
+
+def percent(pct: Decimal) -> str:
+    """Write a percentage without needless zeros."""
+    return f"{pct.normalize():f}%".replace("-", "−")
+
+
+def counted(kind: str, count: int) -> str:
+    """Write so many earnings of a kind."""
+    one, many = EARNING_WORDS[kind]
+    return f"{count:,} {one if count == 1 else many}"
+
+
+def day(at: datetime, zone: tzinfo) -> str:
+    """Write the day of an instant in a zone, like 22 Oct."""
+    here = at.astimezone(zone)
+    return f"{here.day} {here:%b}"
+
+
+def days(first: datetime, last: datetime, zone: tzinfo) -> str:
+    """Write the days from one instant to another, like 22 Oct – 12 Nov."""
+    begins, ends = day(first, zone), day(last, zone)
+    return begins if begins == ends else f"{begins} – {ends}"
+
+
+def person(actor: str) -> str:
+    """Write who acted without the kind: ada for user:ada, the schedule for a job."""
+    kind, _, name = actor.partition(":")
+    return f"the {name} job" if kind == "job" else name or actor
+
+
+def known(value: Any) -> Any:  # noqa: ANN401 (whatever a cell holds)
+    """Return a cell's value, with None for every way a frame has of saying that there is none."""
+    return None if not isinstance(value, list) and pd.isna(value) else value
+
+
+def plain(value: Any) -> object:  # noqa: ANN401 (same)
+    """Return a cell's value as plain Python: numbers, texts, lists, aware datetimes, or None."""
+    found = known(value)
+    if isinstance(found, pd.Timestamp):
+        return found.to_pydatetime()
+    return found.item() if hasattr(found, "item") else found
