@@ -445,7 +445,8 @@ CREATE TABLE payout (
     CONSTRAINT retry_has_a_time CHECK ((status = 'retrying') = (retry_at IS NOT NULL)),
     CONSTRAINT pays_more_than_its_fee CHECK (amount_minor > fee_minor AND fee_minor >= 0),
     CONSTRAINT one_or_two_approvals CHECK (approvals_needed BETWEEN 1 AND 2),
-    CONSTRAINT rejection_has_a_reason CHECK (status NOT IN ('rejected', 'cancelled', 'failed') OR reason <> ''),
+    CONSTRAINT rejection_has_a_reason CHECK (status NOT IN ('rejected', 'cancelled', 'failed') OR coalesce(reason, '') <> ''),
+    CONSTRAINT processed_at_some_time CHECK (status NOT IN ('paid', 'reversed', 'failed') OR processed_at IS NOT NULL),
     CONSTRAINT taken_out_with_a_reason CHECK (num_nonnulls(aside_until, aside_reason, aside_by) IN (0, 3))
 );
 CREATE UNIQUE INDEX one_open_request_per_partner ON payout (partner_id)
@@ -691,8 +692,8 @@ CREATE TABLE approval (
     decision     text        NOT NULL CONSTRAINT declared_decision CHECK (decision IN ('approve', 'reject')),
     reason       text,
     at           timestamptz NOT NULL,
-    CONSTRAINT one_decision_per_person UNIQUE (payout_id, content_hash, actor),
-    CONSTRAINT reject_has_a_reason CHECK (decision <> 'reject' OR reason <> '')
+    CONSTRAINT one_decision_per_person UNIQUE (payout_id, content_hash, actor, decision),
+    CONSTRAINT reject_has_a_reason CHECK (decision <> 'reject' OR coalesce(reason, '') <> '')
 );
 
 -- Who made a payout what it is: its maker, whoever wrote one of its earnings by hand, whoever set its destination.
