@@ -6,7 +6,6 @@ import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
-from typing import Any
 
 from sqlalchemy import Connection, text
 
@@ -34,7 +33,7 @@ class NewEarning:
     customer_id: int | None = None
     corrects_id: int | None = None
     policy_id: int | None = None
-    breakdown: list[dict[str, Any]] | None = None
+    breakdown: dict[str, object] | None = None
     on_hold: str | None = None
 
 

@@ -1,16 +1,16 @@
 """The ledger: append-only movements of one partner's money each; triggers keep the balance row.
 
-| act                         | movement                                                  | and                                    |
-|-----------------------------|-----------------------------------------------------------|----------------------------------------|
-| positive earning            | `earn`: earnings to held; to available behind the mark    | an open item (born on hold: to held)   |
-| negative earning            | `debt`: available to earnings, at once                    | an open item, taken first              |
-| full void, still open       | `void`: held or available to earnings                     | no open item left                      |
-| release run                 | `release`: held to available, one row per partner         | the partner's mark moves               |
-| hold on an earning, lift    | `hold`: available to held; `lift`: back                   | only when released and open            |
-| queue, request              | `reserve`: available to reserved, must be covered         | open items become the payout's items   |
-| reject, cancel, failed      | `unreserve`: reserved to available                        | items open again, a carry pair closes  |
-| paid                        | `settle`: reserved to paid (net), `fee`: reserved to fees | items stay live for ever               |
-| return, reversal            | `return`: paid to available, then `hold`                  | an earning `return` on hold for review |
+| act                      | movement                                                  | and                                    |
+| ------------------------ | --------------------------------------------------------- | -------------------------------------- |
+| positive earning         | `earn`: earnings to held; to available behind the mark    | an open item (born on hold: to held)   |
+| negative earning         | `debt`: available to earnings, at once                    | an open item, taken first              |
+| full void, still open    | `void`: held or available to earnings                     | no open item left                      |
+| release run              | `release`: held to available, one row per partner         | the partner's mark moves               |
+| hold on an earning, lift | `hold`: available to held; `lift`: back                   | only when released and open            |
+| queue, request           | `reserve`: available to reserved, must be covered         | open items become the payout's items   |
+| reject, cancel, failed   | `unreserve`: reserved to available                        | items open again, a carry pair closes  |
+| paid                     | `settle`: reserved to paid (net), `fee`: reserved to fees | items stay live for ever               |
+| return, reversal         | `return`: paid to available, then `hold`                  | an earning `return` on hold for review |
 """
 
 from __future__ import annotations

@@ -1,0 +1,116 @@
+"""A payout asked for by a person, in a partner's name, for any amount up to the balance."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from sqlalchemy import Connection, text
+
+from core import audit
+from core.access import Actor
+from core.drafting import (
+    CapReached,
+    NotPositive,
+    OverBalance,
+    cap_left,
+    check_minimum,
+    check_partner,
+    draft_payout,
+    read_payees,
+)
+from core.ledger import lock_partners
+from core.money import BadAmount, parse_amount, plain
+from core.policy import resolve
+from core.programs import UnknownPartner, current_policy, lock_programs
+from core.refusals import Refusal
+from core.taking import build_payouts, take
+
+
+class RequestOpen(Refusal):
+    """{partner} already has a request under way (payout {payout}); this program takes one at a time."""
+
+    code = "request_open"
+
+
+class NotAnAmount(Refusal):
+    """The amount cannot be read."""
+
+    code = "not_an_amount"
+
+
+class WhyAsked(Refusal):
+    """Say why the payout is asked for: the reason is kept with it."""
+
+    code = "no_reason"
+
+
+FIND = text("SELECT id, program_id FROM partner WHERE code = :code")
+OPEN_REQUEST = text("""
+    SELECT id FROM payout
+     WHERE partner_id = :partner_id AND origin = 'request' AND one_open_request
+       AND status IN ('pending', 'approved', 'processing', 'retrying')
+""")
+
+
+def request_payout(
+    conn: Connection, partner_code: str, amount: str, *, reason: str, actor: Actor, now: datetime
+) -> int:
+    """Queue one payout of `amount` (decimal major units, like `25.00`) and return its id.
+
+    Refuses by name: no right to ask, an unknown partner, a partner who gets nothing now (suspended, on hold, no
+    destination), an amount that is not one, not positive, over the balance, below the minimum, over the monthly cap or
+    eaten by its fee, and a second request where the program takes one at a time.
+    """
+    actor.must("request payouts")
+    if not reason.strip():
+        raise WhyAsked
+    partner = conn.execute(FIND, {"code": partner_code}).one_or_none()
+    if partner is None:
+        raise UnknownPartner(partner=partner_code)
+    lock_programs(conn, [partner.program_id])
+    lock_partners(conn, [partner.id])
+    (payee,) = read_payees(conn, [partner.id], now=now)
+    current = current_policy(conn, partner.program_id, now=now)
+    policy = resolve(current.policy, payee.tier, payee.overrides)
+
+    check_partner(payee)
+    try:
+        amount_minor = parse_amount(amount, payee.currency)
+    except BadAmount as fault:
+        raise NotAnAmount(str(fault)) from fault
+    if amount_minor <= 0:
+        raise NotPositive(asked=amount)
+    if policy.one_open_request:
+        open_payout = conn.execute(OPEN_REQUEST, {"partner_id": payee.id}).scalar()
+        if open_payout is not None:
+            raise RequestOpen(partner=payee.code, payout=open_payout)
+    if amount_minor > payee.available_minor:
+        available = plain(payee.available_minor, payee.currency)
+        raise OverBalance(asked=amount, available=available, partner=payee.code)
+    check_minimum(payee, policy, amount_minor)
+    left = cap_left(payee, policy)
+    if left is not None and amount_minor > left:
+        words = {
+            "left": plain(left, payee.currency),
+            "cap": plain(left + payee.cap_used_minor, payee.currency),
+            "used": plain(payee.cap_used_minor, payee.currency),
+        }
+        raise CapReached(partner=payee.code, **words)
+
+    taken = take(conn, payee.id, amount_minor, actor=actor, now=now)
+    draft = draft_payout(
+        payee,
+        policy,
+        taken,
+        policy_id=current.id,
+        origin="request",
+        actor=actor,
+        now=now,
+        note=reason.strip(),
+    )
+    (payout_id,) = build_payouts(conn, [draft], now=now)
+    details = {"partner": payee.code, "amount_minor": amount_minor, "reason": reason.strip()}
+    audit.record(
+        conn, "payout.requested", subject="payout", ids=[payout_id], actor=actor, now=now, details=details
+    )
+    return payout_id
