@@ -1,10 +1,13 @@
 """The one way to open the database."""
 
-from sqlalchemy import Connection, Engine, create_engine, make_url
+from sqlalchemy import Connection, Engine, create_engine, make_url, text
 
-__all__ = ["Connection", "Engine", "make_engine"]  # pages name the two without reaching for SQL
+__all__ = ["Connection", "Engine", "app_role", "make_engine"]  # pages name the two without reaching for SQL
 
 DRIVER = "postgresql+psycopg"
+APP_ROLE = "paydesk_app"
+
+MAY_TAKE_ROLE = text("SELECT 1 FROM pg_roles WHERE rolname = :role AND pg_has_role(oid, 'MEMBER')")
 
 
 def make_engine(
@@ -17,7 +20,10 @@ def make_engine(
     statement_timeout_s: int = 60,
     idle_in_transaction_timeout_s: int = 60,
 ) -> Engine:
-    """A pool of up to `pool_size` connections (and as many again for a moment) in READ COMMITTED and UTC, acting as `role` when one is given."""
+    """A pool of `pool_size` connections (twice as many for a moment), READ COMMITTED, in UTC, acting as `role`.
+
+    Without a role it acts as the user of `url`, which owns the schema.
+    """
     session = {
         "timezone": "UTC",
         "statement_timeout": f"{statement_timeout_s}s",
@@ -38,3 +44,13 @@ def make_engine(
             "options": " ".join(f"-c {name}={value}" for name, value in session.items()),
         },
     )
+
+
+def app_role(url: str) -> str | None:
+    """The role the desk's processes act in, or None on a server that did not let the migration make it."""
+    owner = make_engine(url, application_name="paydesk role", pool_size=1)
+    try:
+        with owner.connect() as conn:
+            return APP_ROLE if conn.execute(MAY_TAKE_ROLE, {"role": APP_ROLE}).scalar() else None
+    finally:
+        owner.dispose()

