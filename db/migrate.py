@@ -20,7 +20,7 @@ def migrate(engine: Engine) -> str:
     """Brings the database to the newest revision, all or nothing, and returns it; `engine` owns the schema."""
     scripts = _scripts()
 
-    def upgrade(revision: tuple[str, ...], _context: MigrationContext) -> list[RevisionStep]:
+    def upgrade(revision: str, _context: MigrationContext) -> list[RevisionStep]:
         return list(scripts._upgrade_revs("head", revision))  # noqa: SLF001 - as Alembic's documentation has it
 
     with engine.begin() as conn:

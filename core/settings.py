@@ -1,0 +1,244 @@
+"""The settings of one process, read from the environment it is given and checked as a whole before anything starts."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from decimal import Decimal
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Literal, Self, TypeVar
+from urllib.parse import urlsplit
+
+from pydantic import BaseModel, ConfigDict
+
+from core.money import BadAmount, UnknownCurrency, parse_amount
+from core.providers.simulator import SUCCESS
+
+Environment = Literal["demo", "test", "production"]
+Value = TypeVar("Value")
+
+SECRET_LENGTH = 32
+SECRET_VARIETY = 10  # different characters; a placeholder has few
+LATENCY_S: dict[Environment, tuple[float, float]] = {"demo": (3, 10), "test": (0, 0), "production": (0, 0)}
+LATENCY_LIMIT_S = 600
+PORT_MAX = 65535
+SILENCE: dict[Environment, Decimal] = {"demo": Decimal("0.02"), "test": Decimal(0), "production": Decimal(0)}
+
+KNOWN = (
+    "PAYDESK_COOKIE_KEY",
+    "PAYDESK_DATA_DIR",
+    "PAYDESK_ENV",
+    "PAYDESK_HTTP_PORT",
+    "PAYDESK_PORT",
+    "PAYDESK_PROVIDER",
+    "PAYDESK_SECRETS_KEY",
+    "PAYDESK_SIMULATOR_BALANCE",
+    "PAYDESK_SIMULATOR_LATENCY_S",
+    "PAYDESK_SIMULATOR_SILENCE",
+    "PAYDESK_SIMULATOR_SUCCESS",
+)
+KEPT_FOR_LATER = ("PAYDESK_NOTIFY_", "PAYDESK_REPLICA_URL", "PAYDESK_HEARTBEAT_URL")
+
+
+class SettingsFault(Exception):
+    """The settings do not hold; `faults` has one sentence for each that is wrong."""
+
+    def __init__(self, faults: list[str]) -> None:
+        super().__init__("\n".join(faults))
+        self.faults = faults
+
+
+class BadSetting(ValueError):
+    """One setting's text cannot be read; the message finishes the sentence that its name begins."""
+
+
+class Settings(BaseModel):
+    """What this process was told; immutable. Seconds in `_s`, shares between 0 and 1, balances in minor units."""
+
+    model_config = ConfigDict(frozen=True, hide_input_in_errors=True)
+
+    env: Environment
+    database_url: str | None  # None: the embedded server in data_dir
+    data_dir: Path
+    provider: Literal["simulator"]
+    simulator_latency_s: tuple[float, float]  # from, to
+    simulator_success: Mapping[str, Decimal]  # by method; a method missing keeps the simulator's own
+    simulator_silence: Decimal
+    simulator_balance: Mapping[str, int]  # minor units by currency; a currency missing is unlimited
+    cookie_key: str | None  # None, in demo and test only: made into data_dir
+    secrets_key: str | None
+    port: int
+    http_port: int
+
+    def __repr__(self) -> str:
+        return f"Settings(env={self.env!r}, data_dir={str(self.data_dir)!r}, provider={self.provider!r})"
+
+    __str__ = __repr__  # keys and passwords stay out of logs
+
+    @classmethod
+    def from_env(cls, environ: Mapping[str, str]) -> Self:
+        """Settings from variables and defaults, an empty one counting as unset. Refuses with SettingsFault, all at once."""
+        reading = _Reading(environ)
+        env: Environment = reading.read("PAYDESK_ENV", _environment, "demo")
+        as_built: dict[str, Decimal] = {}
+        unlimited: dict[str, int] = {}
+        settings = cls(
+            env=env,
+            database_url=reading.read("DATABASE_URL", _database_url, None),
+            data_dir=reading.read("PAYDESK_DATA_DIR", Path, Path("data")),
+            provider=reading.read("PAYDESK_PROVIDER", _provider, "simulator"),
+            simulator_latency_s=reading.read("PAYDESK_SIMULATOR_LATENCY_S", _latency_s, LATENCY_S[env]),
+            simulator_success=reading.read("PAYDESK_SIMULATOR_SUCCESS", _success, as_built),
+            simulator_silence=reading.read("PAYDESK_SIMULATOR_SILENCE", _share, SILENCE[env]),
+            simulator_balance=reading.read("PAYDESK_SIMULATOR_BALANCE", _balance, unlimited),
+            cookie_key=reading.read("PAYDESK_COOKIE_KEY", _secret, None),
+            secrets_key=reading.read("PAYDESK_SECRETS_KEY", _secret, None),
+            port=reading.read("PAYDESK_PORT", _port, 8501),
+            http_port=reading.read("PAYDESK_HTTP_PORT", _port, 8502),
+        )
+        faults = [*_unknown(environ), *reading.faults, *_together(settings, reading.faulty)]
+        if faults:
+            raise SettingsFault(faults)
+        return settings
+
+
+class _Reading:
+    """Reads one variable after the other and keeps the faults, so that all are named at once."""
+
+    def __init__(self, environ: Mapping[str, str]) -> None:
+        self.environ = environ
+        self.faults: list[str] = []
+        self.faulty: set[str] = set()
+
+    def read(self, name: str, parse: Callable[[str], Value], default: Value) -> Value:
+        written = self.environ.get(name, "").strip()
+        if not written:
+            return default
+        try:
+            return parse(written)
+        except ValueError as fault:
+            self.faults.append(f"{name} {fault}")
+            self.faulty.add(name)
+            return default
+
+
+def _unknown(environ: Mapping[str, str]) -> list[str]:
+    faults = []
+    for name in sorted(environ):
+        if not name.startswith("PAYDESK_") or name in KNOWN or name.startswith(KEPT_FOR_LATER):
+            continue
+        near = get_close_matches(name, KNOWN, n=1)
+        faults.append(f"{name} is no setting of Paydesk{f'; did you mean {near[0]}?' if near else '.'}")
+    return faults
+
+
+def _together(settings: Settings, faulty: set[str]) -> list[str]:
+    """What is wrong with settings that are each readable."""
+    faults = []
+    if settings.port == settings.http_port:
+        faults.append(f"PAYDESK_PORT and PAYDESK_HTTP_PORT are both {settings.port}; each needs its own.")
+    if settings.cookie_key is not None and settings.cookie_key == settings.secrets_key:
+        faults.append("PAYDESK_COOKIE_KEY and PAYDESK_SECRETS_KEY are the same; each needs its own.")
+    if settings.env == "production":
+        if settings.provider == "simulator":
+            faults.append("PAYDESK_PROVIDER is simulator, which moves no money: refused in production.")
+        keys = {"PAYDESK_COOKIE_KEY": settings.cookie_key, "PAYDESK_SECRETS_KEY": settings.secrets_key}
+        for name, key in keys.items():
+            if name in faulty:
+                continue
+            if key is None:
+                faults.append(f"{name} is not set; production makes no secret of its own.")
+            elif len(set(key)) < SECRET_VARIETY:
+                faults.append(f"{name} looks like a placeholder; production needs a random one.")
+    return faults
+
+
+def _environment(written: str) -> Environment:
+    match written:
+        case "demo" | "test" | "production":
+            return written
+    raise BadSetting(f"is {written!r}; it is demo, test or production.")
+
+
+def _provider(written: str) -> Literal["simulator"]:
+    if written == "simulator":
+        return "simulator"
+    if written == "stripe":
+        raise BadSetting(
+            "is stripe, which this version does not send through yet; only simulator is accepted."
+        )
+    raise BadSetting(f"is {written!r}; only simulator is accepted.")
+
+
+def _database_url(written: str) -> str:
+    parts = urlsplit(written)
+    if parts.scheme not in {"postgresql", "postgres"}:
+        raise BadSetting("is no PostgreSQL address; it begins with postgresql://")
+    if not parts.path.strip("/"):
+        raise BadSetting("names no database; it ends in /name.")
+    return written
+
+
+def _latency_s(written: str) -> tuple[float, float]:
+    low, dash, high = written.partition("-")
+    try:
+        bounds = (float(low), float(high if dash else low))
+    except ValueError:
+        raise BadSetting(f"is {written!r}; it is seconds, as 2 or 3-10.") from None
+    if not 0 <= bounds[0] <= bounds[1] <= LATENCY_LIMIT_S:
+        raise BadSetting(f"is {written!r}; it runs from low to high, within 0 and {LATENCY_LIMIT_S} seconds.")
+    return bounds
+
+
+def _share(written: str) -> Decimal:
+    try:
+        share = Decimal(written)
+    except ArithmeticError:
+        raise BadSetting(f"is {written!r}; a share is a number between 0 and 1.") from None
+    if not share.is_finite() or not 0 <= share <= 1:
+        raise BadSetting(f"is {written!r}; a share is between 0 and 1.")
+    return share
+
+
+def _pairs(written: str, example: str) -> list[tuple[str, str]]:
+    pairs = []
+    for part in written.split(","):
+        name, equals, value = part.partition("=")
+        if not (name.strip() and equals and value.strip()):
+            raise BadSetting(f"has {part.strip()!r}; it is written as {example}.")
+        pairs.append((name.strip(), value.strip()))
+    names = [name for name, _ in pairs]
+    if twice := {name for name in names if names.count(name) > 1}:
+        raise BadSetting(f"names {', '.join(sorted(twice))} twice.")
+    return pairs
+
+
+def _success(written: str) -> dict[str, Decimal]:
+    pairs = _pairs(written, "stripe=0.95,paypal=0.90")
+    if strange := [method for method, _ in pairs if method not in SUCCESS]:
+        raise BadSetting(f"has {', '.join(strange)}; the methods are {', '.join(SUCCESS)}.")
+    return {method: _share(share) for method, share in pairs}
+
+
+def _balance(written: str) -> dict[str, int]:
+    try:
+        balance = {
+            code: parse_amount(amount, code) for code, amount in _pairs(written, "USD=100000.00,EUR=5000.00")
+        }
+    except (BadAmount, UnknownCurrency) as fault:
+        raise BadSetting(f"is {written!r}: {fault}") from None
+    if any(minor < 0 for minor in balance.values()):
+        raise BadSetting(f"is {written!r}; a balance is not negative.")
+    return balance
+
+
+def _secret(written: str) -> str:
+    if len(written) < SECRET_LENGTH:
+        raise BadSetting(f"has {len(written)} characters; it needs {SECRET_LENGTH} or more.")
+    return written
+
+
+def _port(written: str) -> int:
+    if not (written.isascii() and written.isdigit() and 1 <= int(written[:6]) <= PORT_MAX):
+        raise BadSetting(f"is {written!r}; a port is a number from 1 to {PORT_MAX}.")
+    return int(written)

@@ -1,0 +1,160 @@
+"""Settings: complete and right before anything starts, and every fault named at once."""
+
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+
+from core.settings import KNOWN, Settings, SettingsFault
+
+RANDOM = "kR4v9-Zq2xT7_mB1nW8yL5cJ3hG6fD0s"
+OTHER = "sD0f6G-h3Jc5L_y8Wn1Bm7Tx2Qz9v4Rk"
+
+
+def faults(**environ: str) -> list[str]:
+    with pytest.raises(SettingsFault) as caught:
+        Settings.from_env(environ)
+    return caught.value.faults
+
+
+def test_nothing_set_is_a_demo_on_a_server_of_its_own_with_secrets_of_its_own():
+    settings = Settings.from_env({})
+    assert (settings.env, settings.database_url, settings.data_dir) == ("demo", None, Path("data"))
+    assert (settings.simulator_latency_s, settings.simulator_silence) == ((3, 10), Decimal("0.02"))
+    assert (settings.cookie_key, settings.secrets_key) == (None, None)
+    assert (settings.port, settings.http_port) == (8501, 8502)
+
+
+def test_in_tests_the_simulator_answers_at_once_and_always():
+    settings = Settings.from_env({"PAYDESK_ENV": "test"})
+    assert (settings.simulator_latency_s, settings.simulator_silence) == ((0, 0), 0)
+
+
+def test_what_is_set_is_what_holds():
+    settings = Settings.from_env(
+        {
+            "DATABASE_URL": "postgresql://ada:secret@db.example.com/desk",
+            "PAYDESK_ENV": "test",
+            "PAYDESK_DATA_DIR": "/var/lib/paydesk",
+            "PAYDESK_PROVIDER": "simulator",
+            "PAYDESK_SIMULATOR_LATENCY_S": "0.2-1.5",
+            "PAYDESK_SIMULATOR_SUCCESS": "stripe=0.5, paypal=1",
+            "PAYDESK_SIMULATOR_SILENCE": "0.25",
+            "PAYDESK_SIMULATOR_BALANCE": "USD=100000.00,JPY=5000",
+            "PAYDESK_COOKIE_KEY": RANDOM,
+            "PAYDESK_SECRETS_KEY": OTHER,
+            "PAYDESK_PORT": "9001",
+            "PAYDESK_HTTP_PORT": "9002",
+        }
+    )
+    assert settings.model_dump() == {
+        "database_url": "postgresql://ada:secret@db.example.com/desk",
+        "env": "test",
+        "data_dir": Path("/var/lib/paydesk"),
+        "provider": "simulator",
+        "simulator_latency_s": (0.2, 1.5),
+        "simulator_success": {"stripe": Decimal("0.5"), "paypal": Decimal(1)},
+        "simulator_silence": Decimal("0.25"),
+        "simulator_balance": {"USD": 10_000_000, "JPY": 5000},
+        "cookie_key": RANDOM,
+        "secrets_key": OTHER,
+        "port": 9001,
+        "http_port": 9002,
+    }
+
+
+def test_an_empty_setting_is_one_not_set():
+    assert Settings.from_env(dict.fromkeys(KNOWN, " ")) == Settings.from_env({})
+
+
+@pytest.mark.parametrize(
+    ("name", "written", "sentence"),
+    [
+        ("PAYDESK_ENV", "staging", "it is demo, test or production"),
+        ("DATABASE_URL", "sqlite:///desk.db", "begins with postgresql://"),
+        ("DATABASE_URL", "postgresql://localhost", "names no database"),
+        ("PAYDESK_PROVIDER", "stripe", "does not send through yet"),
+        ("PAYDESK_PROVIDER", "wire", "only simulator"),
+        ("PAYDESK_SIMULATOR_LATENCY_S", "soon", "it is seconds"),
+        ("PAYDESK_SIMULATOR_LATENCY_S", "5-3", "from low to high"),
+        ("PAYDESK_SIMULATOR_LATENCY_S", "-1", "it is seconds"),
+        ("PAYDESK_SIMULATOR_LATENCY_S", "nan", "from low to high"),
+        ("PAYDESK_SIMULATOR_LATENCY_S", "601", "within 0 and 600"),
+        ("PAYDESK_SIMULATOR_SUCCESS", "stripe", "written as stripe=0.95"),
+        ("PAYDESK_SIMULATOR_SUCCESS", "stripe=1.5", "between 0 and 1"),
+        ("PAYDESK_SIMULATOR_SUCCESS", "pigeon=0.5", "the methods are stripe"),
+        ("PAYDESK_SIMULATOR_SUCCESS", "stripe=0.5,stripe=0.6", "names stripe twice"),
+        ("PAYDESK_SIMULATOR_SILENCE", "nan", "between 0 and 1"),
+        ("PAYDESK_SIMULATOR_SILENCE", "some", "between 0 and 1"),
+        ("PAYDESK_SIMULATOR_BALANCE", "USD=10.005", "decimals"),
+        ("PAYDESK_SIMULATOR_BALANCE", "XXX=10", "not a currency"),
+        ("PAYDESK_SIMULATOR_BALANCE", "USD=-1", "not negative"),
+        ("PAYDESK_COOKIE_KEY", "short", "has 5 characters; it needs 32"),
+        ("PAYDESK_SECRETS_KEY", "short", "has 5 characters; it needs 32"),
+        ("PAYDESK_PORT", "0", "from 1 to 65535"),
+        ("PAYDESK_HTTP_PORT", "65536", "from 1 to 65535"),
+        ("PAYDESK_HTTP_PORT", "²", "from 1 to 65535"),
+    ],
+)
+def test_a_wrong_setting_is_named_and_told_in_a_sentence(name: str, written: str, sentence: str):
+    [fault] = faults(**{name: written})
+    assert fault.startswith(f"{name} ")
+    assert sentence in fault
+
+
+def test_every_fault_is_named_at_once():
+    named = faults(
+        PAYDESK_ENV="staging",
+        PAYDESK_PORT="x",
+        PAYDESK_COLOUR="red",
+        DATABASE_URL="mysql://h/d",
+        OTHER="of no concern",
+    )
+    assert [fault.split()[0] for fault in named] == [
+        "PAYDESK_COLOUR",
+        "PAYDESK_ENV",
+        "DATABASE_URL",
+        "PAYDESK_PORT",
+    ]
+
+
+def test_a_misspelt_setting_is_met_with_the_one_meant():
+    assert faults(PAYDESK_COKIE_KEY=RANDOM) == [
+        "PAYDESK_COKIE_KEY is no setting of Paydesk; did you mean PAYDESK_COOKIE_KEY?"
+    ]
+
+
+def test_two_servers_never_share_a_port_nor_two_uses_a_secret():
+    named = faults(
+        PAYDESK_PORT="9000", PAYDESK_HTTP_PORT="9000", PAYDESK_COOKIE_KEY=RANDOM, PAYDESK_SECRETS_KEY=RANDOM
+    )
+    assert [fault.split()[0] for fault in named] == ["PAYDESK_PORT", "PAYDESK_COOKIE_KEY"]
+
+
+def test_production_refuses_the_simulator_and_secrets_that_are_missing_short_or_placeholders():
+    assert [fault.split()[0] for fault in faults(PAYDESK_ENV="production", PAYDESK_COOKIE_KEY="short")] == [
+        "PAYDESK_COOKIE_KEY",
+        "PAYDESK_PROVIDER",
+        "PAYDESK_SECRETS_KEY",
+    ]
+    [simulator, placeholder] = faults(
+        PAYDESK_ENV="production", PAYDESK_COOKIE_KEY="change me " * 4, PAYDESK_SECRETS_KEY=RANDOM
+    )
+    assert "moves no money" in simulator
+    assert placeholder == "PAYDESK_COOKIE_KEY looks like a placeholder; production needs a random one."
+
+
+def test_no_fault_and_no_picture_of_the_settings_tells_a_secret():
+    assert not any(
+        "hunter2" in fault for fault in faults(PAYDESK_COOKIE_KEY="hunter2", DATABASE_URL="db://hunter2")
+    )
+    settings = Settings.from_env({"PAYDESK_COOKIE_KEY": RANDOM, "DATABASE_URL": "postgresql://a:hunter2@h/d"})
+    assert RANDOM not in f"{settings} {settings!r}"
+    assert "hunter2" not in f"{settings} {settings!r}"
+
+
+def test_the_example_names_every_setting_and_no_other():
+    lines = Path(__file__).parents[2].joinpath(".env.example").read_text().splitlines()
+    written = dict(line.split("=", 1) for line in lines if line and not line.startswith("#"))
+    assert sorted(written) == sorted(["DATABASE_URL", *KNOWN])
+    assert Settings.from_env(written).env == "demo"
