@@ -8,15 +8,14 @@ from datetime import datetime
 from typing import Any
 
 import pandas as pd
-from sqlalchemy import BigInteger, ColumnElement, Connection, and_, cast, func, or_, select, text
+from sqlalchemy import BigInteger, ColumnElement, Connection, cast, func, select, text
 
 from core.reads.filters import (
     OPEN_STATUSES,
     STATUSES_OF_VIEW,
     PayoutFilter,
-    blocked,
     conditions,
-    in_view,
+    open_views,
     statuses,
 )
 from core.reads.frames import to_frame
@@ -226,16 +225,8 @@ def counters(conn: Connection, *, now: datetime) -> Counters:
     }
     return Counters(
         cards=pd.concat([by_status[by_status["card"].isin(OPEN_STATUSES)], paid_today], ignore_index=True),
-        views=views | count_views(conn, now=now),
+        views=views | {name: view.count for name, view in open_views(conn, now=now).items()},
     )
-
-
-def count_views(conn: Connection, *, now: datetime) -> dict[str, int]:
-    """Count the views that ask for more than a status, over what is open."""
-    names = ("ready", "blocked", "second_person", "aside")
-    counts = [func.count().filter(in_view(name, now=now)).label(name) for name in names]
-    row = conn.execute(select(*counts).where(payout.c.status.in_(OPEN_STATUSES))).one()
-    return {name: int(getattr(row, name)) for name in names}
 
 
 LIST_FOR_SCRIPTS = text("""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime, tzinfo
 from decimal import Decimal
 from typing import Any
@@ -9,6 +10,7 @@ from typing import Any
 import pandas as pd
 from babel.numbers import format_currency
 
+from core.guards import HOLD_WORDS
 from core.money import to_decimal
 
 LOCALE = "en_US"
@@ -86,3 +88,30 @@ def plain(value: Any) -> object:  # noqa: ANN401 (same)
     if isinstance(found, pd.Timestamp):
         return found.to_pydatetime()
     return found.item() if hasattr(found, "item") else found
+
+
+SKIP_WORDS = {
+    "below_minimum": "The balance is below the minimum payout",
+    "nothing_available": "Nothing is available",
+    "not_positive": "Nothing is available",
+    "no_destination": "There is no destination to pay to",
+    "partner_suspended": "The partner is suspended",
+    "on_hold": "The partner is on hold",
+    "cap_reached": "The month's cap is reached",
+    "fee_exceeds_amount": "The fee would eat the payout",
+    "request_open": "A request is already open",
+    "not_due": "The schedule has no slot yet",
+}
+
+
+def why_not_paid(reason: str, figures: Mapping[str, Any], currency: str) -> str:
+    """Write why a partner got no payout: a hold's reason or a skip's, with the figures a skip kept."""
+    if reason in HOLD_WORDS:
+        return f"On hold: {HOLD_WORDS[reason]}"
+    sentence = SKIP_WORDS.get(reason, reason.replace("_", " ").capitalize())
+    told = [
+        f"{name.removesuffix('_minor').replace('_', ' ')} {amount(int(value), currency)}"
+        for name, value in sorted(figures.items())
+        if name.endswith("_minor") and isinstance(value, int)
+    ]
+    return f"{sentence} ({', '.join(told)})" if told else sentence

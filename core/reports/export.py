@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 
@@ -24,7 +25,7 @@ def cell(value: object) -> object:
     """Return one value as it is written: numbers as numbers, instants as ISO 8601, lists joined, nothing as empty."""
     if isinstance(value, list | tuple):
         return safe_text(", ".join(str(part) for part in value))
-    if value is None or value is pd.NaT or value is pd.NA or (isinstance(value, float) and value != value):
+    if value is None or value is pd.NaT or value is pd.NA or (isinstance(value, float) and math.isnan(value)):
         return ""
     if isinstance(value, datetime):
         return value.isoformat(timespec="seconds")

@@ -1,0 +1,205 @@
+"""How much came in, was earned, kept and paid, over a period; out of daily totals, so as fast in year five as on day one.
+
+Currencies are never added together. A day is a day in its program's zone.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from zoneinfo import ZoneInfo
+
+import pandas as pd
+from sqlalchemy import Connection, text
+
+from core.reads.filters import STATUSES
+from core.reads.frames import to_frame
+from core.reads.shown import mask
+
+PERIODS_DAYS = (7, 30, 90, 365)
+LONGEST_DAILY_DAYS = 90
+ACROSS_PROGRAMS = "UTC"
+
+# What each figure counts, and by which date; the zone is the program's.
+DEFINITIONS: dict[str, str] = {
+    "revenue": "Gross of all sales, by the day of the sale.",
+    "platform_fees": "What the platform kept of those sales, by the day of the sale.",
+    "partner_earnings": "What partners earned, refunds and corrections taken off, by the day of the event.",
+    "completed_payouts": "Gross of payouts the provider confirmed, by the day they were paid.",
+    "payout_fees": "The partners' part of payout fees, by the day the payout was paid.",
+    "failed_payouts": "Gross of payouts that failed for good, by that day.",
+    "pending_payouts": "Gross of payouts that are pending, approved, processing or retrying, as of now.",
+    "held": "Earned and not yet released or on hold, as of now.",
+    "available": "Released and in no payout, as of now; debts are taken off.",
+    "reserved": "Inside payouts that are not paid yet, as of now.",
+    "statuses": "Payouts by the status they have now, by the day they were queued.",
+    "top_partners": "Partners by gross of payouts paid, by the day they were paid.",
+}
+METRIC_OF_MEASURE = {
+    "revenue": "revenue",
+    "platform_fee": "platform_fees",
+    "earned": "partner_earnings",
+    "paid": "completed_payouts",
+    "payout_fee": "payout_fees",
+    "failed": "failed_payouts",
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Analytics:
+    """The figures of one period, both days included, and the period before it.
+
+    `figures`: metric, currency, count, amount_minor, previous_count, previous_minor (missing for what is as of now).
+    `over_time`: day (the first of its step), currency, revenue_minor, platform_fee_minor, earned_minor, paid_minor.
+    `statuses`: status, currency, count. `top_partners`: partner_code, partner_name, currency, count, paid_minor,
+    share_pct of all paid in that currency.
+    """
+
+    since: date
+    until: date
+    zone: str
+    step: str
+    figures: pd.DataFrame
+    over_time: pd.DataFrame
+    statuses: pd.DataFrame
+    top_partners: pd.DataFrame
+
+
+ZONE = text("SELECT zone FROM program WHERE code = :program")
+SUMS = text("""
+    SELECT t.measure, g.currency,
+           coalesce(sum(t.n) FILTER (WHERE t.day >= :since), 0)::bigint AS count,
+           coalesce(sum(t.amount_minor) FILTER (WHERE t.day >= :since), 0)::bigint AS amount_minor,
+           coalesce(sum(t.n) FILTER (WHERE t.day < :since), 0)::bigint AS previous_count,
+           coalesce(sum(t.amount_minor) FILTER (WHERE t.day < :since), 0)::bigint AS previous_minor
+      FROM daily_total t JOIN program g ON g.id = t.program_id
+     WHERE t.measure = ANY(:measures) AND t.day BETWEEN :before AND :until
+       AND (CAST(:program AS text) IS NULL OR g.code = :program)
+     GROUP BY t.measure, g.currency
+""")
+PENDING = text("""
+    SELECT 'pending_payouts' AS metric, c.currency, sum(c.n)::bigint AS count, sum(c.amount_minor)::bigint AS amount_minor
+      FROM payout_counter c JOIN program g ON g.id = c.program_id
+     WHERE c.status IN ('pending', 'approved', 'processing', 'retrying')
+       AND (CAST(:program AS text) IS NULL OR g.code = :program)
+     GROUP BY c.currency
+""")
+BALANCES = text("""
+    SELECT v.metric, s.currency, v.count, v.amount_minor
+      FROM (SELECT g.currency, count(*) FILTER (WHERE b.held <> 0) AS n_held, sum(b.held)::bigint AS held,
+                   count(*) FILTER (WHERE b.available <> 0) AS n_available, sum(b.available)::bigint AS available,
+                   count(*) FILTER (WHERE b.reserved <> 0) AS n_reserved, sum(b.reserved)::bigint AS reserved
+              FROM partner_balance b JOIN partner r ON r.id = b.partner_id JOIN program g ON g.id = r.program_id
+             WHERE CAST(:program AS text) IS NULL OR g.code = :program
+             GROUP BY g.currency) s
+     CROSS JOIN LATERAL (VALUES ('held', n_held, held), ('available', n_available, available),
+                                ('reserved', n_reserved, reserved)) AS v (metric, count, amount_minor)
+""")
+# Every step of every currency has a row, also where nothing happened.
+OVER_TIME = text("""
+    WITH wanted AS (
+        SELECT id, currency FROM program WHERE CAST(:program AS text) IS NULL OR code = :program),
+    step AS (
+        SELECT DISTINCT date_trunc(:step, d)::date AS day
+          FROM generate_series(CAST(:since AS timestamp), CAST(:until AS timestamp), interval '1 day') d),
+    sums AS (
+        SELECT date_trunc(:step, t.day::timestamp)::date AS day, w.currency, t.measure, sum(t.amount_minor) AS amount
+          FROM daily_total t JOIN wanted w ON w.id = t.program_id
+         WHERE t.measure IN ('revenue', 'platform_fee', 'earned', 'paid') AND t.day BETWEEN :since AND :until
+         GROUP BY 1, 2, 3)
+    SELECT step.day, c.currency,
+           coalesce(sum(s.amount) FILTER (WHERE s.measure = 'revenue'), 0)::bigint AS revenue_minor,
+           coalesce(sum(s.amount) FILTER (WHERE s.measure = 'platform_fee'), 0)::bigint AS platform_fee_minor,
+           coalesce(sum(s.amount) FILTER (WHERE s.measure = 'earned'), 0)::bigint AS earned_minor,
+           coalesce(sum(s.amount) FILTER (WHERE s.measure = 'paid'), 0)::bigint AS paid_minor
+      FROM step CROSS JOIN (SELECT DISTINCT currency FROM wanted) c
+      LEFT JOIN sums s ON s.day = step.day AND s.currency = c.currency
+     GROUP BY step.day, c.currency ORDER BY c.currency, step.day
+""")
+# One range of the index for each program and status: no row of the table is touched.
+BY_STATUS = text("""
+    SELECT s.status, g.currency, sum(c.n)::bigint AS count
+      FROM program g CROSS JOIN unnest(CAST(:statuses AS text[])) WITH ORDINALITY AS s (status, place)
+     CROSS JOIN LATERAL (SELECT count(*) AS n FROM payout p
+                          WHERE p.program_id = g.id AND p.status = s.status
+                            AND p.queued_at >= CAST(:since AS timestamp) AT TIME ZONE g.zone
+                            AND p.queued_at < CAST(:after AS timestamp) AT TIME ZONE g.zone) c
+     WHERE c.n > 0 AND (CAST(:program AS text) IS NULL OR g.code = :program)
+     GROUP BY s.status, s.place, g.currency ORDER BY s.place, g.currency
+""")
+# No zone is further than a day from UTC, so the index can narrow what the program's own day then decides.
+TOP_PARTNERS = text("""
+    WITH paid AS (
+        SELECT p.partner_id, p.currency, count(*) AS count, sum(p.amount_minor) AS paid
+          FROM payout p JOIN program g ON g.id = p.program_id
+         WHERE p.status IN ('paid', 'reversed')
+           AND p.processed_at >= CAST(:since AS timestamp) AT TIME ZONE 'UTC' - interval '1 day'
+           AND p.processed_at < CAST(:after AS timestamp) AT TIME ZONE 'UTC' + interval '1 day'
+           AND (p.processed_at AT TIME ZONE g.zone)::date BETWEEN :since AND :until
+           AND (CAST(:program AS text) IS NULL OR g.code = :program)
+         GROUP BY p.partner_id, p.currency),
+    ranked AS (
+        SELECT *, row_number() OVER (PARTITION BY currency ORDER BY paid DESC, partner_id) AS place,
+               round(100 * paid / sum(paid) OVER (PARTITION BY currency), 1)::float AS share_pct
+          FROM paid)
+    SELECT r.code AS partner_code, w.name AS partner_name, k.currency, k.count, k.paid::bigint AS paid_minor, k.share_pct
+      FROM ranked k JOIN partner r ON r.id = k.partner_id JOIN identity w ON w.id = r.identity_id
+     WHERE k.place <= :top ORDER BY k.currency, k.place
+""")
+
+
+def analytics(
+    conn: Connection,
+    *,
+    now: datetime,
+    masked: bool,
+    days: int = 30,
+    program: str | None = None,
+    top: int = 10,
+) -> Analytics:
+    """Return the figures of the `days` that end today, of one program (its code) or of all.
+
+    Today is by the program's zone, across programs by UTC; a program that does not exist has no figures.
+    """
+    zone = conn.execute(ZONE, {"program": program}).scalar_one_or_none() or ACROSS_PROGRAMS
+    until = now.astimezone(ZoneInfo(zone)).date()
+    since = until - timedelta(days=days - 1)
+    step = "day" if days <= LONGEST_DAILY_DAYS else "week"
+    span = {"since": since, "until": until, "program": program}
+    after = until + timedelta(days=1)
+    over_time = to_frame(conn.execute(OVER_TIME, span | {"step": step}))
+    statuses = conn.execute(
+        BY_STATUS, {"since": since, "after": after, "program": program, "statuses": list(STATUSES)}
+    )
+    top_partners = to_frame(conn.execute(TOP_PARTNERS, span | {"after": after, "top": top}))
+    return Analytics(
+        since=since,
+        until=until,
+        zone=zone,
+        step=step,
+        figures=_figures(conn, since=since, until=until, days=days, program=program),
+        over_time=over_time,
+        statuses=to_frame(statuses),
+        top_partners=mask(top_partners, ("partner_name",)) if masked else top_partners,
+    )
+
+
+def _figures(conn: Connection, *, since: date, until: date, days: int, program: str | None) -> pd.DataFrame:
+    sums = to_frame(
+        conn.execute(
+            SUMS,
+            {
+                "since": since,
+                "until": until,
+                "before": since - timedelta(days=days),
+                "program": program,
+                "measures": list(METRIC_OF_MEASURE),
+            },
+        )
+    )
+    sums.insert(0, "metric", sums["measure"].map(METRIC_OF_MEASURE).astype("object"))
+    as_of_now = [to_frame(conn.execute(statement, {"program": program})) for statement in (PENDING, BALANCES)]
+    figures = pd.concat([sums.drop(columns="measure"), *as_of_now], ignore_index=True)
+    place = {metric: number for number, metric in enumerate(DEFINITIONS)}
+    figures = figures.assign(place=figures["metric"].map(place)).sort_values(["place", "currency"])
+    return figures.drop(columns="place").reset_index(drop=True)
