@@ -112,6 +112,13 @@ class TestPriceMonth:
             ],
         }
 
+    def test_rounds_rate_and_bonus_together(self) -> None:
+        # 77 % is 7,700.1155 exactly; 75 % and 2 % rounded each by itself would lose the cent.
+        price = price_month(barber(), services=101, gross_minor=1_000_015)
+
+        assert [line.amount_minor for line in price.lines] == [750_011, 20_001]
+        assert price.amount_minor == 770_012
+
     @given(st.integers(0, 300), amounts)
     def test_lines_add_up_to_the_amount_which_is_rounded_once(self, services: int, gross_minor: int) -> None:
         price = price_month(barber(), services=services, gross_minor=gross_minor)
