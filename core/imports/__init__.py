@@ -1,0 +1,192 @@
+"""Files of partners, customers and sales into the desk: good rows go in, bad rows come back with what is wrong.
+
+Call tree of one import (it spans several transactions, one per 10,000 rows):
+    import_file -> read_rows -> [transaction: sort -> import_file row -> write -> audit] … -> write_rejects
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable, Iterator
+from contextlib import ExitStack, nullcontext
+from dataclasses import asdict, dataclass, field
+from datetime import UTC, datetime
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Connection, Engine, text
+
+from core import audit
+from core.access import Actor
+from core.imports.customers import CustomersImport
+from core.imports.partners import PartnersImport
+from core.imports.reading import Column, Row, UnreadableFile, read_rows, write_rejects
+from core.imports.sales import SalesImport
+from core.imports.sorting import Importer
+
+__all__ = ["IMPORTERS", "ImportResult", "UnknownImport", "UnreadableFile", "import_file"]
+
+IMPORTERS: dict[str, type[Importer[Any, Any]]] = {  # what is new differs by kind and stays inside it
+    "partners": PartnersImport,
+    "customers": CustomersImport,
+    "sales": SalesImport,
+}
+ROWS_PER_TRANSACTION = 10_000
+
+
+class UnknownImport(UnreadableFile):
+    """A file has partners, customers or sales, not {kind}."""
+
+    code = "unknown_import"
+
+
+@dataclass(kw_only=True)
+class Counts:
+    """How the rows of a file, or of one transaction of it, turned out; `rows` is the sum of the others."""
+
+    rows: int = 0
+    added: int = 0
+    updated: int = 0
+    unchanged: int = 0
+    refused: int = 0
+    conflicts: int = 0
+
+    def add(self, other: Counts) -> None:
+        """Add another part's counts to these."""
+        for name, n in asdict(other).items():
+            setattr(self, name, getattr(self, name) + n)
+
+
+@dataclass(kw_only=True)
+class ImportResult(Counts):
+    """What an import did; `problems` are (line, column or '', sentence), `rejects_file` an absolute path or None."""
+
+    kind: str
+    rejects_file: Path | None = None
+    problems: list[tuple[int, str, str]] = field(default_factory=list)
+
+
+def import_file(
+    engine: Engine,
+    kind: str,
+    path_or_bytes: Path | bytes,
+    *,
+    file_name: str,
+    actor: Actor,
+    now: datetime,
+    rejects_dir: Path,
+    dry_run: bool = False,
+    strict: bool = False,
+) -> ImportResult:
+    """Take a file in and tell how every row turned out; rows that did not go in are written to a rejects file.
+
+    `dry_run` tells the same and changes nothing. `strict` writes nothing at all when a row is refused or in conflict:
+    the rows that would have gone in are counted as refused with the rest. Refuses NotAllowed, UnknownImport,
+    UnreadableFile (encoding, columns).
+    """
+    actor.must("import files")
+    if kind not in IMPORTERS:
+        raise UnknownImport(kind=kind)
+    data = path_or_bytes if isinstance(path_or_bytes, bytes) else path_or_bytes.read_bytes()
+    importer = IMPORTERS[kind]()
+    rows = read_rows(data, importer.columns)
+    first = next(rows, None)  # reads the header, so that a file that is no such file opens no transaction
+    source = _Source(
+        kind=kind, file_name=file_name, sha256=hashlib.sha256(data).digest(), actor=actor, now=now
+    )
+    result = ImportResult(kind=kind)
+    rejects: list[Row] = []
+    with engine.connect() as conn, ExitStack() as whole:
+        transaction = whole.enter_context(conn.begin()) if strict else None
+        for part in _parts(first, rows):
+            with nullcontext(transaction) if strict else conn.begin() as current:
+                counts, bad = _import_part(conn, importer, part, source)
+                if current is not None and dry_run and not strict:
+                    current.rollback()
+            result.add(counts)
+            rejects += bad
+        if transaction is not None and (dry_run or rejects):
+            transaction.rollback()
+    if strict and rejects:
+        result.refused += result.added + result.updated
+        result.added = result.updated = 0
+    result.problems = [(row.line, column, sentence) for row in rejects for column, sentence in row.problems]
+    if rejects:
+        result.rejects_file = _save_rejects(source, importer.columns, rejects, rejects_dir)
+    return result
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Source:
+    kind: str
+    file_name: str
+    sha256: bytes
+    actor: Actor
+    now: datetime
+
+
+def _parts(first: Row | None, rows: Iterator[Row]) -> Iterable[list[Row]]:
+    part = ([] if first is None else [first]) + list(islice(rows, ROWS_PER_TRANSACTION - 1))
+    while part:
+        yield part
+        part = list(islice(rows, ROWS_PER_TRANSACTION))
+
+
+OPEN_FILE = text("""
+    INSERT INTO import_file (kind, file_name, sha256, counts, made_by, at)
+    VALUES (:kind, :file_name, :sha256, CAST(:counts AS jsonb), :made_by, :now)
+    RETURNING id
+""")
+
+
+def _import_part(
+    conn: Connection, importer: Importer[Any, Any], rows: list[Row], source: _Source
+) -> tuple[Counts, list[Row]]:
+    found = importer.sort(conn, rows, now=source.now)
+    bad = [row for row in rows if row.problems]
+    counts = Counts(
+        rows=len(rows),
+        added=len(found.added),
+        updated=len(found.changed),
+        unchanged=found.unchanged,
+        refused=len(bad) - len(found.conflicts),
+        conflicts=len(found.conflicts),
+    )
+    values = {
+        "kind": source.kind,
+        "file_name": source.file_name,
+        "sha256": source.sha256,
+        "counts": json.dumps(asdict(counts)),
+        "made_by": source.actor.name,
+        "now": source.now,
+    }
+    import_id = int(conn.execute(OPEN_FILE, values).scalar_one())
+    importer.write(conn, found, import_id=import_id, actor=source.actor, now=source.now)
+    audit.record(
+        conn,
+        f"import.{source.kind}",
+        subject="import",
+        ids=[import_id],
+        actor=source.actor,
+        now=source.now,
+        details=asdict(counts)
+        | {
+            "file_name": source.file_name,
+            "sha256": source.sha256.hex(),
+            "lines": [rows[0].line, rows[-1].line],
+        },
+    )
+    return counts, bad
+
+
+def _save_rejects(
+    source: _Source, columns: tuple[Column, ...], rejects: list[Row], rejects_dir: Path
+) -> Path:
+    rejects_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+    name = f"{source.kind}-{source.now.astimezone(UTC):%Y%m%dT%H%M%SZ}-{source.sha256.hex()[:8]}.csv"
+    path = rejects_dir.resolve() / name
+    path.touch(mode=0o600)
+    path.write_bytes(write_rejects(columns, rejects))
+    return path

@@ -1,0 +1,250 @@
+"""Sales: rows of a file become sales, and earnings at once where the program prices each sale."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import ClassVar
+
+from sqlalchemy import Connection, text
+
+from core.access import Actor
+from core.copying import copy_into, new_ids
+from core.earnings import NewEarning, record_earnings
+from core.imports.directory import Directory, open_directory
+from core.imports.fields import BadField, instant_text, parse_instant, shown
+from core.imports.reading import Column, Row
+from core.imports.sorting import Sorted
+from core.money import BadAmount, parse_amount, plain
+from core.pricing import price_sale
+from core.programs import Program
+
+COLUMNS = (
+    Column(name="program", limit=100),
+    Column(name="partner_code", limit=100),
+    Column(name="kind", limit=100),
+    Column(name="source_ref", limit=100),
+    Column(name="occurred_at", limit=100),
+    Column(name="gross", limit=100),
+    Column(name="currency", limit=100),
+    Column(name="description", limit=500, required=False, multiline=True),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class NewSale:
+    """One sale as the file tells it; `gross_minor` in the program's currency."""
+
+    program_id: int
+    partner_id: int
+    partner_code: str
+    kind: str
+    source_ref: str
+    occurred_at: datetime
+    gross_minor: int
+    description: str
+
+    def content_hash(self) -> bytes:
+        """Tell the same sale again from another one under the same reference."""
+        instant = self.occurred_at.astimezone(UTC).isoformat()
+        parts = (self.partner_code, self.kind, instant, str(self.gross_minor), self.description)
+        return hashlib.sha256("\x1f".join(parts).encode()).digest()
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """A sale that came before: in the books (line 0) or on an earlier line of the same file."""
+
+    sale: NewSale
+    content_hash: bytes
+    line: int = 0
+
+
+FIND_SALES = text("""
+    SELECT s.program_id, s.partner_id, p.code AS partner_code, s.kind, s.source_ref, s.occurred_at, s.gross_minor,
+           s.description, s.content_hash
+      FROM unnest(CAST(:program_ids AS int[]), CAST(:source_refs AS text[])) AS w (program_id, source_ref)
+      JOIN sale s USING (program_id, source_ref)
+      JOIN partner p ON p.id = s.partner_id
+""")
+SALE_COLUMNS = (
+    "id",
+    "program_id",
+    "partner_id",
+    "kind",
+    "source_ref",
+    "occurred_at",
+    "gross_minor",
+    "description",
+    "content_hash",
+    "import_id",
+)
+
+
+class SalesImport:
+    """Sorts and writes the sales of one file, 10,000 rows or so at a time."""
+
+    columns: ClassVar[tuple[Column, ...]] = COLUMNS
+
+    def __init__(self) -> None:
+        self._known: dict[tuple[int, str], Known] = {}
+        self._directory: Directory | None = None
+
+    def sort(self, conn: Connection, rows: Sequence[Row], *, now: datetime) -> Sorted[NewSale, None]:
+        """Lock what the rows touch and tell new sales from repeated, conflicting and refused ones."""
+        directory = open_directory(conn, (row.values.get("partner_code", "") for row in rows), now=now)
+        self._directory = directory
+        read = [(row, sale) for row in rows if (sale := _read_sale(row, directory, now=now)) is not None]
+        self._look_up(conn, [sale for _, sale in read])
+        result: Sorted[NewSale, None] = Sorted()
+        for row, sale in read:
+            key = (sale.program_id, sale.source_ref)
+            content_hash = sale.content_hash()
+            known = self._known.get(key)
+            if known is None:
+                self._known[key] = Known(sale, content_hash, row.line)
+                result.added.append(sale)
+            elif known.content_hash == content_hash:
+                result.unchanged += 1
+            else:
+                currency = directory.programs_by_id[sale.program_id].currency
+                row.refuse("source_ref", _conflict(known, sale, currency))
+                result.conflicts.append(row)
+        return result
+
+    def _look_up(self, conn: Connection, sales: Sequence[NewSale]) -> None:
+        keys = {(sale.program_id, sale.source_ref) for sale in sales} - self._known.keys()
+        program_ids, source_refs = [program_id for program_id, _ in keys], [ref for _, ref in keys]
+        for row in conn.execute(FIND_SALES, {"program_ids": program_ids, "source_refs": source_refs}):
+            *values, content_hash = row
+            sale = NewSale(*values)
+            self._known[sale.program_id, sale.source_ref] = Known(sale, bytes(content_hash))
+
+    def write(
+        self, conn: Connection, found: Sorted[NewSale, None], *, import_id: int, actor: Actor, now: datetime
+    ) -> None:
+        """Add the new sales by COPY, and the earnings of those that are priced one by one."""
+        assert self._directory is not None
+        sales = found.added
+        ids = new_ids(conn, "sale", len(sales))
+        rows = (
+            (
+                sale_id,
+                sale.program_id,
+                sale.partner_id,
+                sale.kind,
+                sale.source_ref,
+                sale.occurred_at,
+                sale.gross_minor,
+                sale.description,
+                sale.content_hash(),
+                import_id,
+            )
+            for sale_id, sale in zip(ids, sales, strict=True)
+        )
+        copy_into(conn, "sale", SALE_COLUMNS, rows)
+        earnings = [
+            earning
+            for sale_id, sale in zip(ids, sales, strict=True)
+            if (earning := _price(sale, sale_id, self._directory)) is not None
+        ]
+        record_earnings(conn, earnings, actor=actor, now=now, import_id=import_id)
+
+
+def _read_sale(row: Row, directory: Directory, *, now: datetime) -> NewSale | None:
+    if row.problems:
+        return None
+    values = row.values
+    program = directory.programs.get(values["program"])
+    if program is None:
+        row.refuse("program", f"There is no program {shown(values['program'])}.")
+        return None
+    code = values["partner_code"]
+    partner = directory.partners.get(code)
+    if partner is None:
+        row.refuse("partner_code", f"There is no partner {shown(code)}.")
+    elif partner.program_id != program.id:
+        its = directory.programs_by_id[partner.program_id].code
+        row.refuse("partner_code", f"Partner {code} belongs to program {its}, not {program.code}.")
+    kind, accepted = values["kind"], directory.policies[program.id].policy.sale_kinds
+    if kind not in accepted:
+        row.refuse("kind", f"{program.code} takes {' and '.join(accepted) or 'no sales'}, not {shown(kind)}.")
+    occurred_at = None
+    try:
+        occurred_at = parse_instant(values["occurred_at"], now=now)
+    except BadField as fault:
+        row.refuse("occurred_at", str(fault))
+    gross_minor = _read_gross(row, program)
+    if row.problems or partner is None or occurred_at is None:
+        return None
+    return NewSale(
+        program.id,
+        partner.id,
+        code,
+        kind,
+        values["source_ref"],
+        occurred_at,
+        gross_minor,
+        values["description"],
+    )
+
+
+def _read_gross(row: Row, program: Program) -> int:
+    """Read the amount in the program's currency, noting what is wrong with it."""
+    kind, currency = row.values["kind"], row.values["currency"]
+    if currency != program.currency:
+        row.refuse("currency", f"{program.code} is in {program.currency}, not {shown(currency)}.")
+        return 0
+    try:
+        gross_minor = parse_amount(row.values["gross"], currency)
+    except BadAmount as fault:
+        row.refuse("gross", str(fault))
+        return 0
+    if gross_minor == 0:
+        row.refuse("gross", "The amount is zero.")
+    elif kind == "deduction" and gross_minor > 0:
+        row.refuse("gross", "A deduction is negative: write it with a minus.")
+    elif kind != "deduction" and gross_minor < 0:
+        row.refuse("gross", f"Only a deduction is negative; a {shown(kind)} is not.")
+    return gross_minor
+
+
+def _price(sale: NewSale, sale_id: int, directory: Directory) -> NewEarning | None:
+    """Price one sale into its earning; None where it is paid with its month."""
+    terms = directory.policies[sale.program_id]
+    split = price_sale(terms.policy, kind=sale.kind, gross_minor=sale.gross_minor)
+    if split is None or split.net_minor == 0:  # a cent's share may round to nothing
+        return None
+    is_deduction = sale.kind in terms.policy.deduction_kinds
+    matures = timedelta(0) if is_deduction else timedelta(days=terms.policy.hold.days)
+    return NewEarning(
+        program_id=sale.program_id,
+        partner_id=sale.partner_id,
+        kind=sale.kind,
+        source_ref=sale.source_ref,
+        amount_minor=split.net_minor,
+        gross_minor=split.gross_minor,
+        fee_minor=split.fee_minor,
+        occurred_at=sale.occurred_at,
+        release_at=sale.occurred_at + matures,
+        sale_id=sale_id,
+        policy_id=terms.id,
+    )
+
+
+def _conflict(known: Known, sale: NewSale, currency: str) -> str:
+    old = known.sale
+    pairs = (
+        ("partner", old.partner_code, sale.partner_code),
+        ("kind", old.kind, sale.kind),
+        ("occurred_at", instant_text(old.occurred_at), instant_text(sale.occurred_at)),
+        ("gross", plain(old.gross_minor, currency), plain(sale.gross_minor, currency)),
+        ("description", f"“{shown(old.description)}”", f"“{shown(sale.description)}”"),
+    )
+    differs = ", ".join(
+        f"{name} {before} there, {after} here" for name, before, after in pairs if before != after
+    )
+    where = f"on line {known.line} of this file" if known.line else "in the books"
+    return f"{sale.source_ref} is already {where} with other content: {differs or 'its description'}."
