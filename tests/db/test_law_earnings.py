@@ -1,7 +1,5 @@
 """Earnings, what is open of them, corrections, carries."""
 
-from collections.abc import Mapping
-
 import pytest
 from sqlalchemy import Connection, text
 
@@ -25,9 +23,9 @@ def ana(owner: Connection) -> int:
     ("correction_names_its_earning", {"kind": "carry_in"}),
 )
 def test_an_earning_has_a_declared_kind_a_sign_and_a_cause(
-    owner: Connection, ana: int, rule: str, different: Mapping[str, object]
+    owner: Connection, ana: int, rule: str, different: dict[str, object]
 ) -> None:
-    values = {"amount_minor": 100} | dict(different)
+    values = {"amount_minor": 100} | different
     with refused(owner, rule):
         b.fact(owner, ana, **values)  # type: ignore[arg-type]
     b.fact(owner, ana, 100)
@@ -120,7 +118,12 @@ def test_an_earning_is_open_once(owner: Connection, ana: int) -> None:
 def test_what_is_open_is_a_whole_earning_in_no_live_payout(owner: Connection, ana: int) -> None:
     sold = b.fact(owner, ana, 100)
     ben = b.partner(owner, b.program_of(owner, ana))
-    right: dict[str, object] = {"earning_id": sold, "partner_id": ana, "amount_minor": 100, "release_at": b.NOW}
+    right: dict[str, object] = {
+        "earning_id": sold,
+        "partner_id": ana,
+        "amount_minor": 100,
+        "release_at": b.NOW,
+    }
     for wrong in ({"earning_id": 0}, {"partner_id": ben}, {"amount_minor": 101}):
         with refused(owner, "open_item_is_a_whole_earning"):
             b.insert(owner, "open_item", right | wrong)
@@ -134,7 +137,9 @@ def test_what_is_open_is_a_whole_earning_in_no_live_payout(owner: Connection, an
     assert b.balance(owner, ana) == b.Balance(held=0, available=100, reserved=0, paid=0, fees=0)
 
 
-@proves("partner_balance.balance_begins_at_zero", "balance_begins_at_zero", "partner_balance.partner_balance_pkey")
+@proves(
+    "partner_balance.balance_begins_at_zero", "balance_begins_at_zero", "partner_balance.partner_balance_pkey"
+)
 @pytest.mark.parametrize("account", ["held", "available", "reserved", "paid", "fees"])
 def test_no_partner_begins_with_money(owner: Connection, ana: int, account: str) -> None:
     owner.execute(text("ALTER TABLE partner_balance DISABLE TRIGGER balance_is_kept"))
@@ -155,10 +160,10 @@ def test_no_partner_begins_with_money(owner: Connection, ana: int, account: str)
     ("closed_by_someone", {"closed_by": "user:maker"}),
 )
 def test_a_hold_has_a_declared_reason_one_subject_and_an_author(
-    owner: Connection, ana: int, rule: str, different: Mapping[str, object]
+    owner: Connection, ana: int, rule: str, different: dict[str, object]
 ) -> None:
     with refused(owner, rule):
-        b.hold(owner, ana, **dict(different))  # type: ignore[arg-type]
+        b.hold(owner, ana, **different)  # type: ignore[arg-type]
     b.hold(owner, ana)
     b.hold(owner, ana, closed_at=b.NOW, closed_by="user:maker")
 

@@ -1,6 +1,4 @@
-"""The ledger and the balances it keeps."""
-
-from collections.abc import Mapping
+"""The ledger: declared movements that agree with earnings, payouts and items."""
 
 import pytest
 from sqlalchemy import Connection, text
@@ -42,7 +40,11 @@ def test_only_declared_movements_are_in_the_law(owner: Connection) -> None:
         for end in ACCOUNTS
         if owner.execute(
             text(
-                "SELECT " + definition.removeprefix("CHECK ").replace("kind", ":kind").replace("from_account", ":a").replace("to_account", ":b")
+                "SELECT "
+                + definition.removeprefix("CHECK ")
+                .replace("kind", ":kind")
+                .replace("from_account", ":a")
+                .replace("to_account", ":b")
             ),
             {"kind": kind, "a": start, "b": end},
         ).scalar_one()
@@ -62,11 +64,17 @@ def test_only_declared_movements_are_in_the_law(owner: Connection) -> None:
     ("payout_moves_name_it", {"kind": "settle", "from_account": "reserved", "to_account": "paid"}),
     ("payout_moves_name_it", {"kind": "return", "from_account": "paid", "to_account": "available"}),
     ("earning_moves_name_it", {"earning_id": None}),
-    ("earning_moves_name_it", {"earning_id": None, "kind": "debt", "from_account": "available", "to_account": "earnings"}),
-    ("earning_moves_name_it", {"earning_id": None, "kind": "void", "from_account": "held", "to_account": "earnings"}),
+    (
+        "earning_moves_name_it",
+        {"earning_id": None, "kind": "debt", "from_account": "available", "to_account": "earnings"},
+    ),
+    (
+        "earning_moves_name_it",
+        {"earning_id": None, "kind": "void", "from_account": "held", "to_account": "earnings"},
+    ),
 )
 def test_money_moves_forward_between_declared_accounts_and_names_its_cause(
-    owner: Connection, ana: int, rule: str, different: Mapping[str, object]
+    owner: Connection, ana: int, rule: str, different: dict[str, object]
 ) -> None:
     right = {
         "partner_id": ana,
@@ -97,7 +105,13 @@ def test_an_earning_moves_whole_for_its_own_partner(owner: Connection, ana: int)
     ben = b.partner(owner, b.program_of(owner, ana))
     sold, rent = b.fact(owner, ana, 100), b.fact(owner, ana, -50, kind="deduction")
     rule = "movement_equals_earning"
-    for partner, amount, earning in ((ana, 101, sold), (ana, 99, sold), (ben, 100, sold), (ana, 100, 0), (ana, 50, rent)):
+    for partner, amount, earning in (
+        (ana, 101, sold),
+        (ana, 99, sold),
+        (ben, 100, sold),
+        (ana, 100, 0),
+        (ana, 50, rent),
+    ):
         with refused(owner, rule):
             b.move(owner, partner, "earn", "earnings", "available", amount, earning_id=earning)
     for partner, amount, earning in ((ana, 51, rent), (ben, 50, rent), (ana, 100, sold)):
@@ -116,79 +130,6 @@ def test_money_moves_in_the_currency_of_its_program(owner: Connection, ana: int)
     with refused(owner, "movement_in_the_programs_currency"):
         b.move(owner, ana, "earn", "earnings", "held", 100, earning_id=sold, currency="EUR")
     b.move(owner, ana, "earn", "earnings", "held", 100, earning_id=sold)
-
-
-@proves("movement_has_a_balance")
-def test_money_never_moves_without_a_balance_row(owner: Connection) -> None:
-    with refused(owner, "movement_has_a_balance"):
-        values = {
-            "partner_id": 0,
-            "kind": "release",
-            "from_account": "held",
-            "to_account": "available",
-            "amount_minor": 1,
-            "currency": "USD",
-            "effective_at": b.NOW,
-        }
-        b.insert(owner, "ledger_transfer", values)
-
-
-@proves("ledger_transfer.post_balances", "reservation_is_covered")
-def test_a_reservation_is_covered_by_what_is_available(owner: Connection, ana: int) -> None:
-    sold = b.earning(owner, ana, 100)
-    b.earning(owner, ana, 500, is_held=True)
-    b.earning(owner, ana, -40, kind="deduction")
-    assert b.balance(owner, ana) == b.Balance(held=500, available=60, reserved=0, paid=0, fees=0)
-    with refused(owner, "reservation_is_covered"):
-        b.payout(owner, ana, [sold])
-
-
-def test_available_goes_below_zero_through_a_negative_earning_only(owner: Connection, ana: int) -> None:
-    b.earning(owner, ana, -50, kind="deduction")
-    assert b.balance(owner, ana).available == -50
-    b.earning(owner, ana, 80)
-    assert b.balance(owner, ana).available == 30
-
-
-@proves(
-    "partner_balance.held_never_negative",
-    "partner_balance.reserved_never_negative",
-    "partner_balance.paid_never_negative",
-)
-def test_held_reserved_and_paid_never_go_below_zero(owner: Connection, ana: int) -> None:
-    b.earning(owner, ana, 100, is_held=True)
-    with refused(owner, "held_never_negative"):
-        b.move(owner, ana, "release", "held", "available", 101)
-    b.move(owner, ana, "release", "held", "available", 100)
-    # Behind the ledger's own rules the columns hold by themselves.
-    owner.execute(text("ALTER TABLE partner_balance DISABLE TRIGGER balance_follows_the_ledger"))
-    for account in ("reserved", "paid"):
-        with refused(owner, f"{account}_never_negative"):
-            owner.execute(text(f"UPDATE partner_balance SET {account} = -1"))  # noqa: S608
-
-
-@proves("partner_balance.balance_follows_the_ledger", "partner_balance.balance_is_kept")
-@pytest.mark.parametrize(
-    "act",
-    [
-        *(f"UPDATE partner_balance SET {account} = {account}" for account in b.Balance._fields),  # noqa: S608
-        "DELETE FROM partner_balance",
-        "TRUNCATE partner_balance",
-    ],
-)
-def test_nobody_edits_a_balance(owner: Connection, ana: int, act: str) -> None:
-    b.earning(owner, ana, 100)
-    with refused(owner, "history_is_added_to_never_edited"):
-        owner.execute(text(act))
-    assert b.balance(owner, ana).available == 100
-
-
-@proves("partner_balance.mark_never_moves_back", "mark_never_moves_back")
-def test_a_release_mark_never_moves_back(owner: Connection, ana: int) -> None:
-    move_mark = text("UPDATE partner_balance SET released_to = :to WHERE partner_id = :id")
-    owner.execute(move_mark, {"to": b.NOW + b.DAY, "id": ana})
-    with refused(owner, "mark_never_moves_back"):
-        owner.execute(move_mark, {"to": b.NOW, "id": ana})
 
 
 @proves("ledger_transfer.reserve_equals_items", "reserve_equals_items", "ledger_transfer.reserved_once")

@@ -1,6 +1,5 @@
 """Programs, policies, partners, destinations, customers, sales."""
 
-from collections.abc import Mapping
 from datetime import date
 
 from sqlalchemy import Connection, text
@@ -16,8 +15,12 @@ def test_a_program_code_is_given_once(owner: Connection) -> None:
         b.program(owner, "broker", currency="EUR")
 
 
-@bad_rows("program", ("currency_is_upper_case", {"currency": "usd"}), ("currency_is_upper_case", {"currency": "U$"}))
-def test_a_program_has_a_currency_in_capitals(owner: Connection, rule: str, different: Mapping[str, object]) -> None:
+@bad_rows(
+    "program", ("currency_is_upper_case", {"currency": "usd"}), ("currency_is_upper_case", {"currency": "U$"})
+)
+def test_a_program_has_a_currency_in_capitals(
+    owner: Connection, rule: str, different: dict[str, object]
+) -> None:
     good = {"code": "broker", "name": "Brokers", "currency": "USD", "zone": "UTC", "created_at": b.NOW}
     with refused(owner, rule):
         b.insert(owner, "program", good | different)
@@ -50,7 +53,7 @@ def test_a_partner_code_is_given_once_over_all_programs(owner: Connection) -> No
     ("declared_method", {"method": "cash"}),
 )
 def test_a_partner_has_a_declared_status_and_method(
-    owner: Connection, rule: str, different: Mapping[str, object]
+    owner: Connection, rule: str, different: dict[str, object]
 ) -> None:
     good: dict[str, object] = {
         "program_id": b.program(owner),
@@ -72,7 +75,9 @@ USE_DESTINATION = text("UPDATE partner SET destination_id = :destination_id WHER
 def test_a_partner_is_paid_to_its_own_destination_of_its_own_method(owner: Connection) -> None:
     program = b.program(owner)
     ana, ben = b.partner(owner, program), b.partner(owner, program)
-    of_ben = owner.execute(text("SELECT destination_id FROM partner WHERE id = :id"), {"id": ben}).scalar_one()
+    of_ben = owner.execute(
+        text("SELECT destination_id FROM partner WHERE id = :id"), {"id": ben}
+    ).scalar_one()
     with refused(owner, "destination_is_its_own"):
         owner.execute(USE_DESTINATION, {"destination_id": of_ben, "id": ana})
     with refused(owner, "destination_is_its_own"):
@@ -98,9 +103,13 @@ def test_customers_and_sales_stand_in_their_partners_program(owner: Connection) 
     b.insert(owner, "sale", sale | {"program_id": b.program_of(owner, partner)})
     customer = b.customer(owner, partner)
     with refused(owner, "customer_in_its_partners_program"):
-        owner.execute(text("UPDATE customer SET program_id = :other WHERE id = :id"), {"other": other, "id": customer})
+        owner.execute(
+            text("UPDATE customer SET program_id = :other WHERE id = :id"), {"other": other, "id": customer}
+        )
     with refused(owner, "customer_in_its_partners_program"):
-        owner.execute(text("UPDATE partner SET program_id = :other WHERE id = :id"), {"other": other, "id": partner})
+        owner.execute(
+            text("UPDATE partner SET program_id = :other WHERE id = :id"), {"other": other, "id": partner}
+        )
 
 
 @proves("customer.customer_ref_once", "customer.cancelled_after_sign_up")
@@ -124,7 +133,7 @@ def test_a_customer_has_one_reference_and_leaves_after_coming(owner: Connection)
     ("sale_once", {"source_ref": "S0"}),
 )
 def test_a_sale_is_declared_signed_and_told_once(
-    owner: Connection, rule: str, different: Mapping[str, object]
+    owner: Connection, rule: str, different: dict[str, object]
 ) -> None:
     partner = b.partner(owner, b.program(owner))
     good: dict[str, object] = {

@@ -1,7 +1,5 @@
 """People and their marks: identity, app_user, action, import_file, change, batch."""
 
-from collections.abc import Mapping
-
 from sqlalchemy import Connection, text
 
 from tests import builders as b
@@ -31,7 +29,7 @@ def user_row(**different: object) -> dict[str, object]:
     ("declared_roles", {"roles": []}),
 )
 def test_a_user_has_a_plain_name_and_declared_roles(
-    owner: Connection, rule: str, different: Mapping[str, object]
+    owner: Connection, rule: str, different: dict[str, object]
 ) -> None:
     with refused(owner, rule):
         b.insert(owner, "app_user", user_row(**different))
@@ -52,7 +50,7 @@ def test_two_people_never_share_a_user_name(owner: Connection) -> None:
     ("blanked_is_blank", {"email": "ana@example.com"}),
     ("blanked_is_blank", {"address": "Rua Augusta 1, Lisboa"}),
 )
-def test_a_blanked_identity_keeps_nothing(owner: Connection, rule: str, different: Mapping[str, object]) -> None:
+def test_a_blanked_identity_keeps_nothing(owner: Connection, rule: str, different: dict[str, object]) -> None:
     with refused(owner, rule):
         b.insert(owner, "identity", {"blanked_at": b.NOW} | different)
     b.insert(owner, "identity", {"blanked_at": b.NOW})
@@ -61,7 +59,12 @@ def test_a_blanked_identity_keeps_nothing(owner: Connection, rule: str, differen
 
 @proves("action.action_pkey")
 def test_one_click_decides_once(owner: Connection) -> None:
-    click = {"id": "6a1f6c1e-6f0e-4b58-9d3b-0f0f0b3a2f11", "actor": "user:ann", "name": "approve", "at": b.NOW}
+    click = {
+        "id": "6a1f6c1e-6f0e-4b58-9d3b-0f0f0b3a2f11",
+        "actor": "user:ann",
+        "name": "approve",
+        "at": b.NOW,
+    }
     b.insert(owner, "action", click)
     with refused(owner, "action_pkey"):
         b.insert(owner, "action", click)
@@ -81,7 +84,7 @@ def import_row(**different: object) -> dict[str, object]:
 
 
 @bad_rows("import_file", ("declared_import", {"kind": "payouts"}))
-def test_an_import_is_of_a_declared_kind(owner: Connection, rule: str, different: Mapping[str, object]) -> None:
+def test_an_import_is_of_a_declared_kind(owner: Connection, rule: str, different: dict[str, object]) -> None:
     with refused(owner, rule):
         b.insert(owner, "import_file", import_row(**different))
     b.insert(owner, "import_file", import_row())
@@ -108,7 +111,7 @@ def change_row(**different: object) -> dict[str, object]:
     ("personal_values_stay_out", {"field": "address", "new_value": None}),
 )
 def test_a_change_is_kept_without_personal_values(
-    owner: Connection, rule: str, different: Mapping[str, object]
+    owner: Connection, rule: str, different: dict[str, object]
 ) -> None:
     with refused(owner, rule):
         b.insert(owner, "change", change_row(**different))
@@ -124,7 +127,7 @@ def test_a_change_is_kept_without_personal_values(
     ("batch_decided_by_someone", {"decided_by": "user:ann", "decided_at": b.NOW}),
 )
 def test_a_batch_is_decided_by_someone_at_some_time(
-    owner: Connection, rule: str, different: Mapping[str, object]
+    owner: Connection, rule: str, different: dict[str, object]
 ) -> None:
     made = {"made_by": "user:ann", "made_at": b.NOW}
     with refused(owner, rule):

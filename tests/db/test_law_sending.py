@@ -1,6 +1,4 @@
-"""Approvals, attempts, calls, the simulator's books."""
-
-from collections.abc import Mapping
+"""Attempts, calls, the simulator's books."""
 
 import pytest
 from sqlalchemy import Connection, text
@@ -27,66 +25,6 @@ def sending(owner: Connection, payout: int) -> int:
 
 
 @bad_rows(
-    "approval",
-    ("declared_decision", {"decision": "perhaps"}),
-    ("reject_has_a_reason", {"decision": "reject"}),
-    ("reject_has_a_reason", {"decision": "reject", "reason": ""}),
-)
-def test_a_decision_is_yes_or_no_with_a_reason(
-    owner: Connection, payout: int, rule: str, different: Mapping[str, object]
-) -> None:
-    with refused(owner, rule):
-        b.decision(owner, payout, **dict(different))  # type: ignore[arg-type]
-    b.decision(owner, payout)
-    b.decision(owner, payout, "user:bob", decision="reject", reason="wrong month")
-
-
-@proves("approval.one_decision_per_person")
-def test_a_person_decides_once_on_one_content(owner: Connection, payout: int) -> None:
-    b.decision(owner, payout, "user:ann")
-    with refused(owner, "one_decision_per_person"):
-        b.decision(owner, payout, "user:ann", decision="reject", reason="on second thought")
-    b.decision(owner, payout, "user:bob")
-
-
-@proves("approval.approval_is_fair", "makers_never_approve")
-def test_who_made_a_payout_never_approves_it(owner: Connection, ana: int) -> None:
-    b.destination(owner, ana, made_by="user:dora")
-    bonus = b.earning(owner, ana, 50_00, kind="bonus", made_by="user:bea")
-    imported = b.insert_returning_id(
-        owner,
-        "import_file",
-        {"kind": "sales", "file_name": "f", "sha256": b"x", "counts": "{}", "made_by": "user:ian", "at": b.NOW},
-    )
-    sold = b.earning(owner, ana, 10_00, made_by="user:ian", import_id=imported)
-    payout = b.payout(owner, ana, [bonus, sold], made_by="user:max")
-    for maker in ("user:max", "user:bea", "user:dora"):
-        with refused(owner, "makers_never_approve"):
-            b.decision(owner, payout, maker)
-        step = owner.begin_nested()
-        b.decision(owner, payout, maker, decision="reject", reason="mine, and wrong")
-        step.rollback()
-    b.decision(owner, payout, "user:ian")  # who brought a file made none of its rows
-    b.decision(owner, payout, "user:ann")
-
-
-@proves("approval_binds_the_content")
-def test_an_approval_binds_the_content_the_payout_has(owner: Connection, ana: int, payout: int) -> None:
-    other = b.payout(owner, ana, [b.earning(owner, ana, 200_00)])
-    with refused(owner, "approval_binds_the_content"):
-        b.decision(owner, payout, content_hash=b.content_hash(owner, other))
-    with refused(owner, "approval_binds_the_content"):
-        b.decision(owner, payout, content_hash=b"")
-    b.decision(owner, payout)
-
-
-def test_priority_and_retry_are_no_part_of_what_is_approved(owner: Connection, payout: int) -> None:
-    before = b.content_hash(owner, payout)
-    b.set_status(owner, payout, "pending", priority="urgent", aside_until=b.NOW, aside_reason="x", aside_by="user:ann")
-    assert b.content_hash(owner, payout) == before
-
-
-@bad_rows(
     "attempt",
     ("attempt_n_check", {"n": 0}),
     ("declared_attempt_state", {"state": "sent"}),
@@ -96,11 +34,11 @@ def test_priority_and_retry_are_no_part_of_what_is_approved(owner: Connection, p
     ("succeeded_has_a_reference", {"provider_ref": "po_1"}),
 )
 def test_an_attempt_is_as_declared(
-    owner: Connection, payout: int, rule: str, different: Mapping[str, object]
+    owner: Connection, payout: int, rule: str, different: dict[str, object]
 ) -> None:
     b.approve(owner, payout)
     b.set_status(owner, payout, "processing")
-    values = {"n": 1} | dict(different)
+    values = {"n": 1} | different
     with refused(owner, rule):
         b.attempt(owner, payout, **values)  # type: ignore[arg-type]
     b.attempt(owner, payout)
@@ -109,13 +47,18 @@ def test_an_attempt_is_as_declared(
 @proves("attempt_begins_started")
 @pytest.mark.parametrize(
     "different",
-    [{"state": "unknown"}, {"state": "absent"}, {"state": "declined", "error_class": "transient"}, {"state": "succeeded", "provider_ref": "po_1"}],
+    [
+        {"state": "unknown"},
+        {"state": "absent"},
+        {"state": "declined", "error_class": "transient"},
+        {"state": "succeeded", "provider_ref": "po_1"},
+    ],
 )
-def test_an_attempt_begins_as_started(owner: Connection, payout: int, different: Mapping[str, object]) -> None:
+def test_an_attempt_begins_as_started(owner: Connection, payout: int, different: dict[str, object]) -> None:
     b.approve(owner, payout)
     b.set_status(owner, payout, "processing")
     with refused(owner, "attempt_begins_started"):
-        b.attempt(owner, payout, **dict(different))  # type: ignore[arg-type]
+        b.attempt(owner, payout, **different)  # type: ignore[arg-type]
 
 
 @proves("attempt.sent_only_as_approved", "sent_only_as_approved")
@@ -168,7 +111,9 @@ def test_keys_and_provider_references_are_used_once(owner: Connection, ana: int,
     other = b.payout(owner, ana, [b.earning(owner, ana, 100_00)])
     b.approve(owner, other)
     b.set_status(owner, other, "processing")
-    key = owner.execute(text("SELECT idem_key FROM attempt WHERE payout_id = :id"), {"id": sending}).scalar_one()
+    key = owner.execute(
+        text("SELECT idem_key FROM attempt WHERE payout_id = :id"), {"id": sending}
+    ).scalar_one()
     with refused(owner, "key_once"):
         b.attempt(owner, other, idem_key=key)
     b.attempt(owner, other)
@@ -252,7 +197,7 @@ def call(payout: int, **different: object) -> dict[str, object]:
 
 @bad_rows("attempt_call", ("declared_call", {"what": "guess"}), ("declared_outcome", {"outcome": "maybe"}))
 def test_a_call_is_of_a_declared_kind_and_outcome(
-    owner: Connection, sending: int, rule: str, different: Mapping[str, object]
+    owner: Connection, sending: int, rule: str, different: dict[str, object]
 ) -> None:
     with refused(owner, rule):
         b.insert(owner, "attempt_call", call(sending, **different))
@@ -282,13 +227,15 @@ def transfer(**different: object) -> dict[str, object]:
     ("moved_or_declined", {"provider_ref": None}),
 )
 def test_the_simulator_moves_or_declines_once_per_key(
-    owner: Connection, rule: str, different: Mapping[str, object]
+    owner: Connection, rule: str, different: dict[str, object]
 ) -> None:
     b.insert(owner, "simulator_transfer", transfer(idem_key="payout-0-1", provider_ref="po_0"))
     with refused(owner, rule):
         b.insert(owner, "simulator_transfer", transfer(**different))
     b.insert(owner, "simulator_transfer", transfer())
-    b.insert(owner, "simulator_transfer", transfer(idem_key="payout-2-1", provider_ref=None, code="bank_down"))
+    b.insert(
+        owner, "simulator_transfer", transfer(idem_key="payout-2-1", provider_ref=None, code="bank_down")
+    )
 
 
 @proves("simulator_silence.simulator_silence_pkey")
