@@ -27,7 +27,7 @@ def test_nothing_set_is_a_demo_on_a_server_of_its_own_with_secrets_of_its_own():
 
 def test_in_tests_the_simulator_answers_at_once_and_always():
     settings = Settings.from_env({"PAYDESK_ENV": "test"})
-    assert (settings.simulator_latency_s, settings.simulator_silence) == ((0, 0), 0)
+    assert (settings.simulator_latency_s, settings.simulator_silence) == ((0, 0), Decimal(0))
 
 
 def test_what_is_set_is_what_holds():
