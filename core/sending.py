@@ -250,7 +250,7 @@ def claim_payout(conn: Connection, payout_id: int, provider: Provider, *, now: d
         return None
     payout = conn.execute(BEGIN_PROCESSING, {"payout_id": payout_id}).one()
     destination: str = conn.execute(DESTINATION, {"destination_id": payout.destination_id}).scalar_one()
-    params = {
+    params: dict[str, object] = {
         "amount_minor": payout.net_minor,
         "currency": payout.currency,
         "method": payout.method,
@@ -270,8 +270,7 @@ def claim_payout(conn: Connection, payout_id: int, provider: Provider, *, now: d
         "now": now,
     }
     conn.execute(ADD_ATTEMPT, values)
-    order = Order(key=key, params=params, payout_id=payout_id, n=payout.n, at=now)
-    return Claim(order=order, lease_epoch=1)
+    return Claim(order=_order(key, params, payout_id, payout.n, now=now), lease_epoch=1)
 
 
 # The lease is the database's clock, one source for all processes; beyond the key's life nothing is sent any more.
@@ -309,8 +308,13 @@ def claim_of(row: Row[tuple[int, int, str, dict[str, object], bytes, int]], *, n
     """Return the claim of a stored attempt, refusing parameters that are not the frozen ones."""
     if params_hash(row.params) != bytes(row.params_hash):
         raise ParamsDrifted(row.idem_key)
-    order = Order(key=row.idem_key, params=row.params, payout_id=row.payout_id, n=row.n, at=now)
+    order = _order(row.idem_key, row.params, row.payout_id, row.n, now=now)
     return Claim(order=order, lease_epoch=row.lease_epoch)
+
+
+def _order(key: str, params: dict[str, object], payout_id: int, n: int, *, now: datetime) -> Order:
+    # Sorted, since the database keeps an order of its own: the same key always carries the same bytes.
+    return Order(key=key, params=dict(sorted(params.items())), payout_id=payout_id, n=n, at=now)
 
 
 def send_one(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -209,18 +209,18 @@ def _change(
     conn: Connection,
     name: str,
     statement: TextClause,
-    figures: dict[str, object],
+    figures: Mapping[str, object],
     *,
     action: str,
     actor: Actor,
     now: datetime,
-    details: dict[str, object],
+    details: Mapping[str, object],
 ) -> User:
-    user_id = conn.execute(statement, figures | {"name": name, "now": now}).scalar_one_or_none()
+    user_id = conn.execute(statement, {**figures, "name": name, "now": now}).scalar_one_or_none()
     if user_id is None:
         raise UnknownUser(name=name)
-    details = {"name": name} | details
-    audit.record(conn, action, subject="user", ids=[user_id], actor=actor, now=now, details=details)
+    named = {"name": name, **details}
+    audit.record(conn, action, subject="user", ids=[user_id], actor=actor, now=now, details=named)
     return read_user(conn, name)
 
 

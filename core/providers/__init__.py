@@ -64,10 +64,17 @@ class Absent:
 
 
 class Provider(Protocol):
-    """A rail. `lease_s` is how long one call may take before another process may take it up: read timeout + 30 s."""
+    """A rail that moves money."""
 
-    name: str
-    lease_s: int
+    @property
+    def name(self) -> str:
+        """What attempts remember it by."""
+        ...
+
+    @property
+    def lease_s(self) -> int:
+        """How long one call may take before another process may take it up: the read timeout and 30 s."""
+        ...
 
     def send(self, order: Order) -> Succeeded | Declined | Unknown:
         """Send the order; the same key again returns the first result and moves nothing."""

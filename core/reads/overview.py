@@ -76,11 +76,11 @@ OTHER_WORDS = {
     "changed_since": "the destination is not the one they were made for",
 }
 UNKNOWN = text("""
-    SELECT count(*) AS count, min(first_sent_at) AS oldest_at, min(next_look_at) AS next_at
+    SELECT count(*) AS n, min(first_sent_at) AS oldest_at, min(next_look_at) AS next_at
       FROM attempt WHERE state = 'unknown'
 """)
 RETRYING = text("""
-    SELECT count(*) AS count, min(queued_at) AS oldest_at, min(retry_at) AS next_at
+    SELECT count(*) AS n, min(queued_at) AS oldest_at, min(retry_at) AS next_at
       FROM payout WHERE status = 'retrying'
 """)
 BACK_ON = text("""
@@ -106,15 +106,18 @@ NEW_SINCE = text("""
     SELECT (SELECT count(*) FROM partner WHERE created_at > :since) AS partners,
            (SELECT count(*) FROM payout WHERE queued_at > :since) AS queued
 """)
-# By the day of release in each program's zone; what is overdue counts today, what is on hold has no day.
+EARLIEST_MARK = text("SELECT min(released_to) FROM partner_balance")
+# By the day of release in each program's zone; what is overdue counts today, what is on hold has no day. Nothing is
+# held from before the earliest mark, and the planner estimates far better when it is told that mark.
 RELEASES = text("""
-    SELECT greatest((o.release_at AT TIME ZONE g.zone)::date, (:now AT TIME ZONE g.zone)::date) AS day, g.currency,
-           count(*) AS count, sum(o.amount_minor)::bigint AS amount_minor
-      FROM open_item o JOIN partner r ON r.id = o.partner_id JOIN program g ON g.id = r.program_id
-      JOIN partner_balance b ON b.partner_id = o.partner_id
-     WHERE o.release_at < CAST(:now AS timestamptz) + interval '30 days' AND o.release_at > b.released_to
-       AND o.release_at > (SELECT min(released_to) FROM partner_balance)
-       AND o.amount_minor > 0 AND NOT o.on_hold
+    SELECT greatest((s.release_at AT TIME ZONE g.zone)::date, (:now AT TIME ZONE g.zone)::date) AS day, g.currency,
+           sum(s.n)::bigint AS count, sum(s.amount)::bigint AS amount_minor
+      FROM (SELECT r.program_id, o.release_at, count(*) AS n, sum(o.amount_minor) AS amount
+              FROM open_item o JOIN partner_balance b ON b.partner_id = o.partner_id JOIN partner r ON r.id = o.partner_id
+             WHERE o.release_at > :mark AND o.release_at < CAST(:now AS timestamptz) + interval '30 days'
+               AND o.release_at > b.released_to AND o.amount_minor > 0 AND NOT o.on_hold
+             GROUP BY r.program_id, o.release_at) s
+      JOIN program g ON g.id = s.program_id
      GROUP BY 1, 2 ORDER BY 1, 2
 """)
 # The last run of every job, and its last beat by the database's own clock.
@@ -134,6 +137,7 @@ BOOKS = text("""
 
 def overview(conn: Connection, *, now: datetime, since: datetime | None = None) -> Overview:
     """Return the morning page; `since` is the person's visit before, None leaves that card out."""
+    mark = conn.execute(EARLIEST_MARK).scalar_one()
     waiting = open_views(conn, now=now)
     again = conn.execute(RETRYING).one()
     unknown = conn.execute(UNKNOWN).one()
@@ -143,12 +147,12 @@ def overview(conn: Connection, *, now: datetime, since: datetime | None = None) 
         second_person=_need(waiting["second_person"]),
         blocked=_need(waiting["blocked"]),
         blocked_by=_blocked_by(conn, waiting["blocked"].ids, now=now),
-        retrying=Need(count=again.count, oldest_at=again.oldest_at, next_at=again.next_at),
-        unknown=Need(count=unknown.count, oldest_at=unknown.oldest_at, next_at=unknown.next_at),
+        retrying=Need(count=again.n, oldest_at=again.oldest_at, next_at=again.next_at),
+        unknown=Need(count=unknown.n, oldest_at=unknown.oldest_at, next_at=unknown.next_at),
         aside=_need(waiting["aside"], next_at=back_on),
         leaves_today=to_frame(conn.execute(LEAVES_TODAY, {"now": now})),
         since_visit=None if since is None else _since_visit(conn, since),
-        releases=to_frame(conn.execute(RELEASES, {"now": now})),
+        releases=to_frame(conn.execute(RELEASES, {"now": now, "mark": mark})),
         health=health(conn),
     )
 

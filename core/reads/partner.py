@@ -71,6 +71,9 @@ class PartnerStory:
     customers: pd.DataFrame
     statement: pd.DataFrame
     terms: pd.DataFrame
+    policy_version: int
+    schedule: str
+    next_slot: datetime | None
 
 
 HEADER = text("""
@@ -183,6 +186,7 @@ def partner_story(
     header = PartnerHeader(
         **{field.name: (dict(found) | personal)[field.name] for field in fields(PartnerHeader)}
     )
+    terms = terms_by_level(conn, header.id, now=now)
     customers, skips = read(CUSTOMERS), read(SKIPS)
     skips["sentence"] = pd.Series(
         [
@@ -204,5 +208,8 @@ def partner_story(
         changes=read(CHANGES),
         customers=mask(customers, ("name",)) if masked else customers,
         statement=read(STATEMENT),
-        terms=terms_by_level(conn, header.id, now=now),
+        terms=terms.frame,
+        policy_version=terms.version,
+        schedule=terms.schedule,
+        next_slot=terms.next_slot,
     )

@@ -13,6 +13,7 @@ from core.guards import Blocking
 from core.reads.frames import to_frame
 from core.reads.payout_header import PayoutHeader, read_header
 from core.reads.shown import mask
+from core.reads.terms import fee_formula
 from core.reads.timeline import timeline
 from core.reads.why import why_lines
 from core.reads.words import plain
@@ -128,7 +129,7 @@ def story(conn: Connection, payout_id: int, *, now: datetime, masked: bool) -> P
     return PayoutStory(
         header=header,
         items=mask(items, ("customer", "sale_description")) if masked else items,
-        why=why_lines(header, items),
+        why=why_lines(header, items, fee_words=fee_formula(conn, header)),
         timeline=timeline(header, items, approvals, attempts),
         approvals=approvals,
         people=_people(conn, header, makers, approvals),

@@ -122,7 +122,7 @@ def totals(conn: Connection, wanted: PayoutFilter, *, now: datetime, masked: boo
     plain = PayoutFilter(view=wanted.view, status=wanted.status, method=wanted.method, program=wanted.program)
     if of_status is not None and wanted == plain:
         rows: Any = payout_counter
-        count = func.sum(rows.c.n)
+        count: ColumnElement[Any] = func.sum(rows.c.n)
         where = [rows.c.status.in_(of_status)]
         if wanted.method:
             where.append(rows.c.method == wanted.method)

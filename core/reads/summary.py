@@ -6,15 +6,8 @@ from datetime import datetime
 
 from sqlalchemy import Connection, text
 
+from core.programs import UnknownPartner
 from core.reads.terms import minimum_payout_minor
-from core.refusals import Refusal
-
-
-class UnknownPartner(Refusal):
-    """There is no partner with the code {code}."""
-
-    code = "unknown_partner"
-
 
 # What came back is an earning again, so the ledger has already taken it off paid. One row, one moment: the identity
 # total = paid out + pending + available + held holds because the total is read from the same row.
@@ -39,7 +32,7 @@ def summary(conn: Connection, code: str, *, now: datetime) -> dict[str, object]:
     """
     row = conn.execute(SUMMARY, {"code": code}).mappings().one_or_none()
     if row is None:
-        raise UnknownPartner(code=code)
+        raise UnknownPartner(partner=code)
     last = conn.execute(LAST_PAYOUT, {"id": row["partner_id"]}).mappings().one_or_none()
     found = {name: value for name, value in row.items() if name != "partner_id"}
     return found | {

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from datetime import datetime
+from zoneinfo import ZoneInfo
 
 import pandas as pd
-from sqlalchemy import Connection
+from sqlalchemy import Connection, text
 
-from core.fees import Fee
-from core.policy import Policy
+from core.fees import NO_FEE, Fee, fee_minor
+from core.policy import Policy, resolve
 from core.policy import Terms as ResolvedPolicy
 from core.programs import partner_terms
 from core.reads import words
-from core.schedule import Custom, Daily, EveryTwoWeeks, Monthly, OnRequest, Schedule, Weekly
+from core.reads.payout_header import PayoutHeader
+from core.schedule import Custom, Daily, EveryTwoWeeks, Monthly, OnRequest, Schedule, Weekly, next_slot
 
 WEEKDAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
 
@@ -23,15 +26,52 @@ def minimum_payout_minor(conn: Connection, partner_id: int, *, now: datetime) ->
     return partner_terms(conn, partner_id, now=now).policy.min_payout_minor
 
 
-def terms_by_level(conn: Connection, partner_id: int, *, now: datetime) -> pd.DataFrame:
-    """Return term, value (in words) and level (partner, tier, program, default) of what holds for a partner."""
+@dataclass(frozen=True, kw_only=True)
+class PartnerTerms:
+    """What holds for a partner: `frame` has term, value (in words), level (partner, tier, program, default); the
+    schedule in words, and its first slot after now, None on request.
+    """
+
+    frame: pd.DataFrame
+    version: int
+    schedule: str
+    next_slot: datetime | None
+
+
+def terms_by_level(conn: Connection, partner_id: int, *, now: datetime) -> PartnerTerms:
+    """Return the terms of `now` with the level that supplied each."""
     terms = partner_terms(conn, partner_id, now=now)
     source = terms.policy.source if isinstance(terms.policy, ResolvedPolicy) else {}
     rows = [
         (term, value, source.get(key, "program"))
         for key, term, value in _said(terms.policy, terms.program.currency)
     ]
-    return pd.DataFrame(rows, columns=["term", "value", "level"], dtype="object")
+    return PartnerTerms(
+        frame=pd.DataFrame(rows, columns=["term", "value", "level"], dtype="object"),
+        version=terms.version,
+        schedule=schedule_words(terms.policy.schedule),
+        next_slot=next_slot(terms.policy.schedule, zone=ZoneInfo(terms.program.zone), now=now),
+    )
+
+
+POLICY_OF_PAYOUT = text("""
+    SELECT l.terms, r.tier, r.overrides, coalesce(sum(e.gross_minor), 0)::bigint AS gross_minor
+      FROM payout p JOIN policy l ON l.id = p.policy_id JOIN partner r ON r.id = p.partner_id
+      LEFT JOIN payout_item i ON i.payout_id = p.id LEFT JOIN earning e ON e.id = i.earning_id
+     WHERE p.id = :id GROUP BY l.id, r.id
+""")
+
+
+def fee_formula(conn: Connection, header: PayoutHeader) -> str:
+    """Return the fee of a payout as its policy's formula; where the partner's own terms have changed since then and
+    no longer give this fee, only the version that set it.
+    """
+    row = conn.execute(POLICY_OF_PAYOUT, {"id": header.id}).one()
+    fees = resolve(Policy.model_validate(row.terms), row.tier, row.overrides).fees
+    fee = next((fee for method, fee in fees.items() if method == header.method), NO_FEE)
+    if fee_minor(fee, gross_minor=row.gross_minor, amount_minor=header.amount_minor) == header.fee_minor:
+        return fee_words(fee, header.currency)
+    return f"as set by policy version {header.policy_version}"
 
 
 def _said(policy: Policy, currency: str) -> Iterator[tuple[str, str, str]]:

@@ -79,24 +79,22 @@ def _queued(header: PayoutHeader) -> Event:
 
 def _decisions(approvals: pd.DataFrame) -> list[Event]:
     verbs = {"approve": "Approved", "reject": "Rejected"}
-    return [
-        Event(
-            at=row.at,
-            what=f"{verbs[row.decision]} by {person(row.actor)}"
-            + (f": {row.reason}" if known(row.reason) else ""),
-            kind=f"{verbs[row.decision].lower()}",
-        )
-        for row in approvals.itertuples()
-    ]
+    events = []
+    for row in approvals.to_dict("records"):
+        verb, told = verbs[row["decision"]], known(row["reason"])
+        what = f"{verb} by {person(row['actor'])}" + (f": {told}" if told else "")
+        events.append(Event(at=row["at"], what=what, kind=verb.lower()))
+    return events
 
 
 def _attempts(attempts: pd.DataFrame) -> list[Event]:
     events = []
-    for row in attempts.itertuples():
-        events.append(Event(at=row.started_at, what=f"Try {row.n} sent", kind="sent"))
-        if known(row.ended_at) is not None and row.state != "succeeded":
-            told = f": {row.message}" if known(row.message) else ""
-            events.append(Event(at=row.ended_at, what=f"{ATTEMPT_WORDS[row.state]}{told}", kind=row.state))
+    for row in attempts.to_dict("records"):
+        events.append(Event(at=row["started_at"], what=f"Try {row['n']} sent", kind="sent"))
+        if known(row["ended_at"]) is not None and row["state"] != "succeeded":
+            told = f": {row['message']}" if known(row["message"]) else ""
+            what = f"{ATTEMPT_WORDS[row['state']]}{told}"
+            events.append(Event(at=row["ended_at"], what=what, kind=row["state"]))
     return events
 
 

@@ -13,7 +13,7 @@ from core.reads import words
 from core.reads.payout_header import PayoutHeader
 
 
-def why_lines(header: PayoutHeader, items: pd.DataFrame) -> pd.DataFrame:
+def why_lines(header: PayoutHeader, items: pd.DataFrame, *, fee_words: str) -> pd.DataFrame:
     """Return the lines line, how, amount_minor, part (items, gross, fee, net); the items' lines add up to the gross."""
     lines: list[tuple[str, str, int, str]] = []
     for kind, group in items.groupby("kind"):
@@ -23,7 +23,7 @@ def why_lines(header: PayoutHeader, items: pd.DataFrame) -> pd.DataFrame:
         )
     lines.sort(key=lambda line: -line[2])
     lines.append(("Gross", "", header.amount_minor, "gross"))
-    lines.append(("Fee", _fee_words(header), -header.fee_minor, "fee"))
+    lines.append(("Fee", fee_words, -header.fee_minor, "fee"))
     lines.append(("Net", f"what goes out by {words.METHOD_WORDS[header.method]}", header.net_minor, "net"))
     frame = pd.DataFrame(lines, columns=["line", "how", "amount_minor", "part"])
     return frame.astype({"amount_minor": "Int64"})
@@ -48,11 +48,3 @@ def _how(group: pd.DataFrame, currency: str) -> str:
         each = words.amount(least, currency)
         return each if len(amounts) == 1 else f"{len(amounts):,} × {each}"
     return f"each {words.amount(least, currency)} to {words.amount(most, currency)}"
-
-
-def _fee_words(header: PayoutHeader) -> str:
-    if not header.fee_minor:
-        return "none"
-    return (
-        f"the partner's part by {words.METHOD_WORDS[header.method]}, policy version {header.policy_version}"
-    )

@@ -127,16 +127,17 @@ BY_STATUS = text("""
      WHERE c.n > 0 AND (CAST(:program AS text) IS NULL OR g.code = :program)
      GROUP BY s.status, s.place, g.currency ORDER BY s.place, g.currency
 """)
-# No zone is further than a day from UTC, so the index can narrow what the program's own day then decides.
+# No zone is further than a day from UTC, so the index can narrow what each program's own days then decide.
 TOP_PARTNERS = text("""
-    WITH paid AS (
+    WITH span AS MATERIALIZED (
+        SELECT id, CAST(:since AS timestamp) AT TIME ZONE zone AS since, CAST(:after AS timestamp) AT TIME ZONE zone AS after
+          FROM program WHERE CAST(:program AS text) IS NULL OR code = :program),
+    paid AS (
         SELECT p.partner_id, p.currency, count(*) AS count, sum(p.amount_minor) AS paid
-          FROM payout p JOIN program g ON g.id = p.program_id
-         WHERE p.status IN ('paid', 'reversed')
+          FROM payout p JOIN span s ON s.id = p.program_id
+         WHERE p.status IN ('paid', 'reversed') AND p.processed_at >= s.since AND p.processed_at < s.after
            AND p.processed_at >= CAST(:since AS timestamp) AT TIME ZONE 'UTC' - interval '1 day'
            AND p.processed_at < CAST(:after AS timestamp) AT TIME ZONE 'UTC' + interval '1 day'
-           AND (p.processed_at AT TIME ZONE g.zone)::date BETWEEN :since AND :until
-           AND (CAST(:program AS text) IS NULL OR g.code = :program)
          GROUP BY p.partner_id, p.currency),
     ranked AS (
         SELECT *, row_number() OVER (PARTITION BY currency ORDER BY paid DESC, partner_id) AS place,
@@ -171,7 +172,9 @@ def analytics(
     statuses = conn.execute(
         BY_STATUS, {"since": since, "after": after, "program": program, "statuses": list(STATUSES)}
     )
-    top_partners = to_frame(conn.execute(TOP_PARTNERS, span | {"after": after, "top": top}))
+    top_partners = to_frame(
+        conn.execute(TOP_PARTNERS, {"since": since, "after": after, "program": program, "top": top})
+    )
     return Analytics(
         since=since,
         until=until,
