@@ -1,0 +1,44 @@
+"""Recomputes the books, folds the counters and looks for jobs that are late: the desk's own pulse."""
+
+from __future__ import annotations
+
+import logging
+from collections import Counter
+
+from sqlalchemy import text
+
+from core.runs import RunResult
+from jobs.health import find_faults, snapshot
+from jobs.job import Job, Orders
+
+log = logging.getLogger(__name__)
+
+FOLD = text("SELECT fold_totals()")
+
+
+def run_once(orders: Orders) -> RunResult:
+    """Return how many faults stand now; `details` has their names, `note` is what /healthz shows until the next run."""
+    if not orders.dry_run:
+        with orders.engine.begin() as conn:
+            conn.execute(FOLD)
+    with snapshot(orders.engine) as conn:
+        faults = [fault for fault in find_faults(conn, now=orders.now) if fault.name != "scheduler_silent"]
+    amounts: Counter[str] = Counter()
+    for fault in faults:
+        log.error("%s: %s", fault.name, fault.sentence)
+        for money in fault.money_at_risk:
+            amounts[money.currency] = max(amounts[money.currency], money.amount_minor)
+    broken = next((fault.sentence for fault in faults if fault.name == "books_broken"), "")
+    return RunResult(
+        count=len(faults),
+        amounts=amounts,
+        details={"faults": [fault.name for fault in faults], "note": broken},
+    )
+
+
+JOB = Job(
+    name="check",
+    sentence="recompute the books, fold the counters, look for late jobs",
+    run_once=run_once,
+    every_s=300,
+)

@@ -1,0 +1,87 @@
+"""Reads the command line, runs one command, and turns what it raises into words and an exit code."""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+from collections.abc import Sequence
+
+from core.refusals import Refusal
+from jobs.cli import database, decisions, imports, job_commands, processes, readings, users
+from jobs.cli.output import show
+from jobs.cli.terms import Command, Desk, Parser, WrongUsage, shared_options
+from jobs.logs import log_lines
+
+DONE, REFUSED, WRONG = 0, 1, 2
+log = logging.getLogger("jobs")
+
+
+def build_parser() -> Parser:
+    """Return the parser of the whole command line; without a command it is the scheduler."""
+    shared = shared_options()
+    parser = Parser(
+        prog="python -m jobs", parents=[shared], description="The payout desk's jobs and its scheduler."
+    )
+    parser.set_defaults(command=processes.schedule)
+    commands = parser.add_subparsers(metavar="COMMAND", parser_class=Parser)
+    for family in (processes, job_commands, imports, decisions, readings, users, database):
+        family.add_commands(commands, shared)
+    return parser
+
+
+def main(argv: Sequence[str]) -> int:
+    """Run one command line and return its exit code: 0 done, 1 refused or found, 2 wrong usage."""
+    as_json = "--json" in argv
+    try:
+        args = build_parser().parse_args(argv)
+        desk = _desk(args, as_json=as_json)
+        command: Command = args.command
+        log_lines(as_json=command is processes.schedule)
+        return command(args, desk)
+    except WrongUsage as fault:
+        return _say({"error": str(fault)}, WRONG, as_json=as_json)
+    except Refusal as refusal:
+        document = {"refused": refusal.code, "sentence": refusal.sentence}
+        return _say(document, REFUSED, as_json=as_json)
+    except KeyboardInterrupt:
+        return _say({"error": "interrupted"}, 130, as_json=as_json)
+    except Exception as fault:
+        sentence = _known(fault)
+        if sentence is None:
+            log.exception("this is a fault of ours")
+            sentence = f"{type(fault).__name__}: {fault}"
+        return _say({"error": sentence}, REFUSED, as_json=as_json)
+
+
+def _desk(args: object, *, as_json: bool) -> Desk:
+    from core.settings import Settings, SettingsFault
+
+    try:
+        settings = Settings.from_env(os.environ)
+    except SettingsFault as fault:
+        raise WrongUsage(str(fault)) from fault
+    now = getattr(args, "now", None)
+    if now is not None and settings.env == "production":
+        raise WrongUsage("--now is refused in production: the clock decides")
+    return Desk(settings, now=now, as_user=getattr(args, "as_user", None), as_json=as_json)
+
+
+def _say(document: dict[str, object], code: int, *, as_json: bool) -> int:
+    if as_json:
+        show(document, as_json=True)
+    else:
+        sys.stderr.write(f"{document.get('sentence') or document['error']}\n")
+    return code
+
+
+def _known(fault: Exception) -> str | None:
+    """Return the sentence for a fault of the surroundings, None for one of ours."""
+    from psycopg.errors import UndefinedTable
+    from sqlalchemy.exc import DBAPIError, OperationalError
+
+    if isinstance(fault, DBAPIError) and isinstance(fault.orig, UndefinedTable):
+        return "The database is empty or of an older version: run `python -m jobs db migrate`."
+    if isinstance(fault, OperationalError):
+        return f"The database does not answer: {fault.orig}"
+    return None

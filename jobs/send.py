@@ -1,0 +1,33 @@
+"""Sends approved payouts, and retrying ones whose time has come."""
+
+from __future__ import annotations
+
+from core.runs import RunResult
+from jobs.job import Job, Orders
+from jobs.provider import make_provider, sent
+
+
+def run_once(orders: Orders) -> RunResult:
+    """Claim, call and record until nothing is due; `details` has succeeded, declined, unknown."""
+    from core.sending import send_due
+
+    return sent(
+        send_due(
+            orders.engine,
+            make_provider(orders),
+            now=orders.now,
+            limit=orders.limit,
+            only=orders.payout_id,
+            dry_run=orders.dry_run,
+            stopping=orders.stopping,
+        )
+    )
+
+
+JOB = Job(
+    name="send",
+    sentence="send approved payouts, and retrying ones that are due",
+    run_once=run_once,
+    every_s=2,
+    options=frozenset({"payout_id", "limit"}),
+)
