@@ -84,6 +84,11 @@ def stop(data_dir: Path) -> bool:
         return True
 
 
+def is_running(data_dir: Path) -> bool:
+    """Whether the server of this folder runs already."""
+    return _postmaster_lives(data_dir.expanduser().resolve() / FOLDER)
+
+
 @contextmanager
 def _alone(data_dir: Path) -> Iterator[None]:
     with _one_thread, fasteners.InterProcessLock(data_dir / ".postgres.lock"):
