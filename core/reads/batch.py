@@ -1,0 +1,138 @@
+"""A fixed set of payouts: what is in it, what a decision on it would refuse, and how it differs from the last run."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import pandas as pd
+from sqlalchemy import Connection, text
+
+from core.decisions import APPROVED_BY_ME, MINE
+from core.guards import STOPS_APPROVAL, STOPS_SENDING, blocking_reasons
+from core.reads.frames import to_frame
+from core.reads.shown import show
+
+
+@dataclass(frozen=True, kw_only=True)
+class BatchHeader:
+    """Who fixed the set and when, from which filter, and how it was decided; `decision` None: not yet."""
+
+    id: int
+    made_by: str
+    made_at: datetime
+    filter: dict[str, str]
+    decision: str | None
+    decided_by: str | None
+    decided_at: datetime | None
+    outcome: dict[str, Any] | None
+
+
+HEADER = text("""
+    SELECT id, made_by, made_at, filter, decision, decided_by, decided_at, outcome FROM batch WHERE id = :id
+""")
+
+
+def batch_header(conn: Connection, batch_id: int) -> BatchHeader | None:
+    """Return the set's header, or None when there is no such set."""
+    row = conn.execute(HEADER, {"id": batch_id}).mappings().one_or_none()
+    return None if row is None else BatchHeader(**row)
+
+
+ITEMS = text("""
+    SELECT payout_id AS id, version AS fixed_version, net_minor AS fixed_net_minor, left_out
+      FROM batch_item WHERE batch_id = :id ORDER BY payout_id
+""")
+
+
+def batch_items(conn: Connection, batch_id: int, *, now: datetime, masked: bool) -> pd.DataFrame:
+    """Return the set's payouts with the queue's columns as they are now, and fixed_version, fixed_net_minor, left_out."""
+    fixed = to_frame(conn.execute(ITEMS, {"id": batch_id}))
+    shown = show(conn, [int(payout_id) for payout_id in fixed["id"]], now=now, masked=masked)
+    return shown.merge(fixed, on="id", how="right")
+
+
+STATUSES = {"approve": {"pending"}, "reject": {"pending"}, "process": {"approved", "retrying"}}
+
+
+def foreseen(
+    conn: Connection, items: pd.DataFrame, decision: str, *, actor: str, now: datetime
+) -> dict[int, tuple[str, str]]:
+    """Return, by payout, the code and sentence with which `decision` would refuse it now; the decision looks again.
+
+    `items` is the frame of `batch_items` or one with its id, version, fixed_version and status; `actor` as in history.
+    """
+    ids = [int(payout_id) for payout_id in items["id"]]
+    mine = set(conn.execute(MINE, {"ids": ids, "actor": actor}).scalars())
+    repeated = set(conn.execute(APPROVED_BY_ME, {"ids": ids, "actor": actor}).scalars())
+    blocking = blocking_reasons(conn, ids, now=now)
+    stops = STOPS_SENDING if decision == "process" else STOPS_APPROVAL
+    found: dict[int, tuple[str, str]] = {}
+    rows: Iterator[Any] = items.itertuples()
+    for row in rows:
+        payout_id = int(row.id)
+        if row.version != row.fixed_version:
+            found[payout_id] = ("changed_since", "Changed since the set was fixed")
+        elif row.status not in STATUSES[decision]:
+            found[payout_id] = ("wrong_status", f"Already {row.status}")
+        elif decision == "approve" and payout_id in mine:
+            found[payout_id] = ("own_payout", "You had a part in making it")
+        elif decision == "approve" and payout_id in repeated:
+            found[payout_id] = ("already_approved", "You have approved it; it waits for another person")
+        elif decision != "reject":
+            stop = next((reason for reason in blocking[payout_id] if reason.code in stops), None)
+            if stop is not None:
+                found[payout_id] = (stop.code, stop.sentence)
+    return found
+
+
+@dataclass(frozen=True, kw_only=True)
+class LastRun:
+    """The set approved before: when, and partner_id, currency and net_minor of its payouts."""
+
+    id: int
+    decided_at: datetime
+    items: pd.DataFrame
+
+
+BEFORE = text("""
+    SELECT b.id, b.decided_at FROM batch b
+     WHERE b.decision = 'approve' AND b.id <> :id AND b.decided_at < :before
+       AND EXISTS (SELECT 1 FROM batch_item i JOIN payout p ON p.id = i.payout_id
+                    WHERE i.batch_id = b.id AND i.left_out IS NULL AND p.program_id = ANY(
+                          SELECT q.program_id FROM batch_item j JOIN payout q ON q.id = j.payout_id WHERE j.batch_id = :id))
+     ORDER BY b.decided_at DESC LIMIT 1
+""")
+ITEMS_BEFORE = text("""
+    SELECT p.partner_id, r.code AS partner_code, w.name AS partner_name, p.currency,
+           sum(i.net_minor)::bigint AS net_minor, count(*) AS payouts
+      FROM batch_item i JOIN payout p ON p.id = i.payout_id JOIN partner r ON r.id = p.partner_id
+      JOIN identity w ON w.id = r.identity_id
+     WHERE i.batch_id = :id AND i.left_out IS NULL
+     GROUP BY 1, 2, 3, 4
+""")
+
+
+def last_run(conn: Connection, header: BatchHeader, *, now: datetime, masked: bool) -> LastRun | None:
+    """Return the set of the same programs that was approved before this one; None when there was none."""
+    values = {"id": header.id, "before": header.decided_at or now}
+    row = conn.execute(BEFORE, values).one_or_none()
+    if row is None:
+        return None
+    items = to_frame(conn.execute(ITEMS_BEFORE, {"id": row.id}))
+    if masked:
+        items = items.assign(partner_name=None)
+    return LastRun(id=row.id, decided_at=row.decided_at, items=items)
+
+
+PROGRESS = text("""
+    SELECT status, currency, count(*) AS count, sum(net_minor)::bigint AS net_minor
+      FROM payout WHERE id = ANY(:ids) GROUP BY status, currency ORDER BY status, currency
+""")
+
+
+def progress(conn: Connection, payout_ids: Sequence[int]) -> pd.DataFrame:
+    """Return status, currency, count and net_minor of these payouts as they are now."""
+    return to_frame(conn.execute(PROGRESS, {"ids": list(payout_ids)}))

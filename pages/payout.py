@@ -1,0 +1,185 @@
+"""One payout's story: why this much, may it leave, who decides, what was tried, where the money is."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import streamlit as st
+
+from core.guards import Blocking, blocking_reasons
+from core.reads.filters import PayoutFilter
+from core.reads.payout import PayoutStory, customer_history, story
+from core.reads.payout_header import PayoutHeader
+from core.reads.payouts import list_payouts
+from pages.shared import address, elements, frame, payout_cards, payout_tabs
+from pages.shared.decisions import RESULT
+from pages.shared.desk import Person
+from pages.shared.format import PRIORITIES, count, method, money, person, plain, story_moment, until
+from pages.shared.payout_actions import (
+    APPROVE,
+    ASIDE,
+    BRING_BACK,
+    CANCEL,
+    PROCESS,
+    REJECT,
+    RETRY,
+    TAKE_BACK,
+    Action,
+    Seen,
+    confirm,
+    decide_now,
+    priority,
+)
+from pages.shared.status import badge, look, tag
+
+LAST_SEEN = "queue_ids"
+
+
+def page() -> None:
+    """Draw the page."""
+    now, who = frame.now(), frame.person()
+    masked = not who.may("see personal data")
+    payout_id = address.given_id("id")
+    with frame.reading() as conn:
+        told = story(conn, payout_id, now=now, masked=masked) if payout_id is not None else None
+        if told is not None:
+            blocking = blocking_reasons(conn, [told.header.id], now=now)[told.header.id]
+            customers = customer_history(conn, told.header.id, now=now, masked=masked)
+    if told is None:
+        _nobody(payout_id)
+        return
+    header = told.header
+    frame.header(
+        f"{money(header.net_minor, header.currency)} to {plain(_partner(header))}",
+        _caption(header),
+        tools=lambda: _tools(told, who),
+    )
+    st.markdown(" ".join(_badges(header, blocking)))
+    grid = st.grid(3, min_column_width=225)
+    with grid.cell(column_span=2, row_span=3):
+        payout_cards.why(told)
+        payout_cards.story(told, frame.zone(), now)
+    payout_cards.may_it_leave(grid, told, blocking, who, now)
+    payout_cards.signals(grid, header, now)
+    payout_cards.approvals(grid, told, who)
+    payout_tabs.tabs(told, customers, frame.zone(), now)
+
+
+def _nobody(payout_id: int | None) -> None:
+    frame.header("Payout", "Which payout?")
+    what = f"There is no payout {payout_id}" if payout_id is not None else "No payout chosen"
+    with elements.empty(
+        what, "Choose one in the queue, or find it by partner, reference or number.", "search"
+    ):
+        st.page_link("pages/queue.py", label="Open the queue", icon=":material/inbox:")
+
+
+def _partner(header: PayoutHeader) -> str:
+    return header.partner_name or header.partner_code
+
+
+def _caption(header: PayoutHeader) -> str:
+    made = "schedule" if header.origin == "schedule" else person(header.made_by)
+    at = story_moment(header.queued_at, frame.zone(), frame.now())
+    return (
+        f"Payout {header.id} · {plain(header.program_name)} · {method(header.method)} · "
+        f"asked for by {plain(made)}, {at}"
+    )
+
+
+def _badges(header: PayoutHeader, blocking: Sequence[Blocking]) -> list[str]:
+    now, found = frame.now(), []
+    match header.status:
+        case "pending" if header.aside_until is not None:
+            found.append(badge("set_aside", f"Set aside until {header.aside_until.isoformat()}"))
+        case "pending":
+            found.append(badge("pending", "Pending: waits for a decision"))
+        case "retrying":
+            found.append(badge("retrying", f"Retrying: next {until(header.retry_at, now)}"))
+        case _:
+            found.append(badge(header.status))
+    if any(reason.code == "on_hold" for reason in blocking):
+        found.append(badge("on_hold"))
+    found += [badge(code) for code in header.signals if code != "set_aside"]
+    if header.priority != "normal":
+        shown = look(header.priority)
+        found.append(tag(f"{shown.word} priority", shown.icon, shown.colour))
+    found.append(tag(count(header.items, "item"), "inventory_2"))
+    if header.status == "pending":
+        found.append(tag(f"{count(header.days_pending, 'day')} pending", "event"))
+    return found
+
+
+def _tools(told: PayoutStory, who: Person) -> None:
+    header = told.header
+    seen = [
+        Seen(
+            id=header.id, version=header.version, partner=_partner(header), status=header.status,
+            currency=header.currency, amount_minor=header.amount_minor, fee_minor=header.fee_minor,
+            net_minor=header.net_minor,
+        )
+    ]  # fmt: skip
+    _rare(header, seen, who)
+    for action in (REJECT, CANCEL):
+        if _offers(action, header, who) and not (action is CANCEL and header.status == "pending"):
+            shortcut = "X" if action is REJECT else None
+            if st.button(
+                action.verb, icon=f":material/{action.icon}:", key=f"do_{action.name}", shortcut=shortcut
+            ):
+                confirm(action, seen)
+    for action in (TAKE_BACK, RETRY, PROCESS):
+        if _offers(action, header, who) and not (action is PROCESS and header.status == "retrying"):
+            st.button(
+                action.verb,
+                icon=f":material/{action.icon}:",
+                key=f"do_{action.name}",
+                **decide_now(action, seen),
+            )
+    if _offers(APPROVE, header, who) and header.aside_until is None:
+        mine = f"user:{who.name}" in told.makers or _approved_by(told, who)
+        elements.primary(
+            f"Approve {money(header.net_minor, header.currency)}", APPROVE.icon, key="do_approve", shortcut="A",
+            disabled=mine, help="Another person decides: you had your part already" if mine else None,
+            **decide_now(APPROVE, seen),
+        )  # fmt: skip
+    if st.button("Next", icon=":material/arrow_forward:", icon_position="right", key="next", shortcut="N"):
+        _next(header.id)
+
+
+def _approved_by(told: PayoutStory, who: Person) -> bool:
+    mine = told.approvals[told.approvals["actor"] == f"user:{who.name}"]
+    return bool((mine["current"] & (mine["decision"] == "approve")).any())
+
+
+def _offers(action: Action, header: PayoutHeader, who: Person) -> bool:
+    return header.status in action.statuses and who.may(action.right)
+
+
+def _rare(header: PayoutHeader, seen: Sequence[Seen], who: Person) -> None:
+    orders = [priority(level) for level in PRIORITIES if level != header.priority]
+    rare = [CANCEL] if header.status == "pending" else []
+    rare += [BRING_BACK if header.aside_until is not None else ASIDE, *orders]
+    offered = {action.verb: action for action in rare if _offers(action, header, who)}
+    if not offered:
+        return
+    chosen = st.menu_button("More", list(offered), type="tertiary", key="payout_more")
+    if chosen is not None:
+        confirm(offered[chosen], seen)
+
+
+def _next(payout_id: int) -> None:
+    ids: list[int] = st.session_state.get(LAST_SEEN, [])
+    if payout_id in ids and payout_id != ids[-1]:
+        following = ids[ids.index(payout_id) + 1]
+    else:
+        with frame.reading() as conn:
+            ready = list_payouts(conn, PayoutFilter(view="ready"), now=frame.now(), masked=True)
+        others = [int(other) for other in ready.frame["id"] if other != payout_id]
+        if not others:
+            st.switch_page("pages/queue.py")
+        following = others[0]
+    st.session_state.pop(RESULT, None)
+    st.switch_page("pages/payout.py", query_params={"id": str(following)})
+
+
+page()

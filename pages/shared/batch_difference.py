@@ -1,0 +1,93 @@
+"""How a set differs from the one approved before it: four quiet figures, then the partners that moved most."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from zoneinfo import ZoneInfo
+
+import pandas as pd
+import streamlit as st
+
+from core.reads.batch import LastRun
+from pages.shared import elements, tables
+from pages.shared.format import ABSENT, count, day, money, percent, plain
+from pages.shared.tables import each
+
+MOVERS = 8
+
+
+def difference(kept: pd.DataFrame, before: LastRun, zone: ZoneInfo, now: datetime) -> None:
+    """Draw the difference in the currency most of the set is in; currencies are never added."""
+    if kept.empty:
+        st.markdown(elements.title("Difference from last run"))
+        return
+    currency = str(kept["currency"].mode().iloc[0])
+    ours, theirs = kept[kept["currency"] == currency], before.items[before.items["currency"] == currency]
+    net, last = int(ours["fixed_net_minor"].sum()), int(theirs["net_minor"].sum())
+    at = day(before.decided_at.astimezone(zone).date(), now.astimezone(zone).date())
+    payouts_before = int(theirs["payouts"].sum())
+    st.markdown(
+        elements.title(
+            "Difference from last run",
+            f"{at}, {count(payouts_before, 'payout')}, {money(last, currency)} net",
+        )
+    )
+    moves = _moves(ours, theirs)
+    new, gone = int(moves["before"].isna().sum()), int(moves["net"].isna().sum())
+    share = float(moves["net"].max()) / net if net else 0.0
+    grid = st.grid(4, min_column_width=120)
+    _figure(grid.container(gap=None), f"Net, {currency}", money(net - last, currency, sign=True),
+            percent((net - last) / last, decimals=1, sign=True) if last else "first of its kind")  # fmt: skip
+    _figure(
+        grid.container(gap=None),
+        "Payouts",
+        f"{len(ours) - payouts_before:+,}".replace("-", "−"),
+        f"{new} new, {gone} gone",
+    )
+    changed = int(ours["signals"].map(lambda signals: "new_destination" in signals).sum())
+    _figure(grid.container(gap=None), "Changed destination", f"{changed:,}", "in this set")
+    _figure(grid.container(gap=None), "Largest share", percent(share, decimals=1), "of the net, one partner")
+    _movers(moves, currency)
+
+
+def _figure(box: st.delta_generator.DeltaGenerator, label: str, value: str, note: str) -> None:
+    box.caption(label)
+    box.markdown(f"**{value}**")
+    box.caption(note)
+
+
+def _moves(ours: pd.DataFrame, theirs: pd.DataFrame) -> pd.DataFrame:
+    """One row per partner: net now and before (missing: not in that run), their change, and whether it is the first payout."""
+    named = ours.assign(who=ours["partner_name"].fillna(ours["partner_code"]), first=ours["paid_before"] == 0)
+    now = named.groupby("partner_id").agg(
+        net=("fixed_net_minor", "sum"), who=("who", "first"), first=("first", "all")
+    )
+    named = theirs.assign(who_before=theirs["partner_name"].fillna(theirs["partner_code"]))
+    before = named.set_index("partner_id")[["net_minor", "who_before"]].rename(
+        columns={"net_minor": "before"}
+    )
+    moves = now.join(before, how="outer")
+    moves["change"] = moves["net"].fillna(0) - moves["before"].fillna(0)
+    moves["who"] = moves["who"].fillna(moves["who_before"])
+    return moves.reindex(moves["change"].abs().sort_values(ascending=False).index)
+
+
+def _movers(moves: pd.DataFrame, currency: str) -> None:
+    lines = []
+    for row in each(moves[moves["change"] != 0].head(MOVERS)):
+        now, before = pd.notna(row.net), pd.notna(row.before)
+        share = percent(row.change / row.before, sign=True) if now and before else ("new" if now else "gone")
+        first = now and not before and bool(row.first)
+        lines.append(
+            (
+                plain(str(row.who)),
+                money(int(row.net), currency) if now else ABSENT,
+                money(int(row.before), currency) if before else ABSENT,
+                money(int(row.change), currency, sign=True),
+                share,
+                "First payout" if first else "",
+            )
+        )
+    if lines:
+        columns = ["Top movers", "Now", "Last run", "Change", "Share", "Because"]
+        tables.rows(lines, columns, right=["Now", "Last run", "Change", "Share"])

@@ -1,0 +1,199 @@
+"""A fixed set on the screen: what it comes to, what is not in it, and its payouts, single ones taken out."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import date, datetime, timedelta
+
+import pandas as pd
+import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
+
+from core.access import Actor
+from core.batches import leave_out
+from core.reads.batch import BatchHeader
+from db.engine import Connection
+from pages.shared import decisions, desk, elements, tables
+from pages.shared.decisions import Outcome, Work
+from pages.shared.desk import Person
+from pages.shared.format import count, method, money, plain, totals
+from pages.shared.queue_columns import Sight, cells, configs, partner
+from pages.shared.tables import each
+
+COLUMNS = ("id", "partner", "net", "status", "customer", "signals", "method", "fee", "amount", "requested")
+ROWS_AT_ONCE = 50
+REASONS_SHOWN = 8
+Refusals = Mapping[int, tuple[str, str]]
+
+
+def net_totals(items: pd.DataFrame) -> dict[str, int]:
+    """The net by currency that the set was fixed with."""
+    sums = items.groupby("currency")["fixed_net_minor"].sum()
+    return {str(currency): int(minor) for currency, minor in sums.items()}
+
+
+def passing(kept: pd.DataFrame, refusals: Refusals) -> pd.DataFrame:
+    """The payouts of the set that the decision will not refuse, as far as is known now."""
+    return kept[~kept["id"].isin(list(refusals))]
+
+
+def estimate(kept: pd.DataFrame, refusals: Refusals, note: str) -> None:
+    """Gross, fees and net by currency and method, of what the decision will take."""
+    with st.container(border=True, gap="small"):
+        st.markdown(elements.title("Estimate", note))
+        going = passing(kept, refusals)
+        lines: list[Sequence[str]] = []
+        for currency, of_currency in going.groupby("currency"):
+            by_method = list(of_currency.groupby("method"))
+            lines += [_line(str(currency), method(str(name)), rows) for name, rows in by_method]
+            if len(by_method) > 1:
+                lines.append(
+                    [f"**{text}**" if text else "" for text in _line(str(currency), "", of_currency)]
+                )
+        if lines:
+            tables.rows(
+                lines,
+                ["Currency", "Method", "Payouts", "Gross", "Fees", "Net"],
+                right=["Payouts", "Gross", "Fees", "Net"],
+            )
+        if refusals:
+            st.caption(
+                f"{count(len(refusals), 'payout')} of the set will be refused and is not counted here."
+            )
+
+
+def _line(currency: str, name: str, rows: pd.DataFrame) -> Sequence[str]:
+    return (
+        currency,
+        name,
+        f"{len(rows):,}",
+        money(int(rows["amount_minor"].sum()), currency),
+        money(-int(rows["fee_minor"].sum()), currency),
+        money(int(rows["net_minor"].sum()), currency),
+    )
+
+
+def not_in_this_run(grid: DeltaGenerator, items: pd.DataFrame, refusals: Refusals) -> None:
+    """What was taken out and what will be refused, by reason, with counts and net."""
+    reasons = {int(row.id): f"Taken out: {row.left_out}" for row in each(items[items["left_out"].notna()])}
+    reasons |= {payout_id: sentence for payout_id, (_, sentence) in refusals.items()}
+    out = items[items["id"].isin(list(reasons))].assign(why=items["id"].map(reasons))
+    with elements.card(grid, "Not in this run", f"{count(len(out), 'payout')}, {totals(net_totals(out))}"):
+        if out.empty:
+            st.caption("Everything in the set may be decided.")
+            return
+        groups = sorted(out.groupby("why"), key=lambda group: -len(group[1]))
+        tables.rows(
+            [
+                (plain(str(why)), f"{len(rows):,}", totals(net_totals(rows)))
+                for why, rows in groups[:REASONS_SHOWN]
+            ],
+            ["why", "count", "net"],
+            right=["count", "net"],
+            header=False,
+        )
+
+
+def payouts(header: BatchHeader, kept: pd.DataFrame, refusals: Refusals, who: Person) -> None:
+    """The set's payouts; those ticked can be taken out while nothing is decided."""
+    if kept.empty:
+        return
+    pages = -(-len(kept) // ROWS_AT_ONCE)
+    with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
+        st.markdown(
+            elements.title("In this set", f"{count(len(kept), 'payout')}, as they are now"), width="content"
+        )
+        place = st.pagination(pages, key=f"batch_page_{header.id}") if pages > 1 else 1
+    shown = kept.iloc[(place - 1) * ROWS_AT_ONCE : place * ROWS_AT_ONCE]
+    undecided = header.decision is None and who.may("steer payouts")
+    grid = cells(shown, COLUMNS, Sight(now=desk.now(), zone=desk.zone()))
+    config = configs(COLUMNS)
+    if refusals:
+        grid.insert(3, "refused", [refusals.get(int(i), ("", ""))[1] for i in shown["id"]])
+        config["refused"] = st.column_config.TextColumn("Will be refused", width=200)
+    event = st.dataframe(
+        grid,
+        key=f"batch-{header.id}-{place}-{len(kept)}",
+        height="content",
+        row_height=32,
+        hide_index=True,
+        column_config=config,
+        on_select="rerun",
+        selection_mode=["multi-row", "single-cell"] if undecided else ["single-cell"],
+    )
+    for row, _ in event.selection.cells:
+        st.switch_page("pages/payout.py", query_params={"id": str(shown.iloc[row]["id"])})
+    chosen = shown.iloc[list(event.selection.rows)]
+    if len(chosen) and undecided:
+        with (
+            st.bottom,
+            st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"),
+        ):
+            st.markdown(
+                f"**{len(chosen):,} selected**\u2003{totals(net_totals(chosen))} net", width="content"
+            )
+            if st.button(f"Take {len(chosen):,} out", icon=":material/event_busy:", key="take_out"):
+                st.dialog(
+                    f"Take {count(len(chosen), 'payout')} out", width="medium", icon=":material/event_busy:"
+                )(_take_out)(
+                    header.id,
+                    [
+                        (int(row.id), partner(row), money(int(row.net_minor), row.currency))
+                        for row in each(chosen)
+                    ],
+                )
+
+
+FAULT, DONE = "take_out_fault", "take_out_done"
+
+
+def _take_out(batch_id: int, chosen: Sequence[tuple[int, str, str]]) -> None:
+    if st.session_state.pop(DONE, False):
+        st.rerun()
+    name = f"take out of {batch_id}: {[payout_id for payout_id, _, _ in chosen]}"
+    token = decisions.token_for(name)
+    tables.rows(
+        [(str(i), plain(who), net) for i, who, net in chosen[:10]],
+        ["Payout", "Partner", "Net"],
+        right=["Net"],
+    )
+    tomorrow = desk.now().date() + timedelta(days=1)
+    st.text_input("Reason (required, kept with the payout)", key=f"why-{token}", max_chars=500)
+    st.date_input(
+        "They stay out until", value=tomorrow + timedelta(days=6), min_value=tomorrow, key=f"day-{token}"
+    )
+    if fault := st.session_state.pop(FAULT, None):
+        st.warning(fault, icon=":material/edit:")
+
+    def on_click() -> None:
+        reason, until = str(st.session_state.get(f"why-{token}") or ""), st.session_state[f"day-{token}"]
+        if not reason.strip():
+            st.session_state[FAULT] = "Say why: the reason is kept with the payout."
+            return
+        ids = [payout_id for payout_id, _, _ in chosen]
+        decisions.decide(name, token, _leaving_out(batch_id, ids, reason, until))
+        st.session_state[DONE] = True
+
+    with st.container(horizontal=True, horizontal_alignment="right"):
+        if st.button("Keep them in"):
+            st.rerun()
+        elements.primary(
+            f"Take {count(len(chosen), 'payout')} out", "event_busy", key=f"out-{token}", on_click=on_click
+        )
+
+
+def _leaving_out(batch_id: int, ids: Sequence[int], reason: str, until: date) -> Work:
+    def run(conn: Connection, actor: Actor, now: datetime) -> Outcome:
+        refused, done = [], 0
+        for payout_id in sorted(ids):
+            answer = leave_out(conn, batch_id, payout_id, reason=reason, until=until, actor=actor, now=now)
+            done += len(answer.done)
+            refused += [(f"Payout {one.id}:", one.sentence) for one in answer.refused]
+        return Outcome(
+            badge="set_aside" if done else "refused",
+            headline=f"{count(done, 'payout')} taken out.",
+            then=f"Back in the review on {until.isoformat()}." if done else "",
+            refused=refused,
+        )
+
+    return run

@@ -1,0 +1,141 @@
+"""The one way to run a decision from a page: one short transaction in a callback, told once and kept.
+
+Streamlit may cut a run short at any of its own calls, also at an access of `st.session_state`. So everything a
+decision needs is read before the transaction begins, and between begin and commit there is no Streamlit at all.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+from uuid import UUID, uuid4
+
+import streamlit as st
+
+from core.access import Actor, load_actor
+from core.actions import claim_action, conclude_action, outcome_of
+from core.refusals import Refusal
+from core.sign_in import session_state as session_of
+from db.engine import Connection
+from pages.shared import desk
+from pages.shared.desk import Person
+from pages.shared.format import count
+from pages.shared.status import badge
+
+log = logging.getLogger("paydesk.pages")
+
+RESULT = "result"
+TOKENS = "tokens"
+REFUSED_SHOWN = 5
+
+
+class SessionEnded(Refusal):
+    """Your session has ended: sign in again, and decide then."""
+
+    code = "session_ended"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Outcome:
+    """What a click brought about, in words: `badge` a status or outcome, `refused` pairs of what and why,
+    `undo` the payouts that may be taken back, `page` and `page_id` where to go on.
+    """
+
+    badge: str
+    headline: str
+    then: str = ""
+    refused: Sequence[tuple[str, str]] = ()
+    undo: Sequence[int] = field(default_factory=list)
+    page: str = ""
+    page_id: int = 0
+
+
+Work = Callable[[Connection, Actor, datetime], Outcome]
+
+
+def token_for(name: str) -> UUID:
+    """The token of the next decision of this name; it stays the same until that decision had its outcome."""
+    tokens: dict[str, UUID] = st.session_state.setdefault(TOKENS, {})
+    return tokens.setdefault(name, uuid4())
+
+
+def decide(name: str, token: UUID, work: Work) -> None:
+    """Run a decision inside an `on_click` callback and keep its result for the next run.
+
+    `work` gets the connection, the actor read in the same transaction, and the instant; it calls the operation and
+    never Streamlit. A token seen before changes nothing and shows the first outcome. A refusal is shown as it is;
+    anything else as one line with a reference, its trace in the log.
+    """
+    engine, person = desk.engine(), desk.person()
+    now = datetime.now(UTC)
+    settled = True
+    try:
+        with engine.begin() as conn:
+            actor = _actor(conn, person)
+            if claim_action(conn, token, name, actor=actor, now=now):
+                outcome = work(conn, actor, now)
+                conclude_action(conn, token, asdict(outcome))
+            else:
+                outcome = _told(outcome_of(conn, token, actor=actor))
+    except Refusal as refusal:
+        outcome = Outcome(badge="refused", headline=refusal.sentence)
+    except Exception:
+        reference, settled = uuid4().hex[:8], False
+        log.exception("decision %s by %s failed, reference %s", name, person.name, reference)
+        outcome = Outcome(
+            badge="fault",
+            headline="Something went wrong.",
+            then=f"Click again: what was already decided is not decided twice. Reference {reference}.",
+        )
+    if settled:
+        st.session_state.get(TOKENS, {}).pop(name, None)
+    st.session_state[RESULT] = asdict(outcome)
+
+
+def _actor(conn: Connection, person: Person) -> Actor:
+    """Who decides, with the roles of this moment; a session that was ended decides nothing."""
+    user = session_of(conn, person.name)
+    if user is None or user.epoch != person.epoch:
+        raise SessionEnded
+    return load_actor(conn, person.name, channel="page")
+
+
+def _told(kept: dict[str, Any] | None) -> Outcome:
+    if kept is None:
+        return Outcome(badge="refused", headline="This was already decided.")
+    return Outcome(**kept)
+
+
+def show_result() -> None:
+    """Draw the strip of the last decision, which stays until it is closed."""
+    kept = st.session_state.get(RESULT)
+    if kept is None:
+        return
+    result = Outcome(**kept)
+    if result.page:
+        _close()
+        st.switch_page(result.page, query_params={"id": str(result.page_id)})
+    with st.container(border=True, gap="xsmall"):
+        with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
+            line = f"{badge(result.badge)}\u2003**{result.headline}** {result.then}"
+            st.markdown(line, width="content")
+            st.button(
+                "",
+                icon=":material/close:",
+                type="tertiary",
+                key="close_result",
+                help="Close",
+                on_click=_close,
+            )
+        for what, why in result.refused[:REFUSED_SHOWN]:
+            st.markdown(f":small[:orange[:material/front_hand:] **{what}** {why}]")
+        rest = len(result.refused) - REFUSED_SHOWN
+        if rest > 0:
+            st.markdown(f":small[:gray[and {count(rest, 'more', 'more')}]]")
+
+
+def _close() -> None:
+    st.session_state.pop(RESULT, None)

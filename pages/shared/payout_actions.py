@@ -1,0 +1,319 @@
+"""What a person can do with payouts: the buttons' words, the confirm dialog, and the decision behind each."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import date, datetime, timedelta
+from typing import Any, Protocol
+
+import streamlit as st
+
+from core.access import Actor
+from core.decisions import Decision, Wanted, approve_payouts, cancel_payouts, reject_payouts
+from core.reads.operations import scheduler_beat
+from core.steering import (
+    bring_back,
+    process_payouts,
+    retry_payouts,
+    set_aside,
+    set_priority,
+    take_back_payouts,
+)
+from db.engine import Connection
+from pages.shared import decisions, desk, elements, tables
+from pages.shared.decisions import Outcome, Work
+from pages.shared.format import PRIORITIES, ago, count, money, plain, totals
+
+ROWS_REPEATED = 10
+ONE_OR_MANY = {"one": "Leave that one out and {verb} the rest", "none": "{verb} nothing"}
+
+
+class Operation(Protocol):
+    """A decision on payouts as `core` offers it."""
+
+    def __call__(
+        self,
+        conn: Connection,
+        wanted: Sequence[Wanted],
+        *,
+        actor: Actor,
+        now: datetime,
+        reason: str = "",
+        whole: bool = False,
+    ) -> Decision:
+        """Decide and answer for every payout asked for."""
+        ...
+
+
+@dataclass(frozen=True, kw_only=True)
+class Action:
+    """One thing to do: its verb, icon and right, the statuses it takes, and what happens next."""
+
+    name: str
+    verb: str
+    done: str
+    icon: str
+    right: str
+    statuses: frozenset[str]
+    operation: Operation
+    then: str = ""
+    badge: str = "done"
+    needs_reason: bool = False
+    leaves: bool = False
+    undo: bool = False
+
+
+OPEN = frozenset({"pending", "approved", "retrying"})
+APPROVE = Action(
+    name="approve", verb="Approve", done="approved", icon="verified", right="approve payouts", badge="approved",
+    statuses=frozenset({"pending"}), operation=approve_payouts, leaves=True, undo=True,
+)  # fmt: skip
+REJECT = Action(
+    name="reject", verb="Reject", done="rejected", icon="block", right="reject payouts", badge="rejected",
+    statuses=frozenset({"pending"}), operation=reject_payouts, needs_reason=True,
+    then="The money is available to the partner again.",
+)  # fmt: skip
+CANCEL = Action(
+    name="cancel", verb="Cancel", done="cancelled", icon="do_not_disturb_on", right="cancel payouts",
+    badge="cancelled", statuses=OPEN, operation=cancel_payouts, needs_reason=True,
+    then="The money is available to the partner again.",
+)  # fmt: skip
+TAKE_BACK = Action(
+    name="take back", verb="Take back", done="taken back", icon="undo", right="approve payouts", badge="pending",
+    statuses=frozenset({"approved"}), operation=take_back_payouts, then="They wait for a decision again.",
+)  # fmt: skip
+PROCESS = Action(
+    name="process", verb="Process now", done="put first", icon="bolt", right="steer payouts", badge="approved",
+    statuses=frozenset({"approved", "retrying"}), operation=process_payouts, leaves=True,
+)  # fmt: skip
+RETRY = Action(
+    name="retry", verb="Retry now", done="due now", icon="replay", right="steer payouts", badge="retrying",
+    statuses=frozenset({"retrying"}), operation=retry_payouts, leaves=True,
+)  # fmt: skip
+
+
+def _bring_back(
+    conn: Connection,
+    wanted: Sequence[Wanted],
+    *,
+    actor: Actor,
+    now: datetime,
+    reason: str = "",
+    whole: bool = False,
+) -> Decision:
+    del reason  # coming back needs none
+    return bring_back(conn, wanted, actor=actor, now=now, whole=whole)
+
+
+BRING_BACK = Action(
+    name="bring back", verb="Bring back", done="back in the review", icon="event_available", right="steer payouts",
+    badge="pending", statuses=frozenset({"pending"}), operation=_bring_back,
+)  # fmt: skip
+
+
+def priority(level: str) -> Action:
+    """The action that gives payouts this priority."""
+
+    def order(
+        conn: Connection,
+        wanted: Sequence[Wanted],
+        *,
+        actor: Actor,
+        now: datetime,
+        reason: str = "",
+        whole: bool = False,
+    ) -> Decision:
+        del reason  # an order needs none
+        return set_priority(conn, wanted, priority=level, actor=actor, now=now, whole=whole)
+
+    return Action(
+        name=f"priority {level}", verb=f"Priority {PRIORITIES[level].lower()}", done=f"priority {level}",
+        icon="low_priority", right="steer payouts", statuses=OPEN, operation=order, badge=level,
+    )  # fmt: skip
+
+
+def aside(until: date) -> Action:
+    """The action that takes payouts out of the review until this day."""
+
+    def put_away(
+        conn: Connection,
+        wanted: Sequence[Wanted],
+        *,
+        actor: Actor,
+        now: datetime,
+        reason: str = "",
+        whole: bool = False,
+    ) -> Decision:
+        return set_aside(conn, wanted, until=until, reason=reason, actor=actor, now=now, whole=whole)
+
+    return Action(
+        name="set aside", verb="Set aside", done="set aside", icon="event_busy", right="steer payouts",
+        statuses=frozenset({"pending"}), operation=put_away, needs_reason=True, badge="set_aside",
+        then=f"Back in the review on {until.isoformat()}.",
+    )  # fmt: skip
+
+
+ASIDE = replace(aside(date.max), then="")  # the day is chosen in the dialog
+
+
+@dataclass(frozen=True, kw_only=True)
+class Seen:
+    """One payout as it stood on the screen when the person decided: what the decision is bound to."""
+
+    id: int
+    version: int
+    partner: str
+    status: str
+    currency: str
+    amount_minor: int
+    fee_minor: int
+    net_minor: int
+
+
+def net(seen: Sequence[Seen]) -> str:
+    """The net of these payouts by currency, in words."""
+    return totals(_sum(seen, "net_minor"))
+
+
+def _sum(seen: Sequence[Seen], of: str) -> dict[str, int]:
+    sums: dict[str, int] = {}
+    for one in seen:
+        sums[one.currency] = sums.get(one.currency, 0) + int(getattr(one, of))
+    return sums
+
+
+def fitting(action: Action, seen: Sequence[Seen]) -> list[Seen]:
+    """Those of the payouts whose status the action takes."""
+    return [one for one in seen if one.status in action.statuses]
+
+
+def work(action: Action, seen: Sequence[Seen], *, reason: str = "", whole: bool = False) -> Work:
+    """What runs in the transaction: the operation on exactly these ids and versions, and its outcome in words."""
+    wanted = [Wanted(id=one.id, version=one.version) for one in seen]
+
+    def run(conn: Connection, actor: Actor, now: datetime) -> Outcome:
+        then = when_it_leaves(conn, now) if action.leaves else action.then
+        answer = action.operation(conn, wanted, actor=actor, now=now, reason=reason, whole=whole)
+        return told(action, seen, answer, then)
+
+    return run
+
+
+def told(action: Action, seen: Sequence[Seen], answer: Decision, then: str) -> Outcome:
+    """The outcome of a decision in words; refused payouts by name."""
+    by_id = {one.id: one for one in seen}
+    refused = [
+        (f"Payout {one.id} to {plain(by_id[one.id].partner)}:", plain(one.sentence)) for one in answer.refused
+    ]
+    if not answer.done and not answer.waiting:
+        return Outcome(badge="refused", headline=f"Nothing was {action.done}.", refused=refused)
+    done, waiting = [by_id[i] for i in answer.done], [by_id[i] for i in answer.waiting]
+    parts = [f"{count(len(done), 'payout')}, {net(done)}."] if done else []
+    if waiting:
+        parts.append(f"{count(len(waiting), 'payout')}, {net(waiting)}: a second person approves too.")
+    return Outcome(
+        badge=action.badge if done else "waits",
+        headline=" ".join(parts),
+        then=then if done else "",
+        refused=refused,
+        undo=answer.done if action.undo else [],
+    )
+
+
+def when_it_leaves(conn: Connection, now: datetime) -> str:
+    """What happens next with what was approved: at once, or when the scheduler is back."""
+    beat = scheduler_beat(conn)
+    if beat.alive:
+        return "Sending starts within seconds."
+    last = f"silent, last sign of life {ago(beat.beat_at, now)}" if beat.beat_at else "not running"
+    return f"The scheduler is {last}: it will leave when the scheduler is back."
+
+
+def decide_now(action: Action, seen: Sequence[Seen]) -> dict[str, Any]:
+    """The `on_click` arguments of a button that decides without a dialog."""
+    name = f"{action.name} {','.join(str(one.id) for one in seen)}"
+    return {"on_click": decisions.decide, "args": (name, decisions.token_for(name), work(action, seen))}
+
+
+FAULT, DECIDED = "dialog_fault", "dialog_decided"
+
+
+def confirm(action: Action, selected: Sequence[Seen]) -> None:
+    """Open the dialog that repeats what is about to be decided: which payouts, how many, how much."""
+    seen = fitting(action, selected)
+    st.session_state.pop(FAULT, None)
+    st.session_state.pop(DECIDED, None)
+    title = f"{action.verb} {count(len(seen), 'payout')}"
+    st.dialog(title, width="medium", icon=f":material/{action.icon}:")(_confirm)(
+        action, seen, len(selected) - len(seen)
+    )
+
+
+def _confirm(action: Action, seen: Sequence[Seen], left: int) -> None:
+    if st.session_state.pop(DECIDED, False):
+        st.rerun()
+    name = f"{action.name} {','.join(str(one.id) for one in seen)}"
+    token = decisions.token_for(name)
+    verb = action.verb.lower()
+    st.markdown(f"You {verb} **{count(len(seen), 'payout')}** for **{net(seen)} net**. {action.then}")
+    if left:
+        st.caption(f"{count(left, 'selected payout')} in another status: left as they are.")
+    repeat(seen)
+    mode, whole_key, reason_key = "one", f"whole-{token}", f"reason-{token}"
+    if len(seen) > 1:
+        st.radio(
+            "If one of them has changed meanwhile",
+            list(ONE_OR_MANY),
+            key=whole_key,
+            format_func=lambda choice: ONE_OR_MANY[choice].format(verb=verb).capitalize(),
+        )
+    label = (
+        "Reason (required, kept with the payout)" if action.needs_reason else "Note for the audit (optional)"
+    )
+    st.text_input(label, key=reason_key, max_chars=500)
+    day_key = f"until-{token}"
+    if action is ASIDE:
+        tomorrow = desk.now().date() + timedelta(days=1)
+        st.date_input(
+            "Out of the review until", value=tomorrow + timedelta(days=6), min_value=tomorrow, key=day_key
+        )
+    if fault := st.session_state.pop(FAULT, None):
+        st.warning(fault, icon=":material/edit:")
+
+    def on_click() -> None:
+        reason = str(st.session_state.get(reason_key) or "")
+        whole = st.session_state.get(whole_key, mode) == "none"
+        chosen = aside(st.session_state[day_key]) if action is ASIDE else action
+        if action.needs_reason and not reason.strip():
+            st.session_state[FAULT] = "Say why: the reason is kept with the payout."
+            return
+        decisions.decide(name, token, work(chosen, seen, reason=reason, whole=whole))
+        st.session_state[DECIDED] = True
+
+    with st.container(horizontal=True, horizontal_alignment="right"):
+        if st.button("Cancel" if action is not CANCEL else "Keep"):
+            st.rerun()
+        elements.primary(
+            f"{action.verb} {count(len(seen), 'payout')} · {net(seen)}",
+            action.icon,
+            key=f"confirm-{token}",
+            on_click=on_click,
+        )
+
+
+def repeat(seen: Sequence[Seen]) -> None:
+    """The first payouts and the sums, as a dialog or a set shows them."""
+    shown = [
+        (str(one.id), plain(one.partner), money(one.net_minor, one.currency)) for one in seen[:ROWS_REPEATED]
+    ]
+    if len(seen) > ROWS_REPEATED:
+        shown.append(("", f":gray[and {len(seen) - ROWS_REPEATED:,} more]", ""))
+    tables.rows(shown, ["Payout", "Partner", "Net"], right=["Net"])
+    fees = {currency: -minor for currency, minor in _sum(seen, "fee_minor").items()}
+    sums = [
+        ("Gross", totals(_sum(seen, "amount_minor"))),
+        ("Fees", totals(fees)),
+        ("**Net**", f"**{net(seen)}**"),
+    ]
+    tables.pairs(sums)

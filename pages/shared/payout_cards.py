@@ -1,0 +1,174 @@
+"""The cards of one payout: why this much, its story, what keeps it, what is unusual, who decides."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from zoneinfo import ZoneInfo
+
+import pandas as pd
+import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
+
+from core.guards import Blocking
+from core.reads.payout import PayoutStory
+from core.reads.payout_header import PayoutHeader
+from pages.shared import elements, tables
+from pages.shared.desk import Person
+from pages.shared.format import ABSENT, ago, method, moment, money, person, plain, story_moment, until
+from pages.shared.tables import each
+
+ICONS = {
+    "earned": "shopping_cart", "released": "lock_open", "queued": "inbox", "approved": "verified", "rejected": "block",
+    "approval": "hourglass_empty", "sent": "send", "paid": "check_circle", "declined": "error", "unknown": "help",
+    "failed": "error", "cancelled": "do_not_disturb_on", "reversed": "undo", "aside": "event_busy", "retry": "replay",
+    "started": "sync", "absent": "search_off", "retrying": "replay",
+}  # fmt: skip
+WHOSE = {"ours": "**yours**", "partner": "**Partner’s**", "provider": "**Provider’s**"}
+
+
+def why(told: PayoutStory) -> None:
+    """Which lines add up to the amount, how each came about, and the fee down to the net."""
+    header = told.header
+    box = st.container(border=True, gap="small")
+    with box:
+        st.markdown(
+            elements.title(
+                f"Why {money(header.net_minor, header.currency)}",
+                f"policy {plain(header.program_name)}, version {header.policy_version}",
+            )
+        )
+        lines = []
+        for row in each(told.why):
+            texts = [plain(str(row.line)), plain(str(row.how)) if pd.notna(row.how) else "",
+                     money(int(row.amount_minor), header.currency)]  # fmt: skip
+            bold = row.part in ("gross", "net")
+            lines.append(
+                [f"**{text}**" if bold and text and place != 1 else text for place, text in enumerate(texts)]
+            )
+        tables.rows(lines, ["Line", "How", "Amount"], right=["Amount"])
+
+
+def story(told: PayoutStory, zone: ZoneInfo, now: datetime) -> None:
+    """What happened, where it stands, what comes next."""
+    header = told.header
+    with st.container(border=True, gap="small"):
+        st.markdown(elements.title("Story", zone.key))
+        lines = []
+        for row in each(told.timeline):
+            at = story_moment(row.at, zone, now) if pd.notna(row.at) else ""
+            icon = f":material/{ICONS.get(row.kind, 'circle')}:"
+            amount = money(int(row.amount_minor), header.currency) if pd.notna(row.amount_minor) else ""
+            what = plain(row.what)
+            match row.state:
+                case "now":
+                    lines.append(("**now**", f"{icon} **{what}**", amount))
+                case "future":
+                    lines.append((f":gray[{at or 'then'}]", f":gray[{icon} {what}]", amount))
+                case _:
+                    lines.append((at, f"{icon} {what}", amount))
+        tables.rows(lines, ["When", "What", "Amount"], right=["Amount"], header=False)
+
+
+def may_it_leave(
+    grid: DeltaGenerator, told: PayoutStory, blocking: Sequence[Blocking], who: Person, now: datetime
+) -> None:
+    """The guards the sender obeys: what holds, what waits, what blocks, and whose move it is."""
+    header = told.header
+    with elements.card(grid, "May it leave?", "the list the sender obeys"):
+        if header.status in ("paid", "reversed", "rejected", "cancelled", "failed"):
+            words = {"paid": "It has left", "reversed": "It left and came back"}.get(
+                header.status, "It leaves no more"
+            )
+            tables.pairs(
+                [
+                    (
+                        f":gray[:material/flag:] {words}",
+                        moment(header.processed_at or header.decided_at, _utc(), now),
+                    )
+                ]
+            )
+            return
+        codes = {reason.code for reason in blocking}
+        lines = [_holds("Reserved for it", money(header.amount_minor, header.currency))]
+        if not codes & {"no_destination", "changed_since"}:
+            lines.append(_holds("Destination unchanged", method(header.method)))
+        if "on_hold" not in codes and "partner_suspended" not in codes:
+            lines.append(_holds("No hold on partner or items", ""))
+        if "approvals_missing" not in codes:
+            lines.append(
+                _holds("Approved, content unchanged", f"{header.approvals} of {header.approvals_needed}")
+            )
+        lines += [_stands_in_the_way(reason, who, now) for reason in blocking]
+        tables.pairs(lines)
+
+
+def _utc() -> ZoneInfo:
+    return ZoneInfo("UTC")
+
+
+def _holds(what: str, figure: str) -> tuple[str, str]:
+    return f":green[:material/check_circle:] {what}", figure
+
+
+def _stands_in_the_way(reason: Blocking, who: Person, now: datetime) -> tuple[str, str]:
+    waits = reason.code in ("approvals_missing", "set_aside", "waits_for_retry", "outcome_open")
+    icon = ":orange[:material/pending:]" if waits else ":red[:material/error:]"
+    whose = WHOSE[reason.whose]
+    if reason.code == "approvals_missing" and not who.may("approve payouts"):
+        whose = "**an approver’s**"
+    if reason.clears_at is not None:
+        whose = (
+            f"{until(reason.clears_at, now)}, {whose}"
+            if reason.whose != "ours"
+            else until(reason.clears_at, now)
+        )
+    return f"{icon} {plain(reason.sentence)}", whose
+
+
+def signals(grid: DeltaGenerator, header: PayoutHeader, now: datetime) -> None:
+    """What is unusual about it, each with its figures; and what it looks like when nothing is."""
+    with elements.card(grid, "Risk signals"):
+        lines = []
+        if "new_destination" in header.signals:
+            at = ago(header.destination_opened_at, now)
+            set_by = plain(person(header.destination_by))
+            lines.append(f":orange[:material/swap_horiz:] New destination, set {at} by {set_by}, never paid before")
+        if header.paid_before == 0:
+            lines.append(":material/person_add: First payout to this partner")
+        elif header.usual_minor:
+            times = f"{header.amount_minor / header.usual_minor:.1f} × the median of {header.paid_before} earlier payouts"
+            icon = (
+                ":orange[:material/trending_up:]"
+                if "above_usual" in header.signals
+                else ":material/trending_flat:"
+            )
+            lines.append(f"{icon} {times} ({money(header.usual_minor, header.currency)})")
+        if header.account:
+            lines.append(f":material/account_balance: {plain(header.account)}")
+        if header.partner_status != "active":
+            lines.append(f":red[:material/block:] The partner is {header.partner_status}")
+        tables.rows([(line,) for line in lines or [f"{ABSENT} none"]], ["signal"], header=False)
+
+
+def approvals(grid: DeltaGenerator, told: PayoutStory, who: Person) -> None:
+    """Who has decided, who may, and who may not because they made it."""
+    header = told.header
+    needed = "two people" if header.approvals_needed > 1 else "one person"
+    with elements.card(grid, "Approvals", f"{needed}, never a maker"):
+        lines = [
+            (plain(row.full_name or row.user) + (", you" if row.user == who.name else ""), plain(row.answer))
+            for row in each(told.people)
+        ]
+        lines += [
+            (
+                plain(person(row.actor)),
+                "approved before, counts no more" if row.decision == "approve" else "rejected",
+            )
+            for row in each(told.approvals)
+            if not row.current or row.decision == "reject"
+        ]
+        if lines:
+            tables.pairs(lines)
+        else:
+            st.caption("Nobody has decided yet.")

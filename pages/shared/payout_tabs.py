@@ -1,0 +1,171 @@
+"""Everything else about one payout: items, customers, attempts, ledger, notes, audit."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from datetime import datetime
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import pandas as pd
+import streamlit as st
+
+from core.reads.payout import PayoutStory
+from pages.shared import tables
+from pages.shared.format import ABSENT, day, money, person, plain, story_moment
+from pages.shared.status import badge
+from pages.shared.tables import each
+
+FIELD = 120  # characters of one detail shown
+
+
+def tabs(told: PayoutStory, customers: pd.DataFrame, zone: ZoneInfo, now: datetime) -> None:
+    """Draw the tabs, each with how much is in it."""
+    parts: list[tuple[str, pd.DataFrame, Callable[[], None]]] = [
+        ("Items", told.items, lambda: _items(told, zone, now)),
+        ("Customers", customers, lambda: _customers(customers, told.header.currency, zone, now)),
+        ("Attempts", told.attempts, lambda: _attempts(told, zone, now)),
+        ("Ledger", told.ledger, lambda: _ledger(told, zone, now)),
+        ("Holds", told.holds, lambda: _holds(told, zone, now)),
+        ("Notes", told.notes, lambda: _notes(told, zone, now)),
+        ("Audit", told.audit, lambda: _audit(told, zone, now)),
+    ]
+    for tab, (name, rows, draw) in zip(
+        st.tabs([f"{name} {len(rows)}" for name, rows, _ in parts]), parts, strict=True
+    ):
+        with tab:
+            if rows.empty:
+                st.caption(f"No {name.lower()}.")
+            else:
+                draw()
+
+
+def _items(told: PayoutStory, zone: ZoneInfo, now: datetime) -> None:
+    currency, today = told.header.currency, now.astimezone(zone).date()
+    shown = pd.DataFrame(
+        {
+            "Source": row.source_ref,
+            "Kind": row.kind.replace("_", " "),
+            "Customer": _or_dash(row.customer, row.customer_ref),
+            "Active": f"{row.days_active} d" if pd.notna(row.days_active) else ABSENT,
+            "Earned": day(row.occurred_at.astimezone(zone).date(), today),
+            "Gross": money(int(row.gross_minor), currency) if row.gross_minor else ABSENT,
+            "Earning": money(int(row.amount_minor), currency),
+        }
+        for row in each(told.items)
+    )
+    st.dataframe(
+        shown,
+        height="content" if len(shown) <= 50 else 600,  # noqa: PLR2004 - rows of a page
+        row_height=30,
+        hide_index=True,
+        column_config={name: tables.figures(name, width=110) for name in ("Active", "Gross", "Earning")},
+    )
+
+
+def _or_dash(*values: Any) -> str:  # noqa: ANN401 - whatever a cell holds
+    return next((str(value) for value in values if pd.notna(value)), ABSENT)
+
+
+def _customers(customers: pd.DataFrame, currency: str, zone: ZoneInfo, now: datetime) -> None:
+    today = now.astimezone(zone).date()
+    tables.rows(
+        [
+            (
+                plain(_or_dash(row.name, row.ref)),
+                day(row.signed_up_at.astimezone(zone).date(), today),
+                day(row.cancelled_at.astimezone(zone).date(), today)
+                if pd.notna(row.cancelled_at)
+                else "active",
+                f"{row.days_active:,}",
+                f"{row.earnings:,}",
+                money(int(row.amount_minor), currency),
+            )
+            for row in each(customers)
+        ],
+        ["Customer", "Signed up", "Cancelled", "Days active", "Earnings", "Earned in all"],
+        right=["Days active", "Earnings", "Earned in all"],
+    )
+
+
+def _attempts(told: PayoutStory, zone: ZoneInfo, now: datetime) -> None:
+    st.caption("Each with its own key, never sent twice.")
+    tables.rows(
+        [
+            (
+                str(row.n),
+                story_moment(row.started_at, zone, now),
+                badge(row.state),
+                plain(_or_dash(row.message, row.code)),
+                plain(_or_dash(row.error_class)),
+                plain(_or_dash(row.provider_ref, row.request_id)),
+            )
+            for row in each(told.attempts.sort_values("n", ascending=False))
+        ],
+        ["No.", "Sent", "Outcome", "Provider says", "Class", "Reference"],
+    )
+
+
+def _ledger(told: PayoutStory, zone: ZoneInfo, now: datetime) -> None:
+    tables.rows(
+        [
+            (
+                story_moment(row.at, zone, now),
+                row.kind,
+                f"{row.from_account} → {row.to_account}",
+                money(int(row.amount_minor), row.currency),
+            )
+            for row in each(told.ledger)
+        ],
+        ["When", "Movement", "From and to", "Amount"],
+        right=["Amount"],
+    )
+
+
+def _holds(told: PayoutStory, zone: ZoneInfo, now: datetime) -> None:
+    tables.rows(
+        [
+            (
+                story_moment(row.opened_at, zone, now),
+                f"{row.reason.replace('_', ' ')}, on the {row.held_thing}",
+                plain(person(row.made_by)) + (f": {plain(row.note)}" if row.note else ""),
+                "in force" if row.in_force else "ended",
+            )
+            for row in each(told.holds)
+        ],
+        ["Since", "Hold", "By", "Now"],
+    )
+
+
+def _notes(told: PayoutStory, zone: ZoneInfo, now: datetime) -> None:
+    tables.rows(
+        [
+            (story_moment(row.at, zone, now), plain(person(row.who)), plain(row.about), plain(row.note))
+            for row in each(told.notes)
+        ],
+        ["When", "Who", "About", "Note"],
+    )
+
+
+def _audit(told: PayoutStory, zone: ZoneInfo, now: datetime) -> None:
+    tables.rows(
+        [
+            (
+                str(row.seq),
+                story_moment(row.at, zone, now),
+                plain(person(row.actor)),
+                row.channel,
+                plain(row.action),
+                plain(_details(row.details)),
+            )
+            for row in each(told.audit)
+        ],
+        ["No.", "When", "Who", "By", "Act", "Details"],
+    )
+
+
+def _details(details: object) -> str:
+    """The details in one line; long lists are cut, since they stand whole in the audit."""
+    text = json.dumps(details, ensure_ascii=False, default=str)
+    return text if len(text) <= FIELD else f"{text[:FIELD]}…"

@@ -1,0 +1,151 @@
+"""Signing in: the library's form, password check and cookie; who may come in is ours and is read on every run.
+
+The cookie cannot be taken back and is readable by scripts, so it proves only who signed in and when. Whether that
+still counts is in the database: the active flag, the lock, the epoch that ends sessions, and `valid_after`, before
+which no cookie is believed.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import jwt
+import streamlit as st
+import streamlit_authenticator as stauth
+
+from core import sign_in, users
+from core.access import load_actor
+from core.passwords import fits
+from pages.shared import desk
+from pages.shared.desk import PERSON, Person
+
+COOKIE = "paydesk"
+COOKIE_DAYS = 0.5
+STATUS, USERNAME, SIGNED_OUT = "authentication_status", "username", "logout"  # the library's own keys
+EPOCH, NOTICE = "session_epoch", "sign_in_notice"
+FORM = {"Form name": "Sign in", "Username": "Name", "Password": "Password", "Login": "Sign in"}
+
+
+def current() -> Person | None:
+    """Who is signed in on this run; a session that counts no more ends here."""
+    name = st.session_state.get(USERNAME) if st.session_state.get(STATUS) else None
+    if name is None:
+        return None
+    with desk.reading() as conn:
+        user = sign_in.session_state(conn, name)
+    if user is None or not user.active:
+        _end("This account is closed.")
+        return None
+    if st.session_state.setdefault(EPOCH, user.epoch) != user.epoch:
+        _end("Your session has ended. Sign in again.")
+        return None
+    person = Person(name=user.name, full_name=user.full_name, roles=user.roles, epoch=user.epoch)
+    st.session_state[PERSON] = person
+    return person
+
+
+def _end(notice: str) -> None:
+    for key in (STATUS, USERNAME, EPOCH, PERSON):
+        st.session_state.pop(key, None)
+    st.session_state[SIGNED_OUT] = True  # the library asks its cookie no more in this session
+    st.session_state[NOTICE] = notice
+
+
+def ask() -> Person | None:
+    """Draw the sign-in form, or take the cookie's word where it still counts; the page's address stays as it is."""
+    now = desk.now()
+    with desk.reading() as conn:
+        known = users.credentials(conn)
+    if not st.session_state.get(SIGNED_OUT) and not _cookie_counts():
+        st.session_state[SIGNED_OUT] = True
+    authenticator = _authenticator(known)
+    place = st.empty()
+    with place.container(), st.container(horizontal=True, horizontal_alignment="center"):
+        _form(authenticator, known, now)
+    person = current()
+    if person is None:
+        return None
+    place.empty()
+    # Only now, outside the form's place: a cookie is set by an element that has to stay for this run.
+    authenticator.cookie_controller.cookie_model.cookie_expiry_days = COOKIE_DAYS
+    if st.session_state.pop("by_password", False):
+        authenticator.cookie_controller.set_cookie()
+    return person
+
+
+def _authenticator(known: dict[str, Any]) -> Any:  # noqa: ANN401 - the library ships no types
+    return stauth.Authenticate(
+        known,
+        COOKIE,
+        desk.cookie_key(),
+        0,  # sets no cookie by itself
+        auto_hash=False,
+        login_sleep_time=0,  # a form that sleeps can lose its submit
+    )
+
+
+def _form(authenticator: Any, known: dict[str, Any], now: datetime) -> None:  # noqa: ANN401 - as above
+    with st.container(width=360, gap="small"):
+        st.space("large")
+        st.image("static/logo.svg", width=120)
+        notice = st.empty()
+        authenticator.login(key="sign_in", fields=FORM, callback=_came_in)
+        if st.session_state.get(STATUS) is False:
+            st.session_state[NOTICE] = _refused(known, now)
+        if text := st.session_state.pop(NOTICE, None):
+            notice.info(text, icon=":material/info:")
+        if desk.settings().env == "demo":
+            st.caption("This is a demo: its sign-ins are printed where the desk was started.")
+
+
+def _came_in(answer: dict[str, Any]) -> None:
+    now = desk.now()
+    with desk.engine().begin() as conn:
+        user = sign_in.session_state(conn, answer["username"])
+        locked = user is not None and user.locked_until is not None and user.locked_until > now
+        if not locked:
+            sign_in.record_sign_in(conn, answer["username"], now=now)
+    if locked:
+        st.session_state[STATUS] = None
+        st.session_state[NOTICE] = "Too many wrong passwords. Try again in a while."
+        return
+    st.session_state["by_password"] = True
+
+
+def _refused(known: dict[str, Any], now: datetime) -> str:
+    """Count the wrong password where the name is known; an unknown name takes as long."""
+    st.session_state[STATUS] = None
+    tried = [name for name, user in known["usernames"].items() if user["failed_login_attempts"]]
+    if not tried:
+        fits("", None)
+        return "Name and password do not match."
+    with desk.engine().begin() as conn:
+        locked_until = sign_in.record_failed_sign_in(conn, tried[0], now=now)
+    if locked_until is not None and locked_until > now:
+        return "Too many wrong passwords. Try again in a while."
+    return "Name and password do not match."
+
+
+def _cookie_counts() -> bool:
+    """Whether the browser's cookie was issued to an active person after the last time their sessions were ended."""
+    written = st.context.cookies.get(COOKIE)
+    if written is None:
+        return False
+    try:
+        token = jwt.decode(written, desk.cookie_key(), algorithms=["HS256"])
+        name, issued = token["username"], datetime.fromtimestamp(token["exp_date"], UTC)
+    except (jwt.PyJWTError, KeyError, TypeError, ValueError, OverflowError):
+        return False
+    with desk.reading() as conn:
+        user = sign_in.session_state(conn, str(name))
+    return user is not None and user.active and issued - timedelta(days=COOKIE_DAYS) >= user.valid_after
+
+
+def sign_out() -> None:
+    """End this person's sessions, here and in every other browser: a button's callback."""
+    person, now = desk.person(), desk.now()
+    with desk.engine().begin() as conn:
+        actor = load_actor(conn, person.name, channel="page")
+        users.end_sessions(conn, person.name, actor=actor, now=now)
+    _end("You are signed out.")

@@ -1,0 +1,65 @@
+"""Chromium as the browser tests and the pictures use it."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Literal
+
+from playwright.sync_api import Browser, Page, expect, sync_playwright
+
+FLAGS = [
+    "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
+    "--disable-component-update", "--disable-sync",
+]  # fmt: skip
+SLOW_MS = 20_000
+Theme = Literal["light", "dark"]
+
+
+def chromium() -> str | None:
+    """Where Chromium is; None: not on this machine."""
+    for name in ("chromium", "chromium-browser", "google-chrome"):
+        if found := shutil.which(name):
+            return found
+    return os.environ.get("CHROMIUM")
+
+
+@contextmanager
+def browser() -> Iterator[Browser]:
+    """A Chromium of our own, closed at the end."""
+    with sync_playwright() as playwright:
+        opened = playwright.chromium.launch(executable_path=chromium(), args=FLAGS)
+        yield opened
+        opened.close()
+
+
+def new_page(opened: Browser, *, width: int = 1440, height: int = 900, theme: Theme = "light") -> Page:
+    """A page in a session of its own."""
+    context = opened.new_context(
+        viewport={"width": width, "height": height},
+        color_scheme=theme,
+        timezone_id="Europe/Berlin",
+        locale="en-US",
+    )
+    page = context.new_page()
+    page.set_default_timeout(SLOW_MS)
+    expect.set_options(timeout=SLOW_MS)
+    return page
+
+
+def sign_in(page: Page, url: str, name: str, password: str) -> None:
+    """Fill the form and wait until the sidebar is there."""
+    page.goto(url)
+    page.get_by_label("Name", exact=True).fill(name)
+    page.get_by_label("Password", exact=True).fill(password)
+    page.get_by_test_id("stFormSubmitButton").get_by_role("button").click()
+    expect(page.get_by_role("button", name="Sign out")).to_be_visible()
+
+
+def settle(page: Page) -> None:
+    """Wait until the run is over and nothing is greyed out."""
+    page.wait_for_timeout(400)
+    expect(page.get_by_test_id("stStatusWidget")).to_have_count(0)
+    page.wait_for_timeout(900)
