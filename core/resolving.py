@@ -13,9 +13,10 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import Connection, Engine, text
 
+from core.claiming import Claim, claim_of
 from core.outcomes import Outcome, record_outcome
 from core.providers import Absent, Provider, Unknown
-from core.sending import Claim, SendResult, claim_of
+from core.sending import SendResult
 
 KEY_LIVES = timedelta(hours=23)
 
