@@ -235,3 +235,28 @@ def top_bars(
         f"{name} {fmt.money(amount, currency)}" for name, amount in zip(names, amounts, strict=True)
     )
     return Chart(figure, f"Most first: {words}." if words else "Nobody in this period.")
+
+
+def balance_bars(
+    names: Sequence[str],
+    minors: Sequence[int],
+    bar_colours: Sequence[str],
+    *,
+    currency: str,
+    colours: Palette,
+    height: int = THIRD,
+) -> Chart:
+    """Draw balances side by side, each in the colour it has everywhere (a field of the palette)."""
+    figure = ranked_bars(
+        [name.capitalize() for name in names],
+        [major(minor, currency) for minor in minors],
+        [short_money(minor, currency) for minor in minors],
+        [getattr(colours, colour) for colour in bar_colours],
+        colours=colours,
+        height=height,
+        right=60,
+    )
+    words = "; ".join(
+        f"{name} {fmt.money(minor, currency)}" for name, minor in zip(names, minors, strict=True)
+    )
+    return Chart(figure, f"Now: {words}.")

@@ -1,0 +1,296 @@
+"""Is everything running, and what is stuck."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import pandas as pd
+import streamlit as st
+
+from core.reads.books import SimulatorBooks, simulator_books
+from core.reads.operations import Beat, job_runs, jobs, scheduler_beat, stuck_payouts, unknown_attempts
+from pages.shared import elements, frame, status, tables
+from pages.shared import format as fmt
+from pages.shared.lines import card_text
+from pages.shared.timetable import TIMETABLE
+
+RUNS_SHOWN = 12
+LATE_AFTER = timedelta(minutes=5)
+REFRESH_S = 10
+STUCK_WORDS = {
+    "not_sent": "approved, not sent yet",
+    "not_retried": "due again, not sent yet",
+    "no_answer_recorded": "sent, no answer written down",
+    "no_attempt": "under way without an attempt",
+}
+STEP_WORDS = {"same_key": "Same key again", "looking": "Looking it up"}
+DID = {
+    "accrue": "earning",
+    "release": "earning",
+    "queue": "payout",
+    "send": "payout",
+    "retry": "payout",
+    "resolve": "outcome",
+    "check": "fault",
+}
+
+
+def page() -> None:
+    """Draw the page."""
+    frame.header("Operations", "Is everything running, and what is stuck?")
+    _live()
+
+
+@st.fragment(run_every=REFRESH_S)
+def _live() -> None:
+    now, zone = frame.now(), frame.zone()
+    masked = not frame.person().may("see personal data")
+    with frame.reading() as conn:
+        beat = scheduler_beat(conn)
+        known = jobs(conn, now=now, names=tuple(TIMETABLE))
+        unknown = unknown_attempts(conn, masked=masked)
+        stuck = stuck_payouts(conn, now=now, masked=masked)
+        runs = job_runs(conn, limit=RUNS_SHOWN)
+        books = simulator_books(conn) if frame.settings().provider == "simulator" else None
+    _figures(beat, known, unknown, stuck, now)
+    if not beat.alive:
+        st.warning(
+            "Decisions made now are kept and leave when the scheduler is back. Start it with: python -m jobs",
+            icon=":material/schedule:",
+            title="The scheduler is silent",
+        )
+    if len(unknown):
+        _unknown(unknown, now, zone)
+    if len(stuck):
+        _stuck(stuck, now)
+    _jobs(known, beat, now, zone)
+    _runs(runs, now, zone)
+    if books is not None:
+        _books(books)
+
+
+def _figures(
+    beat: Beat, known: pd.DataFrame, unknown: pd.DataFrame, stuck: pd.DataFrame, now: datetime
+) -> None:
+    grid = st.grid(4, min_column_width=220)
+    if beat.alive:
+        _plain(grid, "Scheduler", "Alive", f"last sign of life {fmt.ago(beat.beat_at, now)}")
+    else:
+        _warning(grid, "Scheduler", "Silent", fmt.ago(beat.beat_at, now) if beat.beat_at else "never seen")
+    failing = [str(row.job) for row in known.itertuples(name="Job") if _state(row, beat, now) == "failing"]
+    if failing:
+        _warning(grid, "Failing jobs", f"{len(failing)}", ", ".join(failing))
+    else:
+        _plain(grid, "Failing jobs", "None", "every last run went well")
+    if len(unknown):
+        oldest = _instant(unknown["first_sent_at"].iloc[0])
+        _warning(grid, "Unknown outcomes", f"{len(unknown):,}", f"oldest {fmt.span(now - (oldest or now))}")
+    else:
+        _plain(grid, "Unknown outcomes", "None", "the provider answered every call")
+    if len(stuck):
+        _warning(
+            grid,
+            "Stuck payouts",
+            f"{len(stuck):,}",
+            f"oldest {fmt.ago(_instant(stuck['since'].iloc[0]), now)}",
+        )
+    else:
+        _plain(grid, "Stuck payouts", "None", "nothing waits longer than 15 min")
+
+
+def _plain(grid: st.delta_generator.DeltaGenerator, label: str, value: str, note: str) -> None:
+    grid.metric(label, value, delta=None, delta_description=note, border=True, height="stretch")
+
+
+def _warning(grid: st.delta_generator.DeltaGenerator, label: str, value: str, note: str) -> None:
+    grid.metric(
+        label, value, delta=note, delta_color="orange", delta_arrow="off", border=True, height="stretch"
+    )
+
+
+def _instant(value: object) -> datetime | None:
+    return value if isinstance(value, datetime) and value is not pd.NaT else None
+
+
+def _who(row: Any) -> str:  # noqa: ANN401 - a row of a frame
+    return fmt.plain(card_text(row.partner_name) or str(row.partner_code))
+
+
+def _payout(payout_id: object) -> str:
+    return f"[{payout_id}](/payout?id={payout_id})"
+
+
+def _unknown(unknown: pd.DataFrame, now: datetime, zone: ZoneInfo) -> None:
+    with st.container(border=True, gap="small"):
+        note = "asked the provider, got no answer; nothing is sent twice while this is open"
+        st.markdown(elements.title("Unknown outcomes", note))
+        records = [
+            (
+                _payout(row.payout_id),
+                _who(row),
+                fmt.money(int(str(row.net_minor)), str(row.currency)),
+                status.badge("unknown", STEP_WORDS[str(row.step)]),
+                _evidence(row),
+                fmt.moment(_instant(row.first_sent_at), zone, now),
+                fmt.moment(_instant(row.next_look_at), zone, now),
+                fmt.span(timedelta(seconds=int(str(row.same_key_left_s)))),
+            )
+            for row in unknown.itertuples(name="Unknown")
+        ]
+        columns = [
+            "Payout",
+            "Partner",
+            "Amount",
+            "State",
+            "Evidence",
+            f"First sent, {now.astimezone(zone):%Z}",
+        ]
+        tables.rows(records, [*columns, "Asked again", "Same key for"], right=["Amount"])
+
+
+def _evidence(row: Any) -> str:  # noqa: ANN401 - a row of a frame
+    said = card_text(row.message) or card_text(row.code) or "no answer"
+    looks = fmt.count(int(str(row.looks)), "look")
+    absent = f", not found {int(str(row.absent_looks))}×" if int(str(row.absent_looks)) else ""
+    return f"{fmt.plain(said)}; {looks}{absent}"
+
+
+def _stuck(stuck: pd.DataFrame, now: datetime) -> None:
+    with st.container(border=True, gap="small"):
+        st.markdown(elements.title("Stuck payouts", "should have moved on by now, oldest first"))
+        records = [
+            (
+                _payout(row.id),
+                _who(row),
+                fmt.money(int(str(row.net_minor)), str(row.currency)),
+                status.badge(str(row.status)),
+                STUCK_WORDS[str(row.why)],
+                fmt.ago(_instant(row.since), now),
+            )
+            for row in stuck.head(RUNS_SHOWN).itertuples(name="Stuck")
+        ]
+        tables.rows(records, ["Payout", "Partner", "Amount", "Status", "Why", "Since"], right=["Amount"])
+        if len(stuck) > RUNS_SHOWN:
+            st.caption(f"and {fmt.count(len(stuck) - RUNS_SHOWN, 'more', 'more')}")
+
+
+def _state(row: Any, beat: Beat, now: datetime) -> str:  # noqa: ANN401 - a row of the jobs frame
+    if row.ok is not pd.NA and row.ok is not None and not row.ok:
+        return "failing"
+    turn, seen = TIMETABLE.get(str(row.job)), _seen(row)
+    if turn is None:
+        return "by_hand"
+    if seen is None or not beat.alive:
+        return "late"
+    return "on_time" if turn.following(seen, seen) + LATE_AFTER > now else "late"
+
+
+def _seen(row: Any) -> datetime | None:  # noqa: ANN401 - as above
+    ended, beaten = _instant(row.ended_at), _instant(row.beat_at)
+    return max((at for at in (ended, beaten) if at is not None), default=None)
+
+
+ORDER = {"failing": 0, "late": 1, "on_time": 2, "by_hand": 3}
+
+
+def _jobs(known: pd.DataFrame, beat: Beat, now: datetime, zone: ZoneInfo) -> None:
+    with st.container(border=True, gap="small"):
+        st.markdown(elements.title("Jobs", f"failing ones first, times in {zone.key}"))
+        night = list(TIMETABLE)
+        listed = sorted(
+            ((_state(row, beat, now), row) for row in known.itertuples(name="Job")),
+            key=lambda one: (ORDER[one[0]], night.index(one[1].job) if one[1].job in night else len(night)),
+        )
+        records = []
+        for state, row in listed:
+            turn, seen = TIMETABLE.get(str(row.job)), _seen(row)
+            records.append(
+                (
+                    f"**{row.job}**",
+                    turn.words(now, zone) if turn else "by hand",
+                    status.badge(state, "By hand" if state == "by_hand" else None),
+                    _last(seen, now, zone),
+                    fmt.ABSENT if row.duration_ms is pd.NA else _duration(int(str(row.duration_ms))),
+                    _did(row),
+                    _next(turn.following(now, seen), now, zone) if turn and beat.alive else fmt.ABSENT,
+                )
+            )
+        columns = ["Job", "Timetable", "State", "Last run", "Took", "Did", "Next"]
+        tables.rows(records, columns, right=["Took"])
+
+
+def _last(seen: datetime | None, now: datetime, zone: ZoneInfo) -> str:
+    if seen is None:
+        return "never"
+    return fmt.ago(seen, now) if now - seen < timedelta(hours=1) else fmt.moment(seen, zone, now)
+
+
+def _next(following: datetime, now: datetime, zone: ZoneInfo) -> str:
+    return (
+        fmt.until(following, now)
+        if following - now < timedelta(hours=1)
+        else fmt.moment(following, zone, now)
+    )
+
+
+def _duration(duration_ms: int) -> str:
+    return "< 1 s" if duration_ms < 1000 else fmt.span(timedelta(milliseconds=duration_ms))  # noqa: PLR2004 - a second
+
+
+def _did(row: Any) -> str:  # noqa: ANN401 - a row of jobs or of runs
+    if card_text(row.error):
+        return fmt.plain(card_text(row.error).splitlines()[-1][:120])
+    if row.count is pd.NA or not card_text(row.count):
+        return "nothing yet"
+    result = row.result if isinstance(row.result, dict) else {}
+    words = [fmt.count(int(str(row.count)), DID.get(str(row.job), "row"))]
+    amounts = result.get("amounts") or {}
+    if amounts:
+        words.append(fmt.totals({str(currency): int(minor) for currency, minor in amounts.items()}))
+    skipped = sum(int(skip["count"]) for skip in result.get("skipped") or [])
+    if skipped:
+        words.append(f"{skipped:,} skipped")
+    return ", ".join(words)
+
+
+def _runs(runs: pd.DataFrame, now: datetime, zone: ZoneInfo) -> None:
+    with st.container(border=True, gap="small"):
+        st.markdown(
+            elements.title("Recent runs", "that did something, failed, or served a slot of the timetable")
+        )
+        if runs.empty:
+            st.caption("No run yet. The scheduler starts with: python -m jobs")
+            return
+        records = [
+            (
+                fmt.moment(_instant(run.started_at), zone, now),
+                f"**{run.job}**",
+                status.badge("done" if bool(run.ok) else "failing", None if bool(run.ok) else "Failed"),
+                _duration(int(str(run.duration_ms))),
+                _did(run),
+                fmt.plain(fmt.person(str(run.made_by))),
+            )
+            for run in runs.itertuples(name="Run")
+        ]
+        tables.rows(records, ["Started", "Job", "Result", "Took", "Did", "By"], right=["Took"])
+
+
+def _books(books: SimulatorBooks) -> None:
+    agrees = not books.only_here and not books.only_there
+    with st.container(border=True, gap="small"):
+        st.markdown(
+            elements.title("The simulator’s books", "no money moves; they stand in for the provider’s")
+        )
+        words = status.badge("on_time", "Agree") if agrees else status.badge("failing", "Differ")
+        told = f"{fmt.count(books.transfers, 'transfer')}, {fmt.totals(books.moved)}; {fmt.count(books.declined, 'refusal')}."
+        rest = (
+            ""
+            if agrees
+            else f" {books.only_there:,} there without a payout here, {books.only_here:,} here and not there."
+        )
+        st.markdown(f"{words}\u2003:small[{told}{rest}]")
+
+
+page()

@@ -1,0 +1,254 @@
+"""What needs me, what leaves today, what changed since I was here, and is everything running."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import Any
+
+import pandas as pd
+import streamlit as st
+
+from core.reads.overview import Need, Overview, overview
+from core.reads.visits import last_visit
+from pages.shared import charts, colours, elements, frame, status
+from pages.shared import format as fmt
+from pages.shared.drawing import draw
+from pages.shared.lines import card_text, figure, line, quiet
+
+QUEUE, PARTNERS, OPERATIONS = "pages/queue.py", "pages/partners.py", "pages/operations.py"
+SHOWN_METHODS = 6
+COMING = timedelta(days=7)
+BLOCKED_SHOWN = 3
+WHOSE = {"ours": "We decide", "partner": "Partner", "provider": "Provider"}
+HEALTH = {"ok": "on_time", "late": "late", "failing": "failing", "silent": "failing"}
+
+
+def page() -> None:
+    """Draw the page."""
+    now, person = frame.now(), frame.person()
+    with frame.reading() as conn:
+        since = last_visit(conn, person.name)
+        seen = overview(conn, now=now, since=since)
+    frame.header(
+        "Overview",
+        "What needs you, and what leaves today?",
+        at=now,
+        tools=lambda: _review(seen.ready.count) if person.may("approve payouts") else None,
+    )
+    _figures(seen, now)
+    middle = st.grid(2, min_column_width=400)
+    with elements.card(middle, "Yours to decide"):
+        _needs(seen, now)
+    with elements.card(middle, "Releases coming", _releases_note(seen)):
+        _releases(seen)
+    bottom = st.grid(3, min_column_width=300)
+    with elements.card(bottom, "Leaves today", "approved and waiting, net"):
+        _leaves(seen)
+    with elements.card(bottom, "Since your last visit", _visit_note(since, now)):
+        _since(seen, since)
+    with elements.card(bottom, "Health"):
+        _health(seen, now)
+
+
+def _review(count: int) -> None:
+    if count and elements.primary(f"Review {fmt.count(count, 'payout')}", "fact_check", key="review"):
+        st.switch_page(QUEUE, query_params={"view": "ready"})
+
+
+def _figures(seen: Overview, now: datetime) -> None:
+    grid = st.grid(4, min_column_width=220)
+    _note(grid, "Ready to approve", fmt.count(seen.ready.count, "payout"), _oldest(seen.ready, now))
+    partner = int(seen.blocked_by.loc[seen.blocked_by["whose"] == "partner", "count"].sum())
+    note = f"{partner:,} wait for the partner" if partner else "nothing waits for a partner"
+    _note(grid, "Blocked", fmt.count(seen.blocked.count, "payout"), note)
+    currency = _leading(seen.leaves_today, "count") or _leading(seen.releases, "count")
+    if currency is None:
+        _note(grid, "Leaves today", fmt.ABSENT, "nothing is approved")
+        _note(grid, "Releases within 7 days", fmt.ABSENT, "nothing is held")
+        return
+    leaves = _of(seen.leaves_today, currency)
+    _note(
+        grid,
+        f"Leaves today, {currency}",
+        fmt.money(int(leaves["net_minor"].sum()), currency),
+        fmt.count(int(leaves["count"].sum()), "payout") + _others(seen.leaves_today, "net_minor", currency),
+    )
+    days = _within(seen.releases, now)
+    coming = _of(days, currency)
+    _note(
+        grid,
+        f"Releases within 7 days, {currency}",
+        fmt.money(int(coming["amount_minor"].sum()), currency),
+        fmt.count(int(coming["count"].sum()), "earning") + _others(days, "amount_minor", currency),
+    )
+
+
+def _note(grid: st.delta_generator.DeltaGenerator, label: str, value: str, note: str) -> None:
+    grid.metric(label, value, delta=None, delta_description=note, border=True, height="stretch")
+
+
+def _oldest(need: Need, now: datetime) -> str:
+    return f"oldest {fmt.span(now - need.oldest_at)}" if need.oldest_at else "nothing waits"
+
+
+def _others(shown: pd.DataFrame, column: str, currency: str) -> str:
+    sums = shown[shown["currency"] != currency].groupby("currency")[column].sum()
+    return "".join(f", and {fmt.money(int(minor), str(other))}" for other, minor in sums.items())
+
+
+def _of(shown: pd.DataFrame, currency: str) -> pd.DataFrame:
+    return shown[shown["currency"] == currency]
+
+
+def _leading(shown: pd.DataFrame, column: str) -> str | None:
+    """The currency most of it is in: the one a single card shows, the others stand in its note."""
+    if shown.empty:
+        return None
+    return str(shown.groupby("currency")[column].sum().astype(int).idxmax())
+
+
+def _within(releases: pd.DataFrame, now: datetime) -> pd.DataFrame:
+    days = pd.to_datetime(releases["day"]).dt.date
+    return releases[days <= (now + COMING).date()]
+
+
+def _needs(seen: Overview, now: datetime) -> None:
+    mine = [
+        (seen.ready, "ready to approve", "fact_check", QUEUE, {"view": "ready"}),
+        (seen.second_person, "need a second person", "group", QUEUE, {"view": "second_person"}),
+        (seen.unknown, "unknown outcomes", "help", OPERATIONS, {}),
+        (seen.aside, "set aside for later", "event_busy", QUEUE, {"view": "aside"}),
+    ]
+    with st.container(gap="xxsmall"):
+        waiting = [one for one in mine if one[0].count]
+        for need, words, icon, page, query in waiting:
+            line(f"{need.count:,} {words}", quiet(_oldest(need, now)), page=page, icon=icon, query=query)
+        if not waiting:
+            st.markdown(
+                ":small[:green[:material/task_alt:] Nothing waits for you. New payouts are queued at night.]"
+            )
+        if len(seen.blocked_by) or seen.retrying.count:
+            st.caption("Not yours today")
+        for row in seen.blocked_by.head(BLOCKED_SHOWN).itertuples(name="Blocked"):
+            line(
+                f"{row.count:,} wait: {row.sentence}",
+                quiet(WHOSE[str(row.whose)]),
+                page=QUEUE,
+                icon="block",
+                query={"view": "blocked"},
+            )
+        if seen.retrying.count:
+            line(
+                f"{seen.retrying.count:,} retry by themselves",
+                quiet(f"next {fmt.moment(seen.retrying.next_at, frame.zone(), now)}"),
+                page=QUEUE,
+                icon="replay",
+                query={"view": "retrying"},
+            )
+
+
+def _releases_note(seen: Overview) -> str:
+    currency = _leading(seen.releases, "count")
+    return f"{currency}, by release day, next 30 days" if currency else "next 30 days"
+
+
+def _releases(seen: Overview) -> None:
+    currency = _leading(seen.releases, "count")
+    if currency is None:
+        st.caption("Nothing is held. Earnings of the next import wait here for their release day.")
+        return
+    chart = charts.money_over_time(
+        _of(seen.releases, currency),
+        [charts.Series("amount_minor", "Becomes available", "amber")],
+        currency=currency,
+        colours=colours.palette(st.context.theme.type),
+        height=charts.HALF,
+    )
+    draw(chart, key="releases")
+
+
+def _leaves(seen: Overview) -> None:
+    if seen.leaves_today.empty:
+        st.caption("Nothing is approved. What you approve in the queue leaves within seconds.")
+        return
+    with st.container(gap="xxsmall"):
+        for row in seen.leaves_today.head(SHOWN_METHODS).itertuples():
+            line(
+                f"{row.currency} · {fmt.method(str(row.method))} :gray[:small[{row.count:,}]]",
+                figure(fmt.money(int(row.net_minor), str(row.currency))),
+                page=QUEUE,
+                query={"view": "approved", "method": str(row.method)},
+            )
+
+
+def _visit_note(since: datetime | None, now: datetime) -> str:
+    return fmt.moment(since, frame.zone(), now) if since else "your first"
+
+
+def _since(seen: Overview, since: datetime | None) -> None:
+    visit = seen.since_visit
+    if since is None or visit is None:
+        st.caption("From your next visit on, this says what was paid, what failed and who is new.")
+        return
+    day = since.date().isoformat()
+    with st.container(gap="xxsmall"):
+        for row in visit.paid.itertuples():
+            line(
+                f"{row.count:,} paid, {row.currency}",
+                figure(fmt.money(int(row.net_minor), str(row.currency))),
+                page=QUEUE,
+                icon="check_circle",
+                query={"view": "paid", "since": day},
+            )
+        for row in visit.failed.itertuples():
+            line(
+                f"{row.count:,} failed",
+                quiet(status.look(str(row.code)).word),
+                page=QUEUE,
+                icon="error",
+                query={"view": "all", "status": "failed", "since": day},
+            )
+        if visit.queued:
+            line(
+                f"{fmt.count(visit.queued, 'payout')} queued",
+                page=QUEUE,
+                icon="inbox",
+                query={"since": day},
+            )
+        if visit.new_partners:
+            line(f"{fmt.count(visit.new_partners, 'new partner')}", page=PARTNERS, icon="person_add")
+        if visit.paid.empty and visit.failed.empty and not visit.new_partners and not visit.queued:
+            st.markdown(":small[Nothing was queued or paid, nothing failed, nobody is new.]")
+
+
+def _health(seen: Overview, now: datetime) -> None:
+    health = seen.health
+    first = health["name"].isin(["scheduler", "books"])
+    ill = ~first & (health["state"] != "ok")
+    well = int((~first & (health["state"] == "ok")).sum())
+    with st.container(gap="xxsmall"):
+        for row in pd.concat([health[first], health[ill]]).itertuples(name="Health"):
+            line(str(row.name).capitalize(), _state(row, now), page=OPERATIONS)
+        if well:
+            line(f"{fmt.count(well, 'other job')}", status.badge("on_time"), page=OPERATIONS)
+        elif not ill.any():
+            line("Jobs", quiet("none has run yet"), page=OPERATIONS)
+
+
+def _state(row: Any, now: datetime) -> str:  # noqa: ANN401 - a row of the health frame
+    match str(row.name), str(row.state):
+        case "scheduler", "ok":
+            return status.badge("on_time", fmt.ago(row.at, now))
+        case "scheduler", _:
+            return status.badge(
+                "failing", f"Silent, {fmt.ago(row.at, now)}" if card_text(row.at) else "Never seen"
+            )
+        case "books", "ok":
+            return status.badge("on_time", "Agree")
+        case "books", _:
+            return status.badge("failing", "Differ")
+        case _, state:
+            return status.badge(HEALTH[state])
+
+
+page()

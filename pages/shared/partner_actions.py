@@ -1,0 +1,155 @@
+"""What a person may do for a partner: ask for a payout, put the money on hold, lift a hold."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime, time
+from uuid import UUID
+
+import streamlit as st
+
+from core.access import Actor
+from core.guards import HOLD_WORDS
+from core.holds import lift_hold, place_hold
+from core.money import plain
+from core.reads.partner import PartnerStory
+from core.requests import request_payout
+from db.engine import Connection
+from pages.shared import elements, frame
+from pages.shared import format as fmt
+from pages.shared.decisions import Outcome, decide, token_for
+
+REQUEST, HOLD, LIFT = "Request a payout", "Place a hold", "Lift a hold"
+BY_PEOPLE = ("dispute", "review", "ineligible", "kyc", "manual")  # the other reasons are the desk's own
+MENU, AMOUNT, WHY, REASON, UNTIL, NOTE, WHICH, LIFT_NOTE = (
+    f"partner-{name}" for name in ("menu", "amount", "why", "reason", "until", "note", "which", "lift-note")
+)
+
+
+def menu(story: PartnerStory) -> None:
+    """Draw the menu of what this person may do; nobody sees a menu without a line."""
+    person = frame.person()
+    choices = [REQUEST] if person.may("request payouts") else []
+    if person.may("hold money"):
+        choices.append(HOLD)
+        if story.holds["in_force"].any():
+            choices.append(LIFT)
+    if choices:
+        st.menu_button("More", choices, key=MENU)
+
+
+def dialogs(story: PartnerStory) -> None:
+    """Open what was chosen in the menu."""
+    match st.session_state.get(MENU):
+        case "Request a payout":
+            _request(story)
+        case "Place a hold":
+            _hold(story)
+        case "Lift a hold":
+            _lift(story)
+
+
+def _who(story: PartnerStory) -> str:
+    return fmt.plain(story.header.name or story.header.code)
+
+
+@st.dialog("Request a payout", width="medium", icon=":material/payments:")
+def _request(story: PartnerStory) -> None:
+    currency = story.header.currency
+    everything = plain(max(story.balance.available_minor, 0), currency)
+    st.markdown(
+        f"{_who(story)} has **{fmt.money(story.balance.available_minor, currency)}** available."
+        " The payout waits in the queue until somebody else approves it."
+    )
+    st.text_input(f"Amount, {currency}", key=AMOUNT, value=everything, max_chars=24)
+    st.text_input("Reason", key=WHY, max_chars=500, placeholder="Why now, for the audit")
+    token = token_for("request_payout")
+    with st.container(horizontal=True, horizontal_alignment="right"):
+        if st.button("Cancel", key="partner-request-cancel") or elements.primary(
+            "Request the payout",
+            "payments",
+            key="partner-request",
+            on_click=_requested,
+            args=(token, story.header.code),
+        ):
+            st.rerun()
+
+
+def _requested(token: UUID, code: str) -> None:
+    amount, reason = st.session_state[AMOUNT].strip(), st.session_state[WHY].strip()
+
+    def work(conn: Connection, actor: Actor, now: datetime) -> Outcome:
+        payout_id = request_payout(conn, code, amount, reason=reason, actor=actor, now=now)
+        return Outcome(
+            badge="pending",
+            headline=f"Payout {payout_id} is requested.",
+            then="It waits in the queue for another person’s approval.",
+        )
+
+    decide("request_payout", token, work)
+
+
+@st.dialog("Place a hold", width="medium", icon=":material/lock:")
+def _hold(story: PartnerStory) -> None:
+    st.markdown(
+        f"Nothing of {_who(story)} is queued or sent while the hold is in force; what is already sent is not called back."
+    )
+    st.selectbox("Reason", BY_PEOPLE, format_func=_reason, key=REASON)
+    st.date_input("Until, empty: until somebody lifts it", value=None, key=UNTIL, format="YYYY-MM-DD")
+    st.text_input("Note", key=NOTE, max_chars=500, placeholder="What is known, for the audit")
+    token = token_for("place_hold")
+    with st.container(horizontal=True, horizontal_alignment="right"):
+        if st.button("Cancel", key="partner-hold-cancel") or elements.primary(
+            "Place the hold", "lock", key="partner-hold", on_click=_placed, args=(token, story.header.id)
+        ):
+            st.rerun()
+
+
+def _reason(code: str) -> str:
+    words = HOLD_WORDS[code]
+    return words[0].upper() + words[1:]
+
+
+def _placed(token: UUID, partner_id: int) -> None:
+    reason, note = st.session_state[REASON], st.session_state[NOTE].strip()
+    day: date | None = st.session_state[UNTIL]
+    until = datetime.combine(day, time(), frame.zone()).astimezone(UTC) if day else None
+
+    def work(conn: Connection, actor: Actor, now: datetime) -> Outcome:
+        place_hold(conn, partner_id, reason, actor=actor, now=now, until=until, note=note)
+        return Outcome(
+            badge="on_hold",
+            headline="The partner is on hold.",
+            then=f"Until {day:%Y-%m-%d}." if day else "Until somebody lifts it.",
+        )
+
+    decide("place_hold", token, work)
+
+
+@st.dialog("Lift a hold", width="medium", icon=":material/lock_open:")
+def _lift(story: PartnerStory) -> None:
+    zone, now = frame.zone(), frame.now()
+    in_force = story.holds[story.holds["in_force"]]
+    words = {
+        int(hold.id): f"{_reason(str(hold.reason))}, since {fmt.moment(hold.opened_at, zone, now)}"
+        for hold in in_force.itertuples()
+    }
+    st.radio("Which", list(words), format_func=words.__getitem__, key=WHICH, label_visibility="collapsed")
+    st.text_input("Reason", key=LIFT_NOTE, max_chars=500, placeholder="What was settled, for the audit")
+    token = token_for("lift_hold")
+    with st.container(horizontal=True, horizontal_alignment="right"):
+        if st.button("Cancel", key="partner-lift-cancel") or elements.primary(
+            "Lift the hold", "lock_open", key="partner-lift", on_click=_lifted, args=(token,)
+        ):
+            st.rerun()
+
+
+def _lifted(token: UUID) -> None:
+    hold_id, note = st.session_state[WHICH], st.session_state[LIFT_NOTE].strip()
+
+    def work(conn: Connection, actor: Actor, now: datetime) -> Outcome:
+        lift_hold(conn, hold_id, actor=actor, now=now, note=note)
+        return Outcome(
+            badge="done", headline="The hold is lifted.", then="The next queue run counts the partner in."
+        )
+
+    decide("lift_hold", token, work)

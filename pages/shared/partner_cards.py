@@ -1,0 +1,326 @@
+"""The cards of the partner page."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from zoneinfo import ZoneInfo
+
+import pandas as pd
+import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
+
+from core.guards import HOLD_WORDS
+from core.reads.partner import PartnerStory
+from core.reads.words import EARNING_WORDS
+from pages.shared import address, elements, tables
+from pages.shared import format as fmt
+from pages.shared.lines import card_text, figure, line
+from pages.shared.status import badge
+
+SHOWN = 12
+OPEN = ("pending", "approved", "processing", "retrying")
+FIGURES = {"available": "Available", "held": "Held", "reserved": "Reserved", "paid": "Paid"}
+
+
+def _instant(value: object) -> datetime | None:
+    return value if isinstance(value, datetime) and value is not pd.NaT else None
+
+
+def _money(value: object, currency: str, *, sign: bool = False) -> str:
+    return fmt.money(None if value is pd.NA else int(str(value)), currency, sign=sign)
+
+
+def figures(story: PartnerStory, now: datetime, zone: ZoneInfo) -> None:
+    """Draw the four balances."""
+    header, balance = story.header, story.balance
+    grid = st.grid(4, min_column_width=220)
+    waiting = story.payouts[story.payouts["status"].isin(OPEN)]
+    release = balance.next_release_at
+    notes = {
+        "available": _available_note(story, now, zone),
+        "held": f"next release {fmt.moment(release, zone, now)}" if release else "nothing waits for its date",
+        "reserved": _reserved_note(waiting),
+        "paid": f"{fmt.count(header.payouts_paid, 'payout')}, after fees",
+    }
+    for name, label in FIGURES.items():
+        value = fmt.money(getattr(balance, f"{name}_minor"), header.currency)
+        grid.metric(label, value, delta=None, delta_description=notes[name], border=True, height="stretch")
+
+
+def _available_note(story: PartnerStory, now: datetime, zone: ZoneInfo) -> str:
+    if story.balance.available_minor < 0:
+        return "owes us: the next payout nets it"
+    if story.header.last_paid_at is None:
+        return "never paid yet"
+    return f"last paid {fmt.moment(story.header.last_paid_at, zone, now)}"
+
+
+def _reserved_note(waiting: pd.DataFrame) -> str:
+    if len(waiting) == 1:
+        return f"payout {waiting['id'].iloc[0]}, {waiting['status'].iloc[0]}"
+    return f"in {fmt.count(len(waiting), 'payout')}" if len(waiting) else "no payout is open"
+
+
+def held(grid: DeltaGenerator, story: PartnerStory, now: datetime, zone: ZoneInfo) -> None:
+    """Draw what is held by the day it is released, with its countdown."""
+    with elements.card(grid, "Held, and until when", f"days in {story.header.zone}"):
+        _held(story, now, zone)
+
+
+def _held(story: PartnerStory, now: datetime, zone: ZoneInfo) -> None:
+    if story.held.empty:
+        st.caption("Nothing is held. A new earning waits here until its release day.")
+        return
+    currency = story.header.currency
+    records = [
+        (
+            _day(_instant(row.release_at), zone, now),
+            fmt.until(_instant(row.release_at), now) if _instant(row.release_at) else "",
+            fmt.count(int(str(row.count)), "earning"),
+            _held_by(str(row.held_by)),
+            _money(row.amount_minor, currency),
+        )
+        for row in story.held.head(SHOWN).itertuples(name="Held")
+    ]
+    total = fmt.money(story.balance.held_minor, currency)
+    count = fmt.count(int(story.held["count"].sum()), "earning")
+    records.append(("", "", f"**{count}**", "", f"**{total}**"))
+    tables.rows(records, ["Releases", "Left", "What", "Held by", "Amount"], right=["Amount"])
+    rest = len(story.held) - SHOWN
+    if rest > 0:
+        st.caption(f"and {fmt.count(rest, 'later day')}, counted in the total")
+
+
+def _day(when: datetime | None, zone: ZoneInfo, now: datetime) -> str:
+    return fmt.day(when.astimezone(zone).date(), now.astimezone(zone).date()) if when else "no date"
+
+
+def _held_by(reason: str) -> str:
+    return "Maturity" if reason == "maturity" else reason.replace("_", " ").capitalize()
+
+
+def behind(story: PartnerStory, now: datetime, zone: ZoneInfo) -> None:
+    """Draw the earnings and payouts behind the figure that was clicked."""
+    options = [*FIGURES, "all"]
+    chosen = address.one_of("show", options, "available")
+    currency = story.header.currency
+    labels = {
+        name: f"{label} {fmt.money(getattr(story.balance, f'{name}_minor'), currency)}"
+        for name, label in FIGURES.items()
+    } | {"all": "All earnings"}
+    with st.container(border=True, gap="small"):
+        st.markdown(elements.title("Behind the numbers", f"earnings and payouts, times in {zone.key}"))
+        st.segmented_control(
+            "Figure",
+            options,
+            default=chosen,
+            format_func=labels.__getitem__,
+            required=True,
+            label_visibility="collapsed",
+            key="partner-show",
+            on_change=address.remember("partner-show", "show", default="available"),
+        )
+        if chosen in {"reserved", "paid"}:
+            statuses = OPEN if chosen == "reserved" else ("paid", "reversed")
+            _payouts(story.payouts[story.payouts["status"].isin(statuses)], now, zone)
+            return
+        found = story.earnings if chosen == "all" else story.open_items[story.open_items["state"] == chosen]
+        _earnings(found, currency, now, zone)
+
+
+def _earnings(found: pd.DataFrame, currency: str, now: datetime, zone: ZoneInfo) -> None:
+    if found.empty:
+        st.caption("No earning stands behind this figure.")
+        return
+    records = [
+        (
+            fmt.day(row.occurred_at.astimezone(zone).date(), now.astimezone(zone).date()),
+            EARNING_WORDS[str(row.kind)][0].capitalize(),
+            fmt.plain(str(row.source_ref)),
+            badge(str(row.state)),
+            _day(_instant(row.release_at), zone, now),
+            _money(row.amount_minor, currency),
+        )
+        for row in found.head(SHOWN).itertuples(name="Earning")
+    ]
+    tables.rows(records, ["Earned", "What", "Source", "State", "Releases", "Amount"], right=["Amount"])
+    _and_more(len(found), "earning")
+
+
+def _and_more(found: int, what: str) -> None:
+    if found > SHOWN:
+        st.caption(f"{SHOWN} of {fmt.count(found, what)}; all are in the statement")
+
+
+def _payouts(found: pd.DataFrame, now: datetime, zone: ZoneInfo) -> None:
+    if found.empty:
+        st.caption("No payout stands behind this figure.")
+        return
+    with st.container(gap="xxsmall"):
+        for row in found.head(SHOWN).itertuples(name="Payout"):
+            when = _instant(row.processed_at) or _instant(row.queued_at)
+            line(
+                f"Payout {row.id} :gray[:small[{fmt.moment(when, zone, now)}, {fmt.method(str(row.method))}]]",
+                f"{badge(str(row.status))}\u2003{figure(_money(row.net_minor, str(row.currency)))}",
+                page="pages/payout.py",
+                query={"id": str(row.id)},
+            )
+    _and_more(len(found), "payout")
+
+
+def why_not_paid(grid: DeltaGenerator, story: PartnerStory, now: datetime, zone: ZoneInfo) -> None:
+    """Draw the dated reasons why queue runs made no payout."""
+    with elements.card(grid, "Why not paid", "what the queue said, newest first"):
+        if story.skips.empty:
+            st.caption("No queue run has passed this partner over.")
+            return
+        records = [
+            (fmt.moment(_instant(skip.at), zone, now), str(skip.sentence))
+            for skip in story.skips.head(5).itertuples(name="Skip")
+        ]
+        tables.rows(records, ["When", "Why"])
+
+
+def blocking_holds(story: PartnerStory) -> pd.DataFrame:
+    """Return the holds in force on the partner as a whole."""
+    holds = story.holds
+    return holds[holds["in_force"] & holds["earning_id"].isna() & holds["payout_id"].isna()]
+
+
+def holds(grid: DeltaGenerator, story: PartnerStory, now: datetime, zone: ZoneInfo) -> None:
+    """Draw the holds, why, until when, and how they ended."""
+    with elements.card(grid, "Holds", "why, and until when"):
+        if story.holds.empty:
+            st.caption("No hold, and never was one.")
+            return
+        records = []
+        for hold in story.holds.head(6).itertuples(name="Hold"):
+            subject = _subject(hold.earning_id, hold.payout_id)
+            words = HOLD_WORDS[str(hold.reason)]
+            note = f" :gray[{fmt.plain(card_text(hold.note))}]" if card_text(hold.note) else ""
+            records.append((f"{words[0].upper()}{words[1:]}{subject}{note}", _until(hold, now, zone)))
+        tables.rows(records, ["Why", "Until"])
+
+
+def _subject(earning_id: object, payout_id: object) -> str:
+    if card_text(earning_id):
+        return f", earning {earning_id}"
+    return f", payout {payout_id}" if card_text(payout_id) else ""
+
+
+def _until(hold: object, now: datetime, zone: ZoneInfo) -> str:
+    closed, until = _instant(getattr(hold, "closed_at", None)), _instant(getattr(hold, "until", None))
+    if closed:
+        by = fmt.person(str(getattr(hold, "closed_by", "")))
+        return f":gray[lifted {fmt.moment(closed, zone, now)} by {fmt.plain(by)}]"
+    if until is None:
+        return badge("on_hold", "Until lifted")
+    if until <= now:
+        return f":gray[ended {fmt.moment(until, zone, now)}]"
+    return badge("on_hold", fmt.until(until, now).capitalize()) + f" {fmt.moment(until, zone, now)}"
+
+
+def terms(grid: DeltaGenerator, story: PartnerStory, now: datetime, zone: ZoneInfo) -> None:
+    """Draw the terms in force, and the level that set each."""
+    with elements.card(grid, "Schedule and terms", "and who set them"):
+        records = [
+            (str(term.term), fmt.plain(str(term.value)), str(term.level).capitalize())
+            for term in story.terms.itertuples(name="Term")
+        ]
+        if story.header.last_slot is not None:
+            records.append(("Last slot served", fmt.moment(story.header.last_slot, zone, now), "Queue"))
+        tables.rows(records, ["Term", "Value", "Set by"])
+
+
+def destination(grid: DeltaGenerator, story: PartnerStory, now: datetime, zone: ZoneInfo) -> None:
+    """Draw where the money goes, and what was changed on the partner."""
+    header = story.header
+    with elements.card(grid, "Destination and changes"):
+        if header.destination_id is None:
+            st.markdown(
+                ":small[:orange[:material/error:] Nothing to send to: the partner’s details are missing."
+                " Import them, and the next queue run counts the partner in.]"
+            )
+        else:
+            opened = fmt.moment(header.destination_opened_at, zone, now)
+            account = fmt.plain(header.account) if header.account else "hidden from viewers"
+            tables.pairs([("Method", fmt.method(header.method)), ("Account", account), ("Since", opened)])
+        if story.changes.empty:
+            st.caption("Nothing was changed since the partner was imported.")
+            return
+        records = [
+            (
+                fmt.moment(_instant(change.at), zone, now),
+                str(change.field).replace("_", " ").capitalize(),
+                _change(change.old_value, change.new_value),
+            )
+            for change in story.changes.head(6).itertuples(name="Change")
+        ]
+        tables.rows(records, ["When", "What", "Change"])
+
+
+def _change(old: object, new: object) -> str:
+    if not card_text(old) and not card_text(new):
+        return "changed"
+    return f"{fmt.plain(card_text(old)) or fmt.ABSENT} → {fmt.plain(card_text(new)) or fmt.ABSENT}"
+
+
+def customers(story: PartnerStory, now: datetime, zone: ZoneInfo) -> None:
+    """Draw whom the partner referred and what they brought."""
+    header = story.header
+    with st.container(border=True, gap="small"):
+        note = f"{header.customers_active:,} active of {header.customers:,}, newest first"
+        st.markdown(elements.title("Customers", note))
+        records = [
+            (
+                fmt.plain(card_text(row.name) or str(row.ref)),
+                fmt.moment(_instant(row.signed_up_at), zone, now),
+                fmt.moment(_instant(row.cancelled_at), zone, now) if _instant(row.cancelled_at) else "active",
+                f"{row.days_active:,}",
+                _money(row.earned_minor, header.currency),
+            )
+            for row in story.customers.head(SHOWN).itertuples(name="Customer")
+        ]
+        columns = ["Customer", "Signed up", "Cancelled", "Days active", "Earned"]
+        tables.rows(records, columns, right=["Days active", "Earned"])
+        if header.customers > SHOWN:
+            st.caption(f"{SHOWN} of {fmt.count(header.customers, 'customer')}")
+
+
+MOVEMENTS = {
+    "void": "Voided",
+    "debt": "Taken back",
+    "reserve": "Into payout",
+    "unreserve": "Back from payout",
+    "return": "Came back",
+}
+
+
+def statement(story: PartnerStory, now: datetime, zone: ZoneInfo) -> None:
+    """Draw the last movements of the partner's money, as they would see them."""
+    currency = story.header.currency
+    with st.container(border=True, gap="small"):
+        st.markdown(
+            elements.title("Statement", f"the last movements; balance is held and available, {zone.key}")
+        )
+        if story.statement.empty:
+            st.caption("Nothing has moved yet. The first earning opens the statement.")
+            return
+        records = [
+            (
+                _day(_instant(move.at), zone, now),
+                _movement(str(move.kind), card_text(move.earning_kind)),
+                fmt.plain(card_text(move.reference)),
+                _money(move.amount_minor, currency, sign=True),
+                _money(move.balance_minor, currency),
+            )
+            for move in story.statement.head(SHOWN).itertuples(name="Move")
+        ]
+        columns = ["Date", "What", "Reference", "Amount", "Balance"]
+        tables.rows(records, columns, right=["Amount", "Balance"])
+
+
+def _movement(kind: str, earning: str) -> str:
+    if kind == "earn" and earning in EARNING_WORDS:
+        return EARNING_WORDS[earning][0].capitalize()
+    return MOVEMENTS.get(kind, kind.capitalize())
