@@ -54,8 +54,10 @@ def test_what_was_committed_survives_stop_and_start(folder: Path):
     with psycopg.connect(server.start(folder)) as conn:
         conn.execute("CREATE TABLE kept AS SELECT 7 AS figure")
 
+    assert server.is_running(folder)
     assert server.stop(folder) is True
     assert server.stop(folder) is False
+    assert not server.is_running(folder)
     assert answer(server.start(folder), "SELECT figure FROM kept") == 7
 
 
