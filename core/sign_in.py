@@ -110,7 +110,7 @@ def record_failed_sign_in(conn: Connection, name: str, *, now: datetime) -> date
     over: int = row.failed_attempts - WRONG_BEFORE_LOCK
     if over < 0:
         return None
-    until = now + min(FIRST_LOCK * 2 ** min(over, 10), LONGEST_LOCK)
+    until: datetime = now + min(FIRST_LOCK * 2 ** min(over, 10), LONGEST_LOCK)
     conn.execute(LOCK, {"id": row.id, "until": until})
     actor = Actor(name=f"user:{name}", channel="page")
     details = {"name": name, "wrong": row.failed_attempts, "until": until.isoformat()}

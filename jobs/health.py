@@ -166,7 +166,8 @@ def _plural(n: int, noun: str) -> str:
 
 
 def _span(span: timedelta) -> str:
-    minutes = int(span.total_seconds()) // 60
-    if minutes < 1:
-        return f"{int(span.total_seconds())} s"
-    return f"{minutes} min" if minutes < 120 else f"{minutes // 60} h"
+    if span < timedelta(minutes=1):
+        return f"{span // timedelta(seconds=1)} s"
+    if span < timedelta(hours=2):
+        return f"{span // timedelta(minutes=1)} min"
+    return f"{span // timedelta(hours=1):,} h"

@@ -79,7 +79,7 @@ def serve(engine: Engine, clock: Clock, port: int) -> ThreadingHTTPServer | None
     registry.register(Figures(engine, clock))
 
     class Handler(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:  # noqa: N802 - the library's name
+        def do_GET(self) -> None:
             try:
                 if self.path == "/healthz":
                     with engine.connect() as conn:

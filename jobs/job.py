@@ -33,12 +33,8 @@ class Orders:
     stopping: Callable[[], bool] = lambda: False
 
 
-class RunOnce(Protocol):
-    """One unit of work, safe to run twice, late, or in two processes at once."""
-
-    def __call__(self, orders: Orders) -> RunResult:
-        """Do what is due at `orders.now` and return how many and how much."""
-        ...
+# One unit of work, safe to run twice, late, or in two processes at once: it does what is due at `orders.now`.
+RunOnce = Callable[[Orders], RunResult]
 
 
 class Slots(Protocol):

@@ -12,6 +12,7 @@ from types import FrameType
 import psycopg
 from sqlalchemy import Engine, event, text
 from sqlalchemy.engine.interfaces import DBAPIConnection
+from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.pool import ConnectionPoolEntry
 
 from core.settings import Settings
@@ -23,6 +24,7 @@ from jobs.timetable import Desk, Timetable
 
 log = logging.getLogger(__name__)
 
+DATABASE_AWAY = (SQLAlchemyError, psycopg.Error, OSError)
 BEAT_S = 5.0
 FROZEN_AFTER_S = 90.0  # the database's time limits are shorter: a heart that slow is stuck
 END_WITHIN_S = 25.0
@@ -110,7 +112,7 @@ class Heart(threading.Thread):
                 with self._engine.begin() as conn:
                     conn.execute(BEAT, {"first": first})
                 first = False
-            except Exception as fault:
+            except DATABASE_AWAY as fault:
                 log.warning("no heartbeat: %s", fault)
             self._round_at = time.monotonic()
             if self._ended.wait(BEAT_S):
@@ -130,7 +132,7 @@ class Heart(threading.Thread):
         try:
             with self._engine.begin() as conn:
                 conn.execute(LAST_BEAT)
-        except Exception as fault:
+        except DATABASE_AWAY as fault:
             log.warning("no last heartbeat: %s", fault)
 
 
@@ -141,25 +143,29 @@ class Listener(threading.Thread):
         super().__init__(name="listener", daemon=True)
         self._engine = engine
         self._timetable = timetable
-        self._stop = stop
+        self._ending = stop
 
     def run(self) -> None:
         """Listen, and listen again after a lost connection: the timetable looks every two seconds anyway."""
-        while not self._stop.is_set():
+        while not self._ending.is_set():
             try:
                 self._listen()
-            except Exception as fault:
+            except DATABASE_AWAY as fault:
                 log.warning("not listening: %s", fault)
-                self._stop.wait(5)
+                self._ending.wait(5)
 
     def _listen(self) -> None:
-        with self._engine.connect() as pooled:
-            pooled.detach()  # its own, never lent again
-            connection = pooled.connection.driver_connection
-            assert isinstance(connection, psycopg.Connection)
+        pooled = self._engine.raw_connection()
+        connection = pooled.driver_connection
+        pooled.detach()  # its own, never lent again
+        if not isinstance(connection, psycopg.Connection):
+            message = f"notifications come through psycopg, not {type(connection).__name__}"
+            raise TypeError(message)
+        with connection:
             connection.rollback()
             connection.autocommit = True
             connection.execute("LISTEN paydesk_send")
-            while not self._stop.is_set():
+            self._timetable.wake("send")  # for what was approved while nobody listened
+            while not self._ending.is_set():
                 for _ in connection.notifies(timeout=1, stop_after=1):
                     self._timetable.wake("send")

@@ -5,8 +5,7 @@ from __future__ import annotations
 from sqlalchemy import Connection, text
 
 from core.decisions import UnknownPayout
-from core.programs import UnknownProgram
-from core.reads.summary import UnknownPartner
+from core.programs import UnknownPartner, UnknownProgram
 
 EXISTS = text("""
     SELECT CAST(:program AS text) IS NULL OR EXISTS (SELECT 1 FROM program WHERE code = :program) AS program,
@@ -23,6 +22,6 @@ def must_exist(
     if not there.program:
         raise UnknownProgram(code=program)
     if not there.partner:
-        raise UnknownPartner(code=partner)
+        raise UnknownPartner(partner=partner)
     if not there.payout:
         raise UnknownPayout(id=payout_id)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from core.refusals import Refusal
 from jobs.cli import database, decisions, imports, job_commands, processes, readings, users
@@ -67,7 +67,7 @@ def _desk(args: object, *, as_json: bool) -> Desk:
     return Desk(settings, now=now, as_user=getattr(args, "as_user", None), as_json=as_json)
 
 
-def _say(document: dict[str, object], code: int, *, as_json: bool) -> int:
+def _say(document: Mapping[str, object], code: int, *, as_json: bool) -> int:
     if as_json:
         show(document, as_json=True)
     else:

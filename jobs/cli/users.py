@@ -6,9 +6,9 @@ import argparse
 import getpass
 import sys
 
+from core.users import ROLES, User, add_user, disable_user, list_users, set_password, set_roles
 from jobs.cli.output import show
 from jobs.cli.terms import Desk, Parser, Subparsers, WrongUsage
-from core.users import ROLES, User, add_user, disable_user, list_users, set_password, set_roles
 
 
 def add_commands(commands: Subparsers[Parser], shared: Parser) -> None:
