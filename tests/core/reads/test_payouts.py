@@ -115,8 +115,10 @@ def test_the_cards_tell_count_and_amount_per_currency_and_what_was_paid_today(co
 @pytest.mark.parametrize("sort", SORTS)
 @pytest.mark.parametrize("descending", [True, False])
 def test_pages_visit_every_row_once_in_order_both_ways_under_ties(
-    conn: Connection, sort: str, descending: bool
-):  # noqa: FBT001
+    conn: Connection,
+    sort: str,
+    descending: bool,  # noqa: FBT001 (a parameter of the test)
+):
     twins = partner(conn, preset(conn), "TWINS")
     for number in range(23):
         moment = NOW - timedelta(hours=number // 5)
