@@ -179,7 +179,7 @@ def _of(found: pd.DataFrame, currency: str) -> pd.DataFrame:
 
 def _figures(found: Analytics, currency: str) -> None:
     figures = _of(found.figures, currency).set_index("metric")
-    grid = st.grid(5, min_column_width=150)
+    grid = st.grid(5, min_column_width=190)
     for metric, (label, unit) in FIGURES.items():
         row = figures.loc[metric] if metric in figures.index else None
         minor = int(row["amount_minor"]) if row is not None else 0

@@ -39,7 +39,6 @@ DID = {
 
 def page() -> None:
     """Draw the page."""
-    frame.header("Operations", "Is everything running, and what is stuck?")
     _live()
 
 
@@ -54,6 +53,7 @@ def _live() -> None:
         stuck = stuck_payouts(conn, now=now, masked=masked)
         runs = job_runs(conn, limit=RUNS_SHOWN)
         books = simulator_books(conn) if frame.settings().provider == "simulator" else None
+    frame.header("Operations", "Is everything running, and what is stuck?", at=now)
     _figures(beat, known, unknown, stuck, now)
     if not beat.alive:
         st.warning(
@@ -243,7 +243,7 @@ def _did(row: Any) -> str:  # noqa: ANN401 - a row of jobs or of runs
     if card_text(row.error):
         return fmt.plain(card_text(row.error).splitlines()[-1][:120])
     if row.count is pd.NA or not card_text(row.count):
-        return "nothing yet"
+        return "idle" if _seen(row) else "nothing yet"
     result = row.result if isinstance(row.result, dict) else {}
     words = [fmt.count(int(str(row.count)), DID.get(str(row.job), "row"))]
     amounts = result.get("amounts") or {}

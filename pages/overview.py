@@ -37,7 +37,7 @@ def page() -> None:
     )
     _figures(seen, now)
     middle = st.grid(2, min_column_width=400)
-    with elements.card(middle, "Yours to decide"):
+    with elements.card(middle, "Yours to decide" if person.may("approve payouts") else "To be decided"):
         _needs(seen, now)
     with elements.card(middle, "Releases coming", _releases_note(seen)):
         _releases(seen)
@@ -114,7 +114,7 @@ def _within(releases: pd.DataFrame, now: datetime) -> pd.DataFrame:
 
 def _needs(seen: Overview, now: datetime) -> None:
     mine = [
-        (seen.ready, "ready to approve", "fact_check", QUEUE, {"view": "ready"}),
+        (seen.ready, "payouts ready to approve", "fact_check", QUEUE, {"view": "ready"}),
         (seen.second_person, "need a second person", "group", QUEUE, {"view": "second_person"}),
         (seen.unknown, "unknown outcomes", "help", OPERATIONS, {}),
         (seen.aside, "set aside for later", "event_busy", QUEUE, {"view": "aside"}),

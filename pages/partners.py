@@ -101,7 +101,7 @@ def page() -> None:
     if shown.frame.empty:
         _nobody(wanted)
         return
-    _grid(shown.frame, now)
+    _grid(shown.frame, now, masked=masked)
     _pager(shown, totals, wanted)
 
 
@@ -182,12 +182,12 @@ def _filters(names: dict[str, str], wanted: Wanted) -> None:
             icon=":material/search:",
             label_visibility="collapsed",
             key="partners-search",
-            width=250,
+            width=190,
             on_change=address.remember("partners-search", "search", then=_from_the_start),
         )
-        _choice("program", {"": "All programs", **names}, wanted.program or "", 190)
-        _choice("status", STATES, wanted.status or "", 140)
-        _choice("sort", {key: words.capitalize() for key, (words, _) in ORDERS.items()}, wanted.sort, 200)
+        _choice("program", {"": "All programs", **names}, wanted.program or "", 158)
+        _choice("status", STATES, wanted.status or "", 116)
+        _choice("sort", {key: words.capitalize() for key, (words, _) in ORDERS.items()}, wanted.sort, 162)
 
 
 def _choice(name: str, options: dict[str, str], chosen: str, width: int) -> None:
@@ -230,7 +230,7 @@ NO_PILL = frozenset(
 )  # nothing there to leave: no reason is needed
 
 
-def _grid(found: pd.DataFrame, now: datetime) -> None:
+def _grid(found: pd.DataFrame, now: datetime, *, masked: bool) -> None:
     codes = [str(code) for code in found["code"]]
     shown = pd.DataFrame(
         {
@@ -248,6 +248,8 @@ def _grid(found: pd.DataFrame, now: datetime) -> None:
             "last": [_last(at, now) for at in found["last_paid_at"]],
         }
     )
+    if masked:
+        shown = shown.drop(columns="partner")  # the code stands for the name
     key = f"partners-{sha256('|'.join(codes).encode()).hexdigest()[:12]}"
     st.dataframe(
         shown,

@@ -98,18 +98,20 @@ BALANCE = text("""
                AND o.amount_minor > 0 AND o.release_at > b.released_to) AS next_release_at
       FROM partner_balance b WHERE b.partner_id = :id
 """)
-# An earning on hold has no date of its own: it is released when the hold is lifted.
+# By the day in the program's zone. An earning on hold has no date of its own: it is released when the hold is lifted.
 HELD = text("""
-    SELECT release_at, ceil(extract(epoch FROM release_at - :now) / 86400)::bigint AS days_left, held_by,
+    SELECT min(release_at) AS release_at,
+           ceil(extract(epoch FROM min(release_at) - :now) / 86400)::bigint AS days_left, held_by,
            count(*) AS count, sum(amount_minor)::bigint AS amount_minor
-      FROM (SELECT o.amount_minor, CASE WHEN o.on_hold THEN NULL ELSE o.release_at END AS release_at,
+      FROM (SELECT o.amount_minor, CASE WHEN o.on_hold THEN NULL ELSE o.release_at END AS release_at, g.zone,
                    CASE WHEN o.on_hold THEN coalesce(h.reason, 'hold') ELSE 'maturity' END AS held_by
               FROM open_item o JOIN partner_balance b USING (partner_id)
+              JOIN partner r ON r.id = o.partner_id JOIN program g ON g.id = r.program_id
               LEFT JOIN LATERAL (SELECT reason FROM hold WHERE hold.partner_id = o.partner_id
                                     AND hold.earning_id = o.earning_id AND closed_at IS NULL
                                   ORDER BY id DESC LIMIT 1) h ON o.on_hold
              WHERE o.partner_id = :id AND o.amount_minor > 0 AND (o.on_hold OR o.release_at > b.released_to)) held
-     GROUP BY release_at, held_by ORDER BY release_at NULLS LAST, held_by
+     GROUP BY (release_at AT TIME ZONE zone)::date, held_by ORDER BY min(release_at) NULLS LAST, held_by
 """)
 OPEN_ITEMS = text("""
     SELECT o.earning_id, e.kind, e.source_ref, e.occurred_at, o.release_at, o.amount_minor,

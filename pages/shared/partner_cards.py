@@ -18,6 +18,7 @@ from pages.shared.lines import card_text, figure, line
 from pages.shared.status import badge
 
 SHOWN = 12
+REFERENCE_SHOWN = 20
 OPEN = ("pending", "approved", "processing", "retrying")
 FIGURES = {"available": "Available", "held": "Held", "reserved": "Reserved", "paid": "Paid"}
 
@@ -38,7 +39,7 @@ def figures(story: PartnerStory, now: datetime, zone: ZoneInfo) -> None:
     release = balance.next_release_at
     notes = {
         "available": _available_note(story, now, zone),
-        "held": f"next release {fmt.moment(release, zone, now)}" if release else "nothing waits for its date",
+        "held": f"next release {fmt.until(release, now)}" if release else "nothing waits for its date",
         "reserved": _reserved_note(waiting),
         "paid": f"{fmt.count(header.payouts_paid, 'payout')}, after fees",
     }
@@ -92,7 +93,9 @@ def _held(story: PartnerStory, now: datetime, zone: ZoneInfo) -> None:
 
 
 def _day(when: datetime | None, zone: ZoneInfo, now: datetime) -> str:
-    return fmt.day(when.astimezone(zone).date(), now.astimezone(zone).date()) if when else "no date"
+    if when is None:
+        return "no date"
+    return fmt.day(when.astimezone(zone).date(), now.astimezone(zone).date()).replace(" ", tables.NBSP)
 
 
 def _held_by(reason: str) -> str:
@@ -134,9 +137,9 @@ def _earnings(found: pd.DataFrame, currency: str, now: datetime, zone: ZoneInfo)
         return
     records = [
         (
-            fmt.day(row.occurred_at.astimezone(zone).date(), now.astimezone(zone).date()),
+            _day(_instant(row.occurred_at), zone, now),
             EARNING_WORDS[str(row.kind)][0].capitalize(),
-            fmt.plain(str(row.source_ref)),
+            _source(str(row.source_ref)),
             badge(str(row.state)),
             _day(_instant(row.release_at), zone, now),
             _money(row.amount_minor, currency),
@@ -145,6 +148,11 @@ def _earnings(found: pd.DataFrame, currency: str, now: datetime, zone: ZoneInfo)
     ]
     tables.rows(records, ["Earned", "What", "Source", "State", "Releases", "Amount"], right=["Amount"])
     _and_more(len(found), "earning")
+
+
+def _source(reference: str) -> str:
+    """A reference as far as it tells one from another; the whole of it is in the statement's file."""
+    return fmt.plain(reference if len(reference) <= REFERENCE_SHOWN else f"{reference[:REFERENCE_SHOWN]}…")
 
 
 def _and_more(found: int, what: str) -> None:
@@ -289,7 +297,6 @@ def customers(story: PartnerStory, now: datetime, zone: ZoneInfo) -> None:
 
 MOVEMENTS = {
     "void": "Voided",
-    "debt": "Taken back",
     "reserve": "Into payout",
     "unreserve": "Back from payout",
     "return": "Came back",
@@ -310,7 +317,7 @@ def statement(story: PartnerStory, now: datetime, zone: ZoneInfo) -> None:
             (
                 _day(_instant(move.at), zone, now),
                 _movement(str(move.kind), card_text(move.earning_kind)),
-                fmt.plain(card_text(move.reference)),
+                _source(card_text(move.reference)),
                 _money(move.amount_minor, currency, sign=True),
                 _money(move.balance_minor, currency),
             )
@@ -321,6 +328,6 @@ def statement(story: PartnerStory, now: datetime, zone: ZoneInfo) -> None:
 
 
 def _movement(kind: str, earning: str) -> str:
-    if kind == "earn" and earning in EARNING_WORDS:
+    if kind in {"earn", "debt"} and earning in EARNING_WORDS:
         return EARNING_WORDS[earning][0].capitalize()
     return MOVEMENTS.get(kind, kind.capitalize())
