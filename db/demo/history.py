@@ -15,12 +15,15 @@ from core.programs import install_presets
 from db.demo.desk import Desk
 from db.demo.morning import leave_work
 from db.demo.people import Partner, invent_partners
-from db.demo.trade import Clientele, Market
+from db.demo.trade import Clientele, Market, Rows
 from db.engine import make_engine
 
 DAYS = 92
 SEED = 20_250_125
 FRIDAY = 5
+FILE_DAYS = (1, 3, 5)  # Monday, Wednesday, Friday: each file brings what came since the last one
+REJECTED, CANCELLED = 0.02, 0.01  # shares of what is reviewed
+ASKS, ASKS_NOW = 1 / 14, 0.6  # chances that a partner asks on a day, usually and in the last days
 ON_REQUEST = {"reseller", "creator", "affiliate"}
 WHY_ASKED = ("Asked for by email", "Monthly request", "Requested on the phone", "Partner's own schedule")
 WHY_REJECTED = (
@@ -31,14 +34,14 @@ WHY_REJECTED = (
 WHY_CANCELLED = ("Partner asked for a later date", "Requested twice by mistake")
 
 
-def live_through(owner: Engine, *, rejects_dir: Path, now: datetime) -> None:
-    """Live the months before `now` on an empty, migrated database."""
+def live_through(owner: Engine, *, rejects_dir: Path, now: datetime, days: int = DAYS) -> None:
+    """Live the `days` before `now` on an empty, migrated database."""
     url = owner.url.render_as_string(hide_password=False)
     engine = make_engine(url, application_name="paydesk demo", pool_size=8)
     # History that is invented may be invented again; it need not survive a power cut.
     event.listen(engine, "connect", _forget_the_disk)
     try:
-        _live(engine, rejects_dir=rejects_dir, now=now.astimezone(UTC))
+        _live(engine, rejects_dir=rejects_dir, now=now.astimezone(UTC), days=days)
         with engine.begin() as conn:
             conn.execute(text("SELECT fold_totals()"))
     finally:
@@ -50,10 +53,10 @@ def _forget_the_disk(connection: object, _record: object) -> None:
     connection.commit()  # type: ignore[attr-defined]
 
 
-def _live(engine: Engine, *, rejects_dir: Path, now: datetime) -> None:
+def _live(engine: Engine, *, rejects_dir: Path, now: datetime, days: int) -> None:
     rng = Random(SEED)
     today = now.date()
-    begins_on = today - timedelta(days=DAYS)
+    begins_on = today - timedelta(days=days)
     desk = Desk(engine=engine, rng=rng, rejects_dir=rejects_dir, ends_at=now)
     partners = invent_partners(rng, begins_on=begins_on, today=today)
     market, clientele = Market(rng), Clientele(rng)
@@ -69,34 +72,34 @@ def _live(engine: Engine, *, rejects_dir: Path, now: datetime) -> None:
         "customers", clientele.came_and_left(known, before, desk.now, share=0.09, leaving=0), "customers.csv"
     )
 
-    for n in range(DAYS + 1):
+    sales: Rows = []
+    for n in range(days + 1):
         day = begins_on + timedelta(days=n)
-        new = [partner for partner in partners if partner.joined_on == day - timedelta(days=1) and n]
+        is_recent = n >= days - 1
+        desk.at(day, 0, 45)
+        new = [partner for partner in partners if n and partner.joined_on == day - timedelta(days=1)]
         known += new
-        _files(desk, market, clientele, day, known, new)
+        desk.take_in("partners", [partner.row() for partner in new], f"partners-{day}.csv")
+        sales += market.sales_of(day - timedelta(days=1), known)
+        if day.isoweekday() in FILE_DAYS or is_recent:
+            desk.take_in("sales", sales, f"sales-{day}.csv")
+            sales = []
+        if day.isoweekday() == 1:
+            week_ago = desk.now - timedelta(days=7)
+            came = clientele.came_and_left(known, week_ago, desk.now, share=0.05, leaving=0.01)
+            desk.take_in("customers", came, f"customers-{day}.csv")
+        if day.isoweekday() > FRIDAY and not is_recent:
+            continue  # nobody works, and the jobs of Monday catch up
         _night(desk, day)
         _holds(desk, day, known)
-        _requests(desk, day, known, busy=n >= DAYS - 1)
-        if n < DAYS - 1 and day.isoweekday() <= FRIDAY:
+        _requests(desk, day, known, chance=ASKS_NOW if is_recent else ASKS)
+        if not is_recent:
             _review(desk, day)
-        if n < DAYS:
+        if n < days:
             desk.at(day, 15, 30)
             desk.send()
             desk.resolve()
     leave_work(desk, known)
-
-
-def _files(
-    desk: Desk, market: Market, clientele: Clientele, day: date, known: list[Partner], new: list[Partner]
-) -> None:
-    desk.at(day, 0, 45)
-    yesterday = day - timedelta(days=1)
-    desk.take_in("partners", [partner.row() for partner in new], f"partners-{yesterday}.csv")
-    desk.take_in("sales", market.sales_of(yesterday, known), f"sales-{yesterday}.csv")
-    if day.isoweekday() == 1:
-        week_ago = desk.now - timedelta(days=7)
-        rows = clientele.came_and_left(known, week_ago, desk.now, share=0.05, leaving=0.01)
-        desk.take_in("customers", rows, f"customers-{yesterday}.csv")
 
 
 def _night(desk: Desk, day: date) -> None:
@@ -142,10 +145,10 @@ def _holds(desk: Desk, day: date, known: list[Partner]) -> None:
         desk.take_in("partners", [known[n].row()], f"partners-changed-{day}.csv")
 
 
-def _requests(desk: Desk, day: date, known: list[Partner], *, busy: bool) -> None:
+def _requests(desk: Desk, day: date, known: list[Partner], *, chance: float) -> None:
     desk.at(day, 9, 5)
     for partner in known:
-        if partner.program in ON_REQUEST and desk.rng.random() < (0.4 if busy else 1 / 14):
+        if partner.program in ON_REQUEST and desk.rng.random() < chance:
             part = desk.rng.choice((Decimal(1), Decimal(1), Decimal("0.5"), Decimal("0.8")))
             desk.ask(partner.code, part, desk.rng.choice(WHY_ASKED))
 
@@ -153,18 +156,20 @@ def _requests(desk: Desk, day: date, known: list[Partner], *, busy: bool) -> Non
 def _review(desk: Desk, day: date) -> None:
     """Ada reviews what waits; a few are rejected or cancelled; the rest leaves at once."""
     desk.at(day, 10, 10)
-    keep, drop = [], []
+    keep = []
     for payout in desk.pending():
-        (drop if desk.rng.random() < 0.03 else keep).append(payout)
-    for payout in drop:
-        with desk.engine.begin() as conn:
-            wanted = [Wanted(id=payout.id, version=payout.version)]
-            if desk.rng.random() < 0.6:
-                ben = desk.actor(conn, "ben")
-                reject_payouts(conn, wanted, actor=ben, now=desk.now, reason=desk.rng.choice(WHY_REJECTED))
-            else:
-                mia = desk.actor(conn, "mia")
-                cancel_payouts(conn, wanted, actor=mia, now=desk.now, reason=desk.rng.choice(WHY_CANCELLED))
+        wanted = [Wanted(id=payout.id, version=payout.version)]
+        fate = desk.rng.random()
+        if fate >= REJECTED + CANCELLED:
+            keep.append(payout)
+        elif fate < REJECTED:
+            with desk.engine.begin() as conn:
+                ben, reason = desk.actor(conn, "ben"), desk.rng.choice(WHY_REJECTED)
+                reject_payouts(conn, wanted, actor=ben, now=desk.now, reason=reason)
+        else:
+            with desk.engine.begin() as conn:
+                mia, reason = desk.actor(conn, "mia"), desk.rng.choice(WHY_CANCELLED)
+                cancel_payouts(conn, wanted, actor=mia, now=desk.now, reason=reason)
     if keep:
         desk.approve_batch(keep)
         desk.at(day, 10, 11)

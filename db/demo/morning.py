@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from decimal import Decimal
 
-from sqlalchemy import Connection, text
+from sqlalchemy import text
 
 from core.access import Actor
 from core.decisions import Decision, Wanted, approve_payouts, cancel_payouts, reject_payouts

@@ -21,6 +21,7 @@ NAMES: dict[str, tuple[str, str]] = {
     "JP": ("Yuki Hiro Sakura Kenji Aoi Ren", "Tanaka Ito Yamamoto Sato Mori Kobayashi"),
     "NG": ("Chidi Amara Tunde Ngozi Femi Ify", "Okafor Adeyemi Balogun Eze Obi Lawal"),
 }
+EVERY_LATE, EVERY_WITHOUT_ACCOUNT = 9, 12  # one partner in so many of a program
 LETTERS = str.maketrans({"ł": "l", "Ł": "L", "ß": "ss", "ø": "o", "æ": "ae"})
 
 
@@ -108,7 +109,7 @@ def invent_partners(rng: Random, *, begins_on: date, today: date) -> list[Partne
         for n in range(crowd.size):
             country, name = names.pop()
             method = rng.choice(crowd.methods.split())
-            is_late = n % 9 == 8
+            is_late = n % EVERY_LATE == 0
             ago = rng.randint(5, (today - begins_on).days - 5) if is_late else rng.randint(130, 900)
             partners.append(
                 Partner(
@@ -120,7 +121,9 @@ def invent_partners(rng: Random, *, begins_on: date, today: date) -> list[Partne
                     country=country,
                     currency=crowd.currency,
                     method=method,
-                    account=new_account(rng) if method.startswith("stripe") and n % 13 != 11 else "",
+                    account=new_account(rng)
+                    if method.startswith("stripe") and n % EVERY_WITHOUT_ACCOUNT
+                    else "",
                     joined_on=today - timedelta(days=ago),
                     pace=rng.choice((0.4, 0.7, 1.0, 1.0, 1.4, 2.2)),
                 )

@@ -99,11 +99,9 @@ class Market:
 
     def _how_many(self, expected: float) -> int:
         whole = int(expected)
-        return sum(self._rng.random() < 0.5 for _ in range(2 * whole)) + (
-            self._rng.random() < expected - whole
-        )
+        return self._rng.randint(0, 2 * whole) + (self._rng.random() < expected - whole)
 
-    def _row(
+    def _row(  # noqa: PLR0917 - one value for each column
         self, partner: Partner, kind: str, ref: str, day: date, gross_minor: int, what: str
     ) -> dict[str, str]:
         n = next(self._number)
@@ -121,9 +119,9 @@ class Market:
         }
 
 
-FIRMS = "Dental Studio Plumbing Foods Travel Bakery Logistics Design Fitness Optics Garden Legal".split()
-OWNERS = (
-    "Wójcik Ito Moreau Brandt Silva Nair Holm Clarke Conti Okafor Vidal Parker Åkesson Galli Sato".split()
+FIRMS, OWNERS = (
+    "Dental Studio Plumbing Foods Travel Bakery Logistics Design Fitness Optics Garden Legal",
+    "Wójcik Ito Moreau Brandt Silva Nair Holm Clarke Conti Okafor Vidal Parker Åkesson Galli Sato",
 )
 
 
@@ -179,7 +177,7 @@ class Clientele:
         return [customer.row() for customer in changed + come]
 
     def _new(self, partner: Partner, since: datetime, until: datetime) -> Customer:
-        name = f"{self._rng.choice(OWNERS)} {self._rng.choice(FIRMS)}"
+        name = f"{self._rng.choice(OWNERS.split())} {self._rng.choice(FIRMS.split())}"
         ref = f"cus_{self._rng.getrandbits(40):010x}"
         return Customer(ref=ref, name=name, partner=partner, signed_up_at=self._between(since, until))
 

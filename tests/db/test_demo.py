@@ -1,0 +1,55 @@
+"""The demo: every kind of payout, made through the desk's own operations, books balanced."""
+
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from sqlalchemy import Connection, Engine, text
+
+from core.sign_in import password_fits
+from core.verify import verify
+from db.demo import SIGN_INS
+from db.demo.history import live_through
+from db.engine import make_engine
+
+NOW = datetime(2026, 3, 4, 10, 30, tzinfo=UTC)
+
+
+def one(conn: Connection, sql: str) -> object:
+    return conn.execute(text(sql)).scalar_one()
+
+
+@pytest.fixture
+def demo(database: str, tmp_path: Path) -> Engine:
+    engine = make_engine(database, application_name="paydesk tests")
+    live_through(engine, rejects_dir=tmp_path, now=NOW, days=16)
+    return engine
+
+
+def test_the_demo_balances_and_has_every_kind_of_payout(demo: Engine) -> None:
+    with demo.connect().execution_options(isolation_level="REPEATABLE READ") as conn:
+        checks, _ = verify(conn)
+        assert [check.name for check in checks if check.found] == []
+        statuses = set(conn.execute(text("SELECT DISTINCT status FROM payout")).scalars())
+        assert statuses == {
+            "pending",
+            "approved",
+            "processing",
+            "retrying",
+            "paid",
+            "failed",
+            "rejected",
+            "cancelled",
+        }
+        assert one(conn, "SELECT count(*) FROM program") == 6
+        assert one(conn, "SELECT count(*) FROM payout WHERE status = 'pending'") > 20  # type: ignore[operator]
+        assert one(conn, "SELECT count(*) FROM payout WHERE approvals_needed = 2 AND status = 'pending'") > 0  # type: ignore[operator]
+        assert one(conn, "SELECT count(*) FROM payout WHERE aside_until IS NOT NULL") > 0  # type: ignore[operator]
+        assert one(conn, "SELECT count(*) FROM hold WHERE closed_at IS NULL AND payout_id IS NOT NULL") > 0  # type: ignore[operator]
+        for column in ("queued_at", "decided_at", "processed_at"):
+            assert one(conn, f"SELECT count(*) FROM payout WHERE {column} > '{NOW}'") == 0  # noqa: S608
+        for name, password, roles in SIGN_INS:
+            assert password_fits(conn, name, password, now=NOW)
+            assert one(conn, f"SELECT roles FROM app_user WHERE name = '{name}'") == list(roles)  # noqa: S608
+        assert one(conn, "SELECT count(*) FROM identity WHERE email NOT LIKE '%@example.com'") == 0
+    demo.dispose()
