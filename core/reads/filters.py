@@ -5,57 +5,31 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from datetime import UTC, date, datetime, time, timedelta
-from typing import Any, Literal, get_args
 
-from sqlalchemy import (
-    ARRAY,
-    BigInteger,
-    ColumnElement,
-    Connection,
-    and_,
-    case,
-    func,
-    literal,
-    not_,
-    or_,
-    select,
-)
+from sqlalchemy import ARRAY, BigInteger, ColumnElement, Connection, func, literal, or_, select
 
 from core.reads.search import Matches, find_payouts
-from core.reads.tables import approval, hold, partner, payout, payout_item, program
+from core.reads.tables import partner, payout, program
+from core.reads.views import OPEN_STATUSES, STATUSES, STATUSES_OF_VIEW, VIEWS, in_view
 
-_owner = partner.alias("owner")
+__all__ = [
+    "DAYS",
+    "METHODS",
+    "OPEN_STATUSES",
+    "PRIORITIES",
+    "STATUSES",
+    "VIEWS",
+    "PayoutFilter",
+    "conditions",
+    "statuses",
+]
 
-View = Literal["open", "ready", "blocked", "second_person", "retrying", "approved", "paid", "aside", "all"]
-Days = Literal["24h", "7d", "30d"]
 
-VIEWS: tuple[str, ...] = get_args(View)
-STATUSES = (
-    "pending",
-    "approved",
-    "processing",
-    "retrying",
-    "paid",
-    "reversed",
-    "rejected",
-    "cancelled",
-    "failed",
-)
-OPEN_STATUSES = ("pending", "approved", "processing", "retrying")
 PRIORITIES = ("urgent", "high", "normal", "low")
 METHODS = ("stripe", "stripe_instant", "bank_transfer", "paypal", "check", "manual")
 DAYS: dict[str, timedelta] = {"24h": timedelta(hours=24), "7d": timedelta(days=7), "30d": timedelta(days=30)}
 LONGEST_TEXT = 200
 _IDS = ARRAY(BigInteger)
-
-# Views that are statuses and nothing else: the counters know their totals.
-STATUSES_OF_VIEW: dict[str, tuple[str, ...]] = {
-    "open": OPEN_STATUSES,
-    "retrying": ("retrying",),
-    "approved": ("approved",),
-    "paid": ("paid",),
-    "all": STATUSES,
-}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -143,7 +117,7 @@ def conditions(
         code = select(program.c.id).where(program.c.code == wanted.program)
         found.append(payout.c.program_id == code.scalar_subquery())
     if wanted.partner:
-        who = select(_owner.c.id).where(_owner.c.code == wanted.partner)
+        who = select(partner.c.id).where(partner.c.code == wanted.partner)
         found.append(payout.c.partner_id == who.scalar_subquery())
     if wanted.days in DAYS:
         found.append(payout.c.queued_at > now - DAYS[wanted.days])
@@ -161,136 +135,3 @@ def _among(matches: Matches) -> ColumnElement[bool]:
         payout.c.id == func.any(literal(list(matches.payout_ids), _IDS)),
         payout.c.partner_id == func.any(literal(list(matches.partner_ids), _IDS)),
     )
-
-
-def in_view(view: str, *, now: datetime) -> ColumnElement[bool]:
-    """Return what makes a payout part of a view."""
-    if view in STATUSES_OF_VIEW:
-        return payout.c.status.in_(STATUSES_OF_VIEW[view])
-    flags = Flags(
-        status=payout.c.status, aside=set_aside(now=now), stopped=blocked(now=now), begun=begun_approval()
-    )
-    return flags.in_view(view)
-
-
-@dataclass(frozen=True, kw_only=True)
-class Flags:
-    """What decides the views that ask for more than a status.
-
-    What waits for a person is split in four without overlap: set aside, blocked, waiting for a second person,
-    ready. Blocked also counts approved and retrying payouts that may not leave.
-    """
-
-    status: ColumnElement[str]
-    aside: ColumnElement[bool]
-    stopped: ColumnElement[bool]
-    begun: ColumnElement[bool]
-
-    def in_view(self, view: str) -> ColumnElement[bool]:
-        """Return the condition of aside, blocked, second_person or ready."""
-        pending = self.status == "pending"
-        if view == "aside":
-            return and_(pending, self.aside)
-        if view == "blocked":
-            waits = self.status.in_(("pending", "approved", "retrying"))
-            return and_(waits, not_(self.aside), self.stopped)
-        free = and_(pending, not_(self.aside), not_(self.stopped))
-        return and_(free, self.begun if view == "second_person" else not_(self.begun))
-
-
-@dataclass(frozen=True, kw_only=True)
-class Waiting:
-    """So many payouts are in a view, and since when the oldest of them was queued."""
-
-    count: int
-    oldest_at: datetime | None
-    ids: tuple[int, ...] = ()
-
-
-def open_views(conn: Connection, *, now: datetime) -> dict[str, Waiting]:
-    """Return ready, blocked, second_person and aside, each open payout looked at once; ids only of the blocked."""
-    names = ("ready", "blocked", "second_person", "aside")
-    looked_at = (
-        select(
-            payout.c.id,
-            payout.c.status,
-            payout.c.queued_at,
-            set_aside(now=now).label("aside"),
-            or_(_held(now=now), _is_unfit()).label("stopped"),
-            begun_approval().label("begun"),
-        )
-        .join_from(payout, _owner, _owner.c.id == payout.c.partner_id)
-        .where(payout.c.status.in_(OPEN_STATUSES))
-        .cte("looked_at")
-        .prefix_with("MATERIALIZED")
-    )
-    flags = Flags(
-        status=looked_at.c.status,
-        aside=looked_at.c.aside,
-        stopped=looked_at.c.stopped,
-        begun=looked_at.c.begun,
-    )
-    columns: list[ColumnElement[Any]] = [
-        func.array_agg(looked_at.c.id).filter(flags.in_view("blocked")).label("blocked_ids")
-    ]
-    for name in names:
-        inside = flags.in_view(name)
-        columns += [func.count().filter(inside).label(name)]
-        columns += [func.min(looked_at.c.queued_at).filter(inside).label(f"{name}_oldest")]
-    row = conn.execute(select(*columns).select_from(looked_at)).mappings().one()
-    return {
-        name: Waiting(
-            count=row[name],
-            oldest_at=row[f"{name}_oldest"],
-            ids=tuple(row["blocked_ids"] or ()) if name == "blocked" else (),
-        )
-        for name in names
-    }
-
-
-def set_aside(*, now: datetime) -> ColumnElement[bool]:
-    """Return what is taken out of the review for now; it is back on its day, in UTC."""
-    today = now.astimezone(UTC).date()
-    return func.coalesce(payout.c.aside_until > today, False)
-
-
-def begun_approval() -> ColumnElement[bool]:
-    """Return what one person has approved in its content of now, and another must."""
-    approved = (
-        select(1)
-        .where(
-            approval.c.payout_id == payout.c.id,
-            approval.c.decision == "approve",
-            approval.c.content_hash == func.payout_content_hash(payout.c.id),
-        )
-        .correlate(payout)
-        .exists()
-    )
-    # As a case, or the planner would compute the digest of every payout there is to join by it.
-    return case((payout.c.approvals_needed > 1, approved), else_=False)
-
-
-def blocked(*, now: datetime) -> ColumnElement[bool]:
-    """Return what may not leave now: by a hold in force on partner, payout or an item, a partner that is not
-    active, or a destination that is no longer the partner's.
-    """
-    unfit = select(1).where(_owner.c.id == payout.c.partner_id, _is_unfit()).correlate(payout).exists()
-    return or_(_held(now=now), unfit)
-
-
-def _held(*, now: datetime) -> ColumnElement[bool]:
-    in_force = and_(hold.c.closed_at.is_(None), or_(hold.c.until.is_(None), hold.c.until > now))
-    on_partner = select(hold.c.partner_id).where(
-        in_force, hold.c.earning_id.is_(None), hold.c.payout_id.is_(None)
-    )
-    on_payout = select(hold.c.payout_id).where(in_force, hold.c.payout_id.is_not(None))
-    on_item = (
-        select(payout_item.c.payout_id)
-        .join_from(hold, payout_item, payout_item.c.earning_id == hold.c.earning_id)
-        .where(in_force, payout_item.c.live)
-    )
-    return or_(payout.c.partner_id.in_(on_partner), payout.c.id.in_(on_payout), payout.c.id.in_(on_item))
-
-
-def _is_unfit() -> ColumnElement[bool]:
-    return or_(_owner.c.status != "active", _owner.c.destination_id.is_distinct_from(payout.c.destination_id))

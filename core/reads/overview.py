@@ -10,9 +10,9 @@ import pandas as pd
 from sqlalchemy import Connection, text
 
 from core.guards import HOLD_WORDS, PARTNERS_MOVE
-from core.reads.filters import Waiting, open_views
 from core.reads.frames import to_frame
 from core.reads.operations import scheduler_beat
+from core.reads.views import Waiting, open_views
 
 
 @dataclass(frozen=True, kw_only=True)

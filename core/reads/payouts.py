@@ -10,18 +10,12 @@ from typing import Any
 import pandas as pd
 from sqlalchemy import BigInteger, ColumnElement, Connection, cast, func, select, text
 
-from core.reads.filters import (
-    OPEN_STATUSES,
-    STATUSES_OF_VIEW,
-    PayoutFilter,
-    conditions,
-    open_views,
-    statuses,
-)
+from core.reads.filters import PayoutFilter, conditions, statuses
 from core.reads.frames import to_frame
 from core.reads.keyset import read_slice
 from core.reads.shown import show
 from core.reads.tables import identity, partner, payout, payout_counter, program
+from core.reads.views import OPEN_STATUSES, STATUSES_OF_VIEW, open_views
 
 PAGE_ROWS = 50
 MOST_AT_ONCE = 5_000

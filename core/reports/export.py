@@ -10,6 +10,8 @@ from datetime import datetime
 
 import pandas as pd
 
+from core.money import to_decimal
+
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"  # without it spreadsheets take UTF-8 for something else
 FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
 
@@ -30,6 +32,25 @@ def cell(value: object) -> object:
     if isinstance(value, datetime):
         return value.isoformat(timespec="seconds")
     return safe_text(value) if isinstance(value, str) else value
+
+
+def in_major_units(frame: pd.DataFrame) -> pd.DataFrame:
+    """Return the frame with every amount as people write it: `net_minor` becomes `net`, a decimal number by the
+    currency of its row.
+    """
+    amounts = [str(name) for name in frame.columns if str(name).endswith("_minor")]
+    major = {
+        name: pd.Series(
+            [
+                None if pd.isna(minor) else to_decimal(int(minor), currency)
+                for minor, currency in zip(frame[name].tolist(), frame["currency"].tolist(), strict=True)
+            ],
+            index=frame.index,
+            dtype="object",
+        )
+        for name in amounts
+    }
+    return frame.assign(**major).rename(columns={name: name.removesuffix("_minor") for name in amounts})
 
 
 def csv_chunks(

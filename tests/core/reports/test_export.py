@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 import pandas as pd
 import pytest
 
-from core.reports.export import csv_bytes, csv_chunks
+from core.reports.export import csv_bytes, csv_chunks, in_major_units
 
 
 def read(data: bytes) -> list[list[str]]:
@@ -51,3 +51,19 @@ def test_a_file_of_many_frames_has_one_heading_and_every_row():
     chunks = list(csv_chunks(frames))
     assert len(chunks) == 4
     assert read(b"".join(chunks)) == [["n"], *([str(n)] for n in range(6))]
+
+
+def test_amounts_are_written_as_people_write_them_by_the_currency_of_the_row():
+    minor = pd.DataFrame(
+        {
+            "net_minor": pd.array([-6600, 1234, 1500, None], dtype="Int64"),
+            "currency": ["USD", "JPY", "KWD", "EUR"],
+        }
+    )
+    assert read(csv_bytes([in_major_units(minor)])) == [
+        ["net", "currency"],
+        ["-66.00", "USD"],
+        ["1234", "JPY"],
+        ["1.500", "KWD"],
+        ["", "EUR"],
+    ]
