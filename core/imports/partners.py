@@ -104,7 +104,7 @@ def _read_partner(row: Row, directory: Directory, *, now: datetime) -> PartnerDe
         return None
     tiers = directory.policies[program.id].policy.tiers
     if values["tier"] and values["tier"] not in tiers:
-        known = f"it has {', '.join(tiers)}" if tiers else "it has none"
+        known = f"it has {', '.join(sorted(tiers))}" if tiers else "it has none"
         row.refuse("tier", f"{program.code} has no tier {shown(values['tier'])}; {known}.")
     if values["currency"] != program.currency:
         row.refuse("currency", f"{program.code} is in {program.currency}, not {shown(values['currency'])}.")
