@@ -6,6 +6,7 @@ import logging
 import os
 import sys
 from collections.abc import Mapping, Sequence
+from contextlib import closing
 
 from core.refusals import Refusal
 from jobs.cli import database, decisions, imports, job_commands, processes, readings, users
@@ -35,10 +36,10 @@ def main(argv: Sequence[str]) -> int:
     as_json = "--json" in argv
     try:
         args = build_parser().parse_args(argv)
-        desk = _desk(args, as_json=as_json)
         command: Command = args.command
         log_lines(as_json=command is processes.schedule)
-        return command(args, desk)
+        with closing(_desk(args, as_json=as_json)) as desk:
+            return command(args, desk)
     except WrongUsage as fault:
         return _say({"error": str(fault)}, WRONG, as_json=as_json)
     except Refusal as refusal:

@@ -55,7 +55,7 @@ def _table(rows: object) -> list[str]:
     assert isinstance(rows, Sequence)
     heads = list(rows[0])
     cells = [[_cell(row.get(head)) for head in heads] for row in rows]
-    numeric = [all(isinstance(row.get(head), int | None) for row in rows) for head in heads]
+    numeric = [all(_is_figure(row.get(head)) for row in rows) for head in heads]
     widths = [max(len(head), *(len(row[i]) for row in cells)) for i, head in enumerate(heads)]
 
     def line(values: Sequence[str]) -> str:
@@ -66,6 +66,10 @@ def _table(rows: object) -> list[str]:
         return "  ".join(padded).rstrip()
 
     return [line(heads), *(line(row) for row in cells)]
+
+
+def _is_figure(value: object) -> bool:
+    return value is None or (isinstance(value, int) and not isinstance(value, bool))
 
 
 def _cell(value: object) -> str:

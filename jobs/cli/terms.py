@@ -103,6 +103,13 @@ class Desk:
             self.url, application_name="paydesk jobs", pool_size=20, role=role, statement_timeout_s=600
         )
 
+    def close(self) -> None:
+        """Give back every connection."""
+        for name in ("engine", "owner_engine"):
+            opened = self.__dict__.pop(name, None)
+            if opened is not None:
+                opened.dispose()
+
     @property
     def host_actor(self) -> Actor:
         """The system's user at the keyboard."""
