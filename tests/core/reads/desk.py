@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from datetime import date
+from typing import Any
 
+import pandas as pd
 from sqlalchemy import Connection, text
 
 from tests.builders import (
@@ -81,8 +83,16 @@ def one_of_each(conn: Connection) -> dict[str, int]:
     return made
 
 
+def rows_by(frame: pd.DataFrame, *keys: str) -> dict[Any, dict[str, Any]]:
+    """The rows of a frame as plain values, by the values of these columns (a tuple where there are several)."""
+    rows: list[dict[str, Any]] = [
+        {str(name): value for name, value in row.items()} for row in frame.to_dict("records")
+    ]
+    return {tuple(row[key] for key in keys) if len(keys) > 1 else row[keys[0]]: row for row in rows}
+
+
 def _partner(conn: Connection, code: str) -> int:
     return int(conn.execute(text("SELECT id FROM partner WHERE code = :code"), {"code": code}).scalar_one())
 
 
-__all__ = ["DAY", "NOW", "customer", "one_of_each", "preset", "queued"]
+__all__ = ["DAY", "NOW", "customer", "one_of_each", "preset", "queued", "rows_by"]

@@ -5,7 +5,7 @@ from sqlalchemy import Connection, text
 from core.reads.operations import job_runs, jobs, scheduler_beat, stuck_payouts, unknown_attempts
 from core.reads.overview import overview
 from tests.builders import DAY, NOW, earning, insert, partner
-from tests.core.reads.desk import one_of_each, preset
+from tests.core.reads.desk import one_of_each, preset, rows_by
 
 BEAT = text("""
     INSERT INTO heartbeat (job, beat_at) VALUES ('scheduler', now() - make_interval(secs => :age_s))
@@ -77,9 +77,10 @@ def test_jobs_show_their_last_run_and_how_often_they_failed(conn: Connection):
                 "made_by": "job:scheduler",
             },
         )
-    rows = jobs(conn, now=NOW, names=("queue", "send")).set_index("job")
-    assert rows.loc["queue", ["failures", "duration_ms", "count"]].tolist() == [1, 1_000, 7]
-    assert rows.loc["send", "failures"] == 0
+    rows = rows_by(jobs(conn, now=NOW, names=("queue", "send")), "job")
+    queue = rows["queue"]
+    assert (queue["failures"], queue["duration_ms"], queue["count"]) == (1, 1_000, 7)
+    assert rows["send"]["failures"] == 0
     assert list(job_runs(conn, job="queue")["ok"]) == [False, True, False]
 
 

@@ -1,11 +1,13 @@
 """One payout's story adds up and tells who, when and what next."""
 
+from typing import Any
+
 from sqlalchemy import Connection, text
 
 from core.guards import blocking_reasons
 from core.reads.payout import customer_history, story, story_as_json
 from tests.builders import DAY, NOW, customer, decision, earning, partner, payout, user
-from tests.core.reads.desk import one_of_each, preset, queued
+from tests.core.reads.desk import one_of_each, preset, queued, rows_by
 
 
 def test_the_lines_add_up_to_the_net_and_say_how(conn: Connection):
@@ -22,7 +24,7 @@ def test_the_lines_add_up_to_the_net_and_say_how(conn: Connection):
         ["2 bookings, 20 Feb", "12% of $150.00", 1_800, "items"],
         ["2 bounties, 20 Feb", "2 × $5.00", 1_000, "items"],
         [
-            f"1 deduction ({told.items.set_index('kind').loc['deduction', 'source_ref']}), 20 Feb",
+            f"1 deduction ({rows_by(told.items, 'kind')['deduction']['source_ref']}), 20 Feb",
             "−$3.00",
             -300,
             "items",
@@ -95,20 +97,22 @@ def test_scripts_get_the_story_with_the_same_figures(conn: Connection):
     made = one_of_each(conn)
     told = story(conn, made["paid"], now=NOW, masked=False)
     assert told is not None
-    document = story_as_json(told, blocking_reasons(conn, [made["paid"]], now=NOW)[made["paid"]])
+    document: dict[str, Any] = story_as_json(
+        told, blocking_reasons(conn, [made["paid"]], now=NOW)[made["paid"]]
+    )
     assert (document["id"], document["status"], document["net_minor"]) == (made["paid"], "paid", 9_975)
-    (item,) = document["items"]  # type: ignore[misc]
-    assert item["amount_minor"] == 10_000  # type: ignore[index]
-    assert [(row["kind"], row["from"], row["to"], row["amount_minor"]) for row in document["ledger"]] == [  # type: ignore[attr-defined]
+    (item,) = document["items"]
+    assert item["amount_minor"] == 10_000
+    assert [(row["kind"], row["from"], row["to"], row["amount_minor"]) for row in document["ledger"]] == [
         ("reserve", "available", "reserved", 10_000),
         ("settle", "reserved", "paid", 9_975),
         ("fee", "reserved", "fees", 25),
     ]
-    (approval,) = document["approvals"]  # type: ignore[misc]
-    assert (approval["user"], approval["decision"]) == ("ann", "approve")  # type: ignore[index]
-    (attempt,) = document["attempts"]  # type: ignore[misc]
-    assert (attempt["n"], attempt["state"], attempt["code"]) == (1, "succeeded", None)  # type: ignore[index]
-    assert attempt["provider_ref"] == document["provider_ref"]  # type: ignore[index]
+    (approval,) = document["approvals"]
+    assert (approval["user"], approval["decision"]) == ("ann", "approve")
+    (attempt,) = document["attempts"]
+    assert (attempt["n"], attempt["state"], attempt["code"]) == (1, "succeeded", None)
+    assert attempt["provider_ref"] == document["provider_ref"]
     assert document["blocking"] == []
 
 

@@ -6,11 +6,25 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import Connection, text
 
-from core.reads.filters import PayoutFilter, open_views
+from core.guards import STOPS_SENDING, blocking_reasons
+from core.reads.filters import PayoutFilter
 from core.reads.payouts import SORTS, counters, every_payout, list_payouts, matching, payouts_as_json, totals
 from core.reads.shown import show
-from tests.builders import DAY, NOW, approve, claim, customer, destination, earning, partner, pay, payout
-from tests.core.reads.desk import one_of_each, preset
+from core.reads.views import open_views
+from tests.builders import (
+    DAY,
+    NOW,
+    approve,
+    claim,
+    customer,
+    destination,
+    earning,
+    hold,
+    partner,
+    pay,
+    payout,
+)
+from tests.core.reads.desk import one_of_each, preset, rows_by
 
 IN_VIEW = {
     "ready": {"ready", "euro"},
@@ -103,11 +117,15 @@ def test_totals_by_counters_and_by_rows_are_the_same_exact_figures(conn: Connect
 
 def test_the_cards_tell_count_and_amount_per_currency_and_what_was_paid_today(conn: Connection):
     one_of_each(conn)
-    cards = counters(conn, now=NOW).cards.set_index(["card", "currency"])
-    assert cards.loc[("paid_today", "USD")].tolist() == [1, 10_000, 25, 9_975]
-    assert cards.loc[("pending", "EUR")].tolist() == [1, 12_000, 0, 12_000]
-    assert cards.loc[("approved", "USD")].tolist() == [1, 7_000, 0, 7_000]
-    assert cards.loc[("processing", "USD")].tolist() == [1, 9_000, 0, 9_000]
+    figures = ("count", "amount_minor", "fee_minor", "net_minor")
+    cards = {
+        key: [row[name] for name in figures]
+        for key, row in rows_by(counters(conn, now=NOW).cards, "card", "currency").items()
+    }
+    assert cards["paid_today", "USD"] == [1, 10_000, 25, 9_975]
+    assert cards["pending", "EUR"] == [1, 12_000, 0, 12_000]
+    assert cards["approved", "USD"] == [1, 7_000, 0, 7_000]
+    assert cards["processing", "USD"] == [1, 9_000, 0, 9_000]
     tomorrow = counters(conn, now=NOW + DAY).cards
     assert "paid_today" not in set(tomorrow["card"])
 
@@ -270,3 +288,27 @@ def test_scripts_get_payouts_newest_first_with_their_reference(conn: Connection)
         "USD",
     )
     assert payouts_as_json(conn, partner="nobody") == []
+
+
+def test_the_blocked_view_is_what_the_guards_stop(conn: Connection):
+    made = one_of_each(conn)
+    frozen = conn.execute(
+        text(
+            "SELECT i.earning_id, p.partner_id FROM payout_item i JOIN payout p ON p.id = i.payout_id WHERE p.id = :id"
+        ),
+        {"id": made["approved"]},
+    ).one()
+    hold(conn, frozen.partner_id, "dispute", earning_id=frozen.earning_id)
+    over = conn.execute(
+        text("SELECT partner_id FROM payout WHERE id = :id"), {"id": made["retrying"]}
+    ).scalar_one()
+    hold(conn, over, "review", payout_id=made["retrying"], until=NOW)  # has just ended
+    waiting = [made[name] for name in made if name not in {"aside", "unknown", "paid", "rejected"}]
+    reasons = blocking_reasons(conn, waiting, now=NOW)
+    stopped = {
+        payout_id
+        for payout_id, found in reasons.items()
+        if {reason.code for reason in found} & (STOPS_SENDING - {"approvals_missing"})
+    }
+    assert stopped == {made[name] for name in ("held", "moved", "suspended", "approved")}
+    assert set(list_payouts(conn, PayoutFilter(view="blocked"), now=NOW, masked=False).frame["id"]) == stopped
