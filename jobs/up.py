@@ -22,6 +22,7 @@ from jobs.setup import load_demo, migrate_and_install
 log = logging.getLogger(__name__)
 
 ROOT = Path(__file__).resolve().parent.parent
+HOST = "127.0.0.1"
 TICK_S = 0.2
 END_WITHIN_S = 35.0
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 1.0, 30.0
@@ -145,7 +146,7 @@ def _run_children(children: list[Child], stop: threading.Event, desk: Desk) -> N
 
 def _answers(port: int) -> bool:
     try:
-        with socket.create_connection(("127.0.0.1", port), timeout=0.5):
+        with socket.create_connection((HOST, port), timeout=0.5):
             return True
     except OSError:
         return False

@@ -84,7 +84,11 @@ def test_migrate_installs_the_presets_once_and_touches_none_that_is_there(
     name = f"paydesk_test_{uuid4().hex}"
     with psycopg.connect(server_url, autocommit=True) as server:
         server.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
-        empty = make_url(server_url).set(drivername="postgresql", database=name).render_as_string(False)
+        empty = (
+            make_url(server_url)
+            .set(drivername="postgresql", database=name)
+            .render_as_string(hide_password=False)
+        )
         monkeypatch.setenv("DATABASE_URL", empty)
         assert run("db", "migrate") == (0, {"ok": True, "revision": "0001", "programs_added": 6})
         with psycopg.connect(empty) as owner:
@@ -184,7 +188,8 @@ def test_every_job_prints_its_figures(desk: Run, job: str):
             assert (document["succeeded"], document["declined"], document["unknown"]) == (0, 0, 0)
 
 
-def test_options_are_taken_in_any_position(desk: Run, capsys: pytest.CaptureFixture[str]):
+@pytest.mark.usefixtures("desk")
+def test_options_are_taken_in_any_position(capsys: pytest.CaptureFixture[str]):
     for argv in (
         ["--json", "payouts", "--now", NOW],
         ["payouts", "--json", "--limit", "5", "--now", NOW],
@@ -194,7 +199,8 @@ def test_options_are_taken_in_any_position(desk: Run, capsys: pytest.CaptureFixt
         assert json.loads(capsys.readouterr().out) == []
 
 
-def test_without_json_the_same_content_is_text(desk: Run, capsys: pytest.CaptureFixture[str]):
+@pytest.mark.usefixtures("desk")
+def test_without_json_the_same_content_is_text(capsys: pytest.CaptureFixture[str]):
     assert main(["users", "list"]) == 0
     assert capsys.readouterr().out.splitlines() == [
         "user  roles     active",
