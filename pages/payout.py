@@ -79,12 +79,10 @@ def _partner(header: PayoutHeader) -> str:
 
 
 def _caption(header: PayoutHeader) -> str:
-    made = "schedule" if header.origin == "schedule" else person(header.made_by)
+    by_hand = f"asked for by {plain(person(header.made_by))}"
+    asked = "queued by schedule" if header.origin == "schedule" else by_hand
     at = story_moment(header.queued_at, frame.zone(), frame.now())
-    return (
-        f"Payout {header.id} · {plain(header.program_name)} · {method(header.method)} · "
-        f"asked for by {plain(made)}, {at}"
-    )
+    return f"Payout {header.id} · {plain(header.program_name)} · {method(header.method)} · {asked}, {at}"
 
 
 def _badges(header: PayoutHeader, blocking: Sequence[Blocking]) -> list[str]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
@@ -15,7 +14,7 @@ from pages.shared import address, elements, frame, queue_bar, queue_cards, queue
 from pages.shared.format import count
 from pages.shared.format import totals as in_words
 from pages.shared.payout_actions import Seen
-from pages.shared.queue_columns import Sight, cells, configs, partner
+from pages.shared.queue_columns import Sight, cells, configs, grid_key, partner
 from pages.shared.queue_filters import Shown
 from pages.shared.tables import each
 
@@ -62,13 +61,10 @@ def page() -> None:
 
 def _grid(listed: pd.DataFrame, shown: Shown, now: datetime) -> list[Seen]:
     """Draw the rows and return those ticked; a click on a cell opens the payout, on its partner the partner."""
-    # Ticks are positions: bound to these very rows, they can never mean others after the page has moved on.
-    rows = ",".join(f"{row.id}:{row.version}" for row in each(listed))
-    key = f"queue-{hashlib.sha256(rows.encode()).hexdigest()[:16]}"
     names = list(shown.columns)
     event: Any = st.dataframe(
         cells(listed, names, Sight(now=now, zone=frame.zone())),
-        key=key,
+        key=grid_key(listed),
         height="content",
         row_height=ROW_HEIGHT_PX,
         hide_index=True,

@@ -35,7 +35,7 @@ def build(who: Person, now: datetime) -> None:
     with st.container(border=True, gap="small"):
         st.markdown(elements.title("Ready", "pending, nothing in the way, first approval"))
         _table(sums)
-        with st.container(horizontal=True, horizontal_alignment="right"):
+        with st.container(horizontal=True, horizontal_alignment="right", vertical_alignment="center"):
             st.page_link(
                 "pages/queue.py",
                 label="Open in the queue",

@@ -20,7 +20,7 @@ from pages.shared.format import count, method, money, plain, totals
 from pages.shared.queue_columns import Sight, cells, configs, partner
 from pages.shared.tables import each
 
-COLUMNS = ("id", "partner", "net", "status", "customer", "signals", "method", "fee", "amount", "requested")
+COLUMNS = ("id", "partner", "net", "status", "customer", "signals", "method", "fee", "amount")
 ROWS_AT_ONCE = 50
 REASONS_SHOWN = 8
 Refusals = Mapping[int, tuple[str, str]]
@@ -77,12 +77,14 @@ def not_in_this_run(grid: DeltaGenerator, items: pd.DataFrame, refusals: Refusal
     """What was taken out and what will be refused, by reason, with counts and net."""
     reasons = {int(row.id): f"Taken out: {row.left_out}" for row in each(items[items["left_out"].notna()])}
     reasons |= {payout_id: sentence for payout_id, (_, sentence) in refusals.items()}
-    out = items[items["id"].isin(list(reasons))].assign(why=items["id"].map(reasons))
+    out = items[items["id"].isin(list(reasons))]
     with elements.card(grid, "Not in this run", f"{count(len(out), 'payout')}, {totals(net_totals(out))}"):
         if out.empty:
             st.caption("Everything in the set may be decided.")
             return
-        groups = sorted(out.groupby("why"), key=lambda group: -len(group[1]))
+        groups = sorted(
+            out.assign(why=out["id"].map(reasons)).groupby("why"), key=lambda group: -len(group[1])
+        )
         tables.rows(
             [
                 (plain(str(why)), f"{len(rows):,}", totals(net_totals(rows)))

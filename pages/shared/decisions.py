@@ -109,12 +109,17 @@ def _told(kept: dict[str, Any] | None) -> Outcome:
     return Outcome(**kept)
 
 
-def show_result() -> None:
-    """Draw the strip of the last decision, which stays until it is closed."""
+def last_result() -> Outcome | None:
+    """The outcome of the last decision, until it is closed."""
     kept = st.session_state.get(RESULT)
-    if kept is None:
+    return None if kept is None else Outcome(**kept)
+
+
+def show_result(tool: Callable[[Outcome], None]) -> None:
+    """Draw the strip of the last decision, which stays until it is closed; `tool` draws what can be done about it."""
+    result = last_result()
+    if result is None:
         return
-    result = Outcome(**kept)
     if result.page:
         _close()
         st.switch_page(result.page, query_params={"id": str(result.page_id)})
@@ -122,14 +127,16 @@ def show_result() -> None:
         with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
             line = f"{badge(result.badge)}\u2003**{result.headline}** {result.then}"
             st.markdown(line, width="content")
-            st.button(
-                "",
-                icon=":material/close:",
-                type="tertiary",
-                key="close_result",
-                help="Close",
-                on_click=_close,
-            )
+            with st.container(horizontal=True, vertical_alignment="center", width="content"):
+                tool(result)
+                st.button(
+                    "",
+                    icon=":material/close:",
+                    type="tertiary",
+                    key="close_result",
+                    help="Close",
+                    on_click=_close,
+                )
         for what, why in result.refused[:REFUSED_SHOWN]:
             st.markdown(f":small[:orange[:material/front_hand:] **{what}** {why}]")
         rest = len(result.refused) - REFUSED_SHOWN

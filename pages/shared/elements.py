@@ -21,7 +21,7 @@ def primary(label: str, icon: str, **options: Any) -> bool:  # noqa: ANN401 - ha
 
 def title(name: str, note: str = "") -> str:
     """The first line of a card: bold, its note small and grey behind it."""
-    return f"**{name}**" + (f" :gray[:small[{note}]]" if note else "")
+    return f"**{name}**" + (f"\u2002:gray[:small[{note}]]" if note else "")
 
 
 def card(

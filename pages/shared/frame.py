@@ -10,6 +10,7 @@ import streamlit as st
 from pages.shared.decisions import show_result
 from pages.shared.desk import engine, now, person, reading, settings, zone
 from pages.shared.format import as_of
+from pages.shared.payout_actions import take_back_button
 
 __all__ = ["engine", "header", "now", "person", "reading", "settings", "zone"]
 
@@ -27,4 +28,4 @@ def header(
                 st.caption(f":material/schedule: {as_of(at, zone())}", width="content")
             if tools is not None:
                 tools()
-    show_result()
+    show_result(take_back_button)

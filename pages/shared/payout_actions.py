@@ -227,13 +227,40 @@ def when_it_leaves(conn: Connection, now: datetime) -> str:
     if beat.alive:
         return "Sending starts within seconds."
     last = f"silent, last sign of life {ago(beat.beat_at, now)}" if beat.beat_at else "not running"
-    return f"The scheduler is {last}: it will leave when the scheduler is back."
+    return f"The scheduler is {last}: this leaves when it is back."
 
 
 def decide_now(action: Action, seen: Sequence[Seen]) -> dict[str, Any]:
     """The `on_click` arguments of a button that decides without a dialog."""
     name = f"{action.name} {','.join(str(one.id) for one in seen)}"
     return {"on_click": decisions.decide, "args": (name, decisions.token_for(name), work(action, seen))}
+
+
+def take_back_button(outcome: Outcome) -> None:
+    """In the strip of an approval: take it back, as long as nothing has left."""
+    if not outcome.undo or not desk.person().may(TAKE_BACK.right):
+        return
+    name = f"{TAKE_BACK.name} {','.join(str(payout_id) for payout_id in outcome.undo)}"
+    st.button(
+        TAKE_BACK.verb,
+        icon=f":material/{TAKE_BACK.icon}:",
+        type="tertiary",
+        key="take_back_result",
+        on_click=decisions.decide,
+        args=(name, decisions.token_for(name), _taking_back(outcome.undo)),
+    )
+
+
+def _taking_back(payout_ids: Sequence[int]) -> Work:
+    def run(conn: Connection, actor: Actor, now: datetime) -> Outcome:
+        answer = take_back_payouts(conn, [Wanted(id=one) for one in payout_ids], actor=actor, now=now)
+        refused = [(f"Payout {one.id}:", plain(one.sentence)) for one in answer.refused]
+        if not answer.done:
+            return Outcome(badge="refused", headline="Nothing was taken back.", refused=refused)
+        headline = f"{count(len(answer.done), 'payout')} taken back."
+        return Outcome(badge=TAKE_BACK.badge, headline=headline, then=TAKE_BACK.then, refused=refused)
+
+    return run
 
 
 FAULT, DECIDED = "dialog_fault", "dialog_decided"

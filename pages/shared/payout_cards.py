@@ -133,7 +133,9 @@ def signals(grid: DeltaGenerator, header: PayoutHeader, now: datetime) -> None:
         if "new_destination" in header.signals:
             at = ago(header.destination_opened_at, now)
             set_by = plain(person(header.destination_by))
-            lines.append(f":orange[:material/swap_horiz:] New destination, set {at} by {set_by}, never paid before")
+            lines.append(
+                f":orange[:material/swap_horiz:] New destination, set {at} by {set_by}, never paid before"
+            )
         if header.paid_before == 0:
             lines.append(":material/person_add: First payout to this partner")
         elif header.usual_minor:

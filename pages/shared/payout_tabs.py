@@ -17,6 +17,16 @@ from pages.shared.format import ABSENT, day, money, person, plain, story_moment
 from pages.shared.status import badge
 from pages.shared.tables import each
 
+ITEM_WIDTHS = {
+    "Source": 170,
+    "Kind": 126,
+    "Customer": 240,
+    "Active": 92,
+    "Earned": 136,
+    "Gross": 160,
+    "Earning": 160,
+}
+RIGHT = ("Active", "Gross", "Earning")
 FIELD = 120  # characters of one detail shown
 
 
@@ -60,7 +70,12 @@ def _items(told: PayoutStory, zone: ZoneInfo, now: datetime) -> None:
         height="content" if len(shown) <= 50 else 600,  # noqa: PLR2004 - rows of a page
         row_height=30,
         hide_index=True,
-        column_config={name: tables.figures(name, width=110) for name in ("Active", "Gross", "Earning")},
+        column_config={
+            name: tables.figures(name, width=width)
+            if name in RIGHT
+            else st.column_config.TextColumn(width=width)
+            for name, width in ITEM_WIDTHS.items()
+        },
     )
 
 

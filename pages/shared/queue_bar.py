@@ -31,6 +31,7 @@ from pages.shared.payout_actions import (
     net,
     priority,
 )
+from pages.shared.status import badge
 
 AS_BATCH = "Review as a batch"
 
@@ -46,11 +47,20 @@ def bar(seen: Sequence[Seen], wanted: PayoutFilter, matched: int, person: Person
         if seen:
             st.markdown(f"**{len(seen):,} selected**\u2003{net(seen)} net", width="content")
         else:
-            st.caption("Tick payouts to decide on them; click a row to open it.", width="content")
+            _nothing_selected()
         with st.container(horizontal=True, vertical_alignment="center", width="content"):
             _all_of_them(wanted, matched)
             if seen:
                 _actions(seen, person)
+
+
+def _nothing_selected() -> None:
+    """What was just decided, since the strip may be scrolled away; else what to do here."""
+    result = decisions.last_result()
+    if result is None:
+        st.caption("Tick payouts to decide on them; click a row to open it.", width="content")
+    else:
+        st.markdown(f"{badge(result.badge)}\u2003**{result.headline}**", width="content")
 
 
 def _all_of_them(wanted: PayoutFilter, matched: int) -> None:

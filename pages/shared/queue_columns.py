@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -123,3 +124,9 @@ def cells(frame: pd.DataFrame, names: Sequence[str], see: Sight) -> pd.DataFrame
 def configs(names: Sequence[str]) -> dict[str, ColumnConfig]:
     """The grid's configuration for these columns."""
     return {name: COLUMNS[name].config() for name in names}
+
+
+def grid_key(listed: pd.DataFrame) -> str:
+    """The grid's key. Ticks are positions: bound to these very rows, they never mean others once the page has moved on."""
+    rows = ",".join(f"{row.id}:{row.version}" for row in each(listed))
+    return f"queue-{hashlib.sha256(rows.encode()).hexdigest()[:16]}"

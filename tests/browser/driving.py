@@ -15,6 +15,7 @@ FLAGS = [
     "--disable-component-update", "--disable-sync",
 ]  # fmt: skip
 SLOW_MS = 20_000
+HEADER_PX, ROW_PX = 32, 32
 Theme = Literal["light", "dark"]
 
 
@@ -62,4 +63,21 @@ def settle(page: Page) -> None:
     """Wait until the run is over and nothing is greyed out."""
     page.wait_for_timeout(400)
     expect(page.get_by_test_id("stStatusWidget")).to_have_count(0)
-    page.wait_for_timeout(900)
+    expect(page.get_by_test_id("stSkeleton")).to_have_count(0)
+    page.wait_for_timeout(600)
+
+
+def tick(page: Page, *rows: int) -> None:
+    """Tick rows of the page's grid, counted from zero; it is drawn on a canvas, so by place."""
+    grid = page.get_by_test_id("stDataFrame").first
+    grid.scroll_into_view_if_needed()
+    for row in rows:
+        grid.click(position={"x": 17, "y": HEADER_PX + ROW_PX * row + ROW_PX / 2})
+        settle(page)
+
+
+def open_row(page: Page, row: int) -> None:
+    """Open the payout of a row of the grid."""
+    grid = page.get_by_test_id("stDataFrame").first
+    grid.click(position={"x": 60, "y": HEADER_PX + ROW_PX * row + ROW_PX / 2})
+    settle(page)

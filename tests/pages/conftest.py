@@ -1,0 +1,103 @@
+"""The dashboard run by AppTest on a database of the test's own, with a person signed in as the sign-in leaves a session."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+import streamlit as st
+from sqlalchemy import Engine, text
+from streamlit.runtime.pages_manager import PagesManager
+from streamlit.testing.v1 import AppTest
+
+from pages.shared.sign_in import STATUS, USERNAME
+from tests.world import add_people
+
+APP = Path(__file__).parents[2] / "app.py"
+TIMEOUT_S = 60
+Open = Callable[..., AppTest]
+
+
+@pytest.fixture
+def now() -> datetime:
+    return datetime.now(UTC)
+
+
+@pytest.fixture
+def desk(
+    database: str, engine: Engine, now: datetime, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Engine]:
+    """The engine of a database with PEOPLE in it, which the dashboard uses too."""
+    monkeypatch.setenv("DATABASE_URL", database)
+    monkeypatch.setenv("PAYDESK_ENV", "test")
+    monkeypatch.setenv("PAYDESK_DATA_DIR", str(tmp_path))
+    _navigation_is_told(monkeypatch)
+    st.cache_resource.clear()
+    st.cache_data.clear()
+    with engine.begin() as conn:
+        add_people(conn, now=now)
+    yield engine
+    from pages.shared import desk as pages_desk
+
+    pages_desk.engine().dispose()
+    st.cache_resource.clear()
+
+
+def _navigation_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As in a server that has run app.py once: AppTest begins every run as the first one of a process."""
+    begin = PagesManager.__init__
+
+    def began(self: PagesManager, *given: Any, **named: Any) -> None:  # noqa: ANN401 - handed on as they are
+        begin(self, *given, **named)
+        PagesManager.uses_pages_directory = False
+
+    monkeypatch.setattr(PagesManager, "__init__", began)
+
+
+@pytest.fixture
+def open_page(desk: Engine) -> Open:  # noqa: ARG001 - the database it opens on
+    """Opens a page as a person: `open_page("ada", "queue", view="ready")`."""
+
+    def opened(name: str | None, page: str, **query: str) -> AppTest:
+        app = AppTest.from_file(str(APP), default_timeout=TIMEOUT_S)
+        if name is not None:
+            app.session_state[STATUS] = True
+            app.session_state[USERNAME] = name
+        for key, value in query.items():
+            app.query_params[key] = value
+        app.switch_page(f"pages/{page}.py")
+        return app.run()
+
+    return opened
+
+
+@pytest.fixture
+def status_of(desk: Engine) -> Callable[[int], str]:
+    """The status a payout has now."""
+
+    def read(payout_id: int) -> str:
+        with desk.connect() as conn:
+            return str(
+                conn.execute(text("SELECT status FROM payout WHERE id = :id"), {"id": payout_id}).scalar_one()
+            )
+
+    return read
+
+
+@pytest.fixture
+def balance_of(desk: Engine) -> Callable[[int], tuple[int, int]]:
+    """Available and reserved of the payout's partner, in minor units."""
+
+    def read(payout_id: int) -> tuple[int, int]:
+        with desk.connect() as conn:
+            row = conn.execute(
+                text("""SELECT b.available, b.reserved FROM partner_balance b JOIN payout p USING (partner_id)
+                         WHERE p.id = :id"""),
+                {"id": payout_id},
+            ).one()
+            return row.available, row.reserved
+
+    return read

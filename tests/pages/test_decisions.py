@@ -1,0 +1,126 @@
+"""One payout decided from its page: the right, the session and the click are proved again inside the transaction."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime
+
+from sqlalchemy import Engine, text
+from streamlit.testing.v1 import AppTest
+
+from core.decisions import Wanted
+from core.steering import take_back_payouts
+from core.users import end_sessions, set_roles
+from pages.shared.desk import Person
+from tests.pages.conftest import Open
+from tests.world import HOST, World, pending
+
+Status = Callable[[int], str]
+Balance = Callable[[int], tuple[int, int]]
+
+
+def one_pending(desk: Engine, now: datetime, *amounts: int) -> int:
+    with desk.begin() as conn:
+        return pending(conn, amounts or [2500], now=now)
+
+
+def headline(app: AppTest) -> str:
+    return str(app.session_state["result"]["headline"])
+
+
+def test_a_viewer_sees_a_payout_and_no_action(desk: Engine, open_page: Open, now: datetime):
+    app = open_page("vera", "payout", id=str(one_pending(desk, now)))
+    assert {button.label for button in app.button} == {"Next", "Sign out"}
+
+
+def test_approving_asks_for_nothing_else_and_moves_no_money(
+    desk: Engine, open_page: Open, now: datetime, status_of: Status, balance_of: Balance
+):
+    payout = one_pending(desk, now)
+    assert balance_of(payout) == (0, 2500)
+    app = open_page("ada", "payout", id=str(payout)).button(key="do_approve").click().run()
+    assert (status_of(payout), balance_of(payout)) == ("approved", (0, 2500))
+    assert headline(app) == "1 payout, $24.75."
+
+
+def test_an_approval_while_the_scheduler_is_silent_says_when_it_leaves(
+    desk: Engine, open_page: Open, now: datetime
+):
+    app = open_page("ada", "payout", id=str(one_pending(desk, now))).button(key="do_approve").click().run()
+    assert "leaves when it is back" in app.session_state["result"]["then"]
+
+
+def test_a_forged_click_of_a_viewer_is_refused(
+    desk: Engine, open_page: Open, now: datetime, status_of: Status
+):
+    payout = one_pending(desk, now)
+    app = open_page("ada", "payout", id=str(payout))
+    claimed = frozenset({"approver"})
+    app.session_state["person"] = Person(name="vera", full_name="", roles=claimed, epoch=0)
+    app = app.button(key="do_approve").click().run()
+    assert status_of(payout) == "pending"
+    assert headline(app) == "Nothing was approved."
+    assert "takes the role approver" in app.session_state["result"]["refused"][0][1]
+
+
+def test_a_session_that_was_ended_decides_nothing(
+    desk: Engine, open_page: Open, now: datetime, status_of: Status
+):
+    payout = one_pending(desk, now)
+    app = open_page("ada", "payout", id=str(payout))
+    with desk.begin() as conn:
+        end_sessions(conn, "ada", actor=HOST, now=now)
+    app = app.button(key="do_approve").click().run()
+    assert status_of(payout) == "pending"
+    assert [field.label for field in app.text_input] == ["Name", "Password"]
+
+
+def test_a_role_taken_away_decides_nothing(desk: Engine, open_page: Open, now: datetime, status_of: Status):
+    payout = one_pending(desk, now)
+    app = open_page("ada", "payout", id=str(payout))
+    with desk.begin() as conn:
+        set_roles(conn, "ada", ["viewer"], actor=HOST, now=now)
+    app.button(key="do_approve").click().run()
+    assert status_of(payout) == "pending"
+
+
+def test_the_same_click_again_decides_nothing_and_tells_the_first_outcome(
+    desk: Engine, open_page: Open, now: datetime, status_of: Status
+):
+    payout = one_pending(desk, now)
+    app = open_page("ada", "payout", id=str(payout))
+    name = f"approve {payout}"
+    token = app.session_state["tokens"][name]
+    app = app.button(key="do_approve").click().run()
+    with desk.begin() as conn:
+        take_back_payouts(conn, [Wanted(id=payout)], actor=World().actor("ben"), now=now)
+    app.session_state["tokens"] = {name: token}
+    app = app.run().button(key="do_approve").click().run()
+    assert status_of(payout) == "pending"
+    assert headline(app) == "1 payout, $24.75."
+    with desk.connect() as conn:
+        assert conn.execute(text("SELECT count(*) FROM approval")).scalar_one() == 1
+
+
+def test_an_approval_is_taken_back_from_its_result(
+    desk: Engine, open_page: Open, now: datetime, status_of: Status
+):
+    payout = one_pending(desk, now)
+    app = open_page("ada", "payout", id=str(payout)).button(key="do_approve").click().run()
+    app.button(key="take_back_result").click().run()
+    assert status_of(payout) == "pending"
+
+
+def test_a_large_set_wants_its_total_typed_back(
+    desk: Engine, open_page: Open, now: datetime, status_of: Status
+):
+    payout = one_pending(desk, now, 5_000_100)
+    app = open_page("ada", "queue", view="ready")
+    app = next(button for button in app.button if button.label == "Select all 1").click().run()
+    app = app.button(key="decide_batch").click().run()
+    print("DBG", app.exception, [f.label for f in app.text_input], [w.value for w in app.warning], [b.label for b in app.button], app.query_params)
+    assert status_of(payout) == "pending"
+    (total,) = [field for field in app.text_input if "net total" in field.label]
+    total.input("50,000.75")
+    app.button(key="decide_batch").click().run()
+    assert status_of(payout) == "approved"

@@ -1,0 +1,117 @@
+"""The payout queue: what it shows follows its address, and what is decided is what was seen."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime
+
+import pandas as pd
+from sqlalchemy import Engine, text
+from streamlit.testing.v1 import AppTest
+
+from pages.shared.queue_columns import grid_key
+from tests.pages.conftest import Open
+from tests.world import pending
+
+Status = Callable[[int], str]
+Balance = Callable[[int], tuple[int, int]]
+
+
+def two_pending(desk: Engine, now: datetime) -> tuple[int, int]:
+    with desk.begin() as conn:
+        return pending(conn, [2500], now=now, name="Ana Silva"), pending(
+            conn, [10000, 500], now=now, name="Bo Berg", method="paypal"
+        )
+
+
+def tick(app: AppTest, desk: Engine, *payouts: int) -> AppTest:
+    shown = [int(payout) for payout in app.dataframe[0].value["id"]]
+    with desk.connect() as conn:
+        versions = {row.id: row.version for row in conn.execute(text("SELECT id, version FROM payout"))}
+    key = grid_key(pd.DataFrame({"id": shown, "version": [versions[payout] for payout in shown]}))
+    places = [shown.index(payout) for payout in payouts]
+    app.session_state[key] = {"selection": {"rows": places, "columns": [], "cells": []}}
+    return app.run()
+
+
+def labels(app: AppTest) -> list[str]:
+    return [button.label for button in app.button]
+
+
+def press(app: AppTest, begins: str, *, key: str = "") -> AppTest:
+    (button,) = [one for one in app.button if begins in one.label and (one.key or "").startswith(key)]
+    return button.click().run()
+
+
+def test_a_viewer_sees_the_queue_and_no_action(desk: Engine, open_page: Open, now: datetime):
+    one, two = two_pending(desk, now)
+    app = open_page("vera", "queue", view="ready")
+    assert sorted(app.dataframe[0].value["id"]) == sorted([str(one), str(two)])
+    assert labels(app) == ["Sign out"]
+    assert "Ana Silva" not in app.dataframe[0].value.to_string()
+
+
+def test_filters_come_from_the_address(desk: Engine, open_page: Open, now: datetime):
+    one, two = two_pending(desk, now)
+    assert list(open_page("ada", "queue", method="paypal").dataframe[0].value["id"]) == [str(two)]
+    assert list(open_page("ada", "queue", search="Ana").dataframe[0].value["id"]) == [str(one)]
+    assert "No payout matches" in " ".join(
+        text.value for text in open_page("ada", "queue", method="check").markdown
+    )
+
+
+def test_ticked_payouts_are_approved_and_their_money_stays_reserved(
+    desk: Engine, open_page: Open, now: datetime, status_of: Status, balance_of: Balance
+):
+    one, two = two_pending(desk, now)
+    assert balance_of(two) == (0, 10500)
+    app = tick(open_page("ada", "queue", view="ready"), desk, one, two)
+    app = press(app, "Approve 2 · $129.50")
+    app = press(app, "Approve 2 payouts · $129.50", key="confirm")
+    assert not app.exception
+    assert (status_of(one), status_of(two)) == ("approved", "approved")
+    assert (balance_of(one), balance_of(two)) == ((0, 2500), (0, 10500))
+
+
+def test_a_payout_that_changed_after_it_was_ticked_is_refused_by_name_and_the_rest_is_approved(
+    desk: Engine, open_page: Open, now: datetime, status_of: Status
+):
+    one, two = two_pending(desk, now)
+    app = press(tick(open_page("ada", "queue", view="ready"), desk, one, two), "Approve 2 · $129.50")
+    with desk.begin() as conn:
+        conn.execute(text("UPDATE payout SET priority = 'urgent' WHERE id = :id"), {"id": two})
+    app = press(app, "Approve 2 payouts", key="confirm")
+    assert (status_of(one), status_of(two)) == ("approved", "pending")
+    result = app.run().session_state["result"]
+    assert result["headline"] == "1 payout, $24.75."
+    assert [what for what, _ in result["refused"]] == [f"Payout {two} to Bo Berg:"]
+
+
+def test_reject_needs_a_reason_and_gives_the_money_back(
+    desk: Engine, open_page: Open, now: datetime, status_of: Status, balance_of: Balance
+):
+    one, _ = two_pending(desk, now)
+    app = press(tick(open_page("ada", "queue", view="ready"), desk, one), "Reject", key="selected")
+    app = press(app, "Reject 1 payout", key="confirm")
+    assert (status_of(one), balance_of(one)) == ("pending", (0, 2500))
+    app = press(tick(app, desk, one), "Reject", key="selected")
+    (reason,) = [field for field in app.text_input if "Reason" in field.label]
+    reason.input("entered twice")
+    press(app, "Reject 1 payout", key="confirm")
+    assert status_of(one) == "rejected"
+    assert balance_of(one) == (2500, 0)
+
+
+def test_all_that_match_become_a_set_fixed_at_that_moment(
+    desk: Engine, open_page: Open, now: datetime, status_of: Status
+):
+    one, two = two_pending(desk, now)
+    app = press(open_page("ada", "queue", view="ready"), "Select all 2")
+    with desk.begin() as conn:
+        later = pending(conn, [777], now=now)
+        fixed = conn.execute(text("SELECT payout_id FROM batch_item ORDER BY 1")).scalars().all()
+    assert fixed == [one, two]
+    assert app.query_params["id"] == "1"
+    app = press(app, "Approve 2 payouts · $129.50")
+    assert not app.exception
+    assert [status_of(payout) for payout in (one, two, later)] == ["approved", "approved", "pending"]
