@@ -8,14 +8,15 @@ import threading
 from collections.abc import Iterable
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import TYPE_CHECKING
 
-from prometheus_client import CollectorRegistry, generate_latest
-from prometheus_client.core import GaugeMetricFamily, Metric
-from prometheus_client.exposition import CONTENT_TYPE_LATEST
 from sqlalchemy import Connection, Engine, text
 
 from jobs.clock import Clock
 from jobs.health import FAILED, Fault, find_faults
+
+if TYPE_CHECKING:
+    from prometheus_client.core import Metric
 
 log = logging.getLogger(__name__)
 
@@ -46,6 +47,8 @@ class Figures:
 
     def collect(self) -> Iterable[Metric]:
         """Yield payouts by status and currency, the jobs' last runs and beats, and the faults that stand."""
+        from prometheus_client.core import GaugeMetricFamily
+
         payouts = GaugeMetricFamily("paydesk_payouts", "Payouts by status", labels=["status", "currency"])
         money = GaugeMetricFamily(
             "paydesk_payouts_net_minor", "Their net, minor units", labels=["status", "currency"]
@@ -75,6 +78,9 @@ class Figures:
 
 def serve(engine: Engine, clock: Clock, port: int) -> ThreadingHTTPServer | None:
     """Serve until `shutdown()`, in a thread; None when the port is taken, which stops no payout."""
+    from prometheus_client import CollectorRegistry, generate_latest
+    from prometheus_client.exposition import CONTENT_TYPE_LATEST
+
     registry = CollectorRegistry(auto_describe=False)
     registry.register(Figures(engine, clock))
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from core.runs import RunResult
 from jobs.job import Job, Orders
-from jobs.provider import make_provider, sent
 
 
 def run_once(orders: Orders) -> RunResult:
     """Ask about every unknown outcome whose time has come; `details` has succeeded, declined, unknown."""
     from core.resolving import resolve_due
+    from jobs.provider import make_provider, sent
 
     return sent(
         resolve_due(

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from core.runs import RunResult
 from jobs.job import Job, Orders
-from jobs.provider import make_provider, sent
 
 
 def run_once(orders: Orders) -> RunResult:
     """Try again what is due; `details` has succeeded, declined, unknown."""
     from core.sending import send_due
+    from jobs.provider import make_provider, sent
 
     return sent(
         send_due(
