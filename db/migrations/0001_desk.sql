@@ -457,6 +457,7 @@ CREATE INDEX payout_by_partner ON payout (partner_id, id DESC);
 CREATE INDEX payout_by_status  ON payout (status, queued_at DESC, id DESC);
 CREATE INDEX payout_by_program ON payout (program_id, status, queued_at DESC, id DESC);
 CREATE INDEX payout_by_queued  ON payout (queued_at DESC, id DESC);
+CREATE INDEX payout_by_priority ON payout (priority_rank DESC, queued_at DESC, id DESC);
 CREATE INDEX payout_to_send    ON payout (priority_rank DESC, queued_at, id) WHERE status IN ('approved', 'retrying');
 CREATE INDEX payout_processed  ON payout (processed_at) WHERE processed_at IS NOT NULL;
 CREATE INDEX payout_of_batch   ON payout (batch_id) WHERE batch_id IS NOT NULL;
