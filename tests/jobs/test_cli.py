@@ -20,7 +20,10 @@ import pytest
 from psycopg import sql
 from sqlalchemy import Connection, Engine, make_url, text
 
+from core.sign_in import SignInRefused
 from jobs.cli.main import main
+from jobs.cli.proof import ask_password
+from jobs.clock import Clock
 
 ROOT = Path(__file__).resolve().parents[2]
 SECRET = "correct horse battery staple"
@@ -302,3 +305,17 @@ def test_a_scheduler_killed_comes_back_at_once_and_ends_on_sigterm(
         "release": noon,
         "queue": noon - timedelta(hours=9, minutes=45),
     }
+
+
+def test_in_production_a_person_proves_who_they_are_and_wrong_passwords_count(
+    desk: Run, engine: Engine, monkeypatch: pytest.MonkeyPatch
+):
+    del desk
+    wrong_ones = text("SELECT failed_attempts FROM app_user WHERE name = 'ada'")
+    monkeypatch.setattr("getpass.getpass", lambda *_, **__: SECRET + "?")
+    with pytest.raises(SignInRefused):
+        ask_password(engine, "ada", clock=Clock())
+    with engine.connect() as conn:
+        assert conn.execute(wrong_ones).scalar_one() == 1
+    monkeypatch.setattr("getpass.getpass", lambda *_, **__: SECRET)
+    ask_password(engine, "ada", clock=Clock())
