@@ -62,29 +62,28 @@ class TestTwoPeopleAndOnePayout:
         assert desk.column("SELECT actor FROM approval") == ["user:ada"]
 
     @pytest.mark.parametrize(
-        ("first", "second", "answers", "left"),
+        ("both", "answers", "left"),
         [
-            (sides.approve, sides.reject, ("done", "wrong_status"), ("approved", RESERVED_25)),
-            (sides.reject, sides.approve, ("done", "wrong_status"), ("rejected", WHOLE)),
-            (sides.approve, sides.cancel, ("done", "done"), ("cancelled", WHOLE)),
-            (sides.cancel, sides.approve, ("done", "wrong_status"), ("cancelled", WHOLE)),
-            (sides.reject, sides.cancel, ("done", "wrong_status"), ("rejected", WHOLE)),
-            (sides.cancel, sides.cancel, ("done", "wrong_status"), ("cancelled", WHOLE)),
+            ((sides.approve, sides.reject), ("done", "wrong_status"), ("approved", RESERVED_25)),
+            ((sides.reject, sides.approve), ("done", "wrong_status"), ("rejected", WHOLE)),
+            ((sides.approve, sides.cancel), ("done", "done"), ("cancelled", WHOLE)),
+            ((sides.cancel, sides.approve), ("done", "wrong_status"), ("cancelled", WHOLE)),
+            ((sides.reject, sides.cancel), ("done", "wrong_status"), ("rejected", WHOLE)),
+            ((sides.cancel, sides.cancel), ("done", "wrong_status"), ("cancelled", WHOLE)),
         ],
     )
     def test_the_second_decides_on_what_the_first_left(
         self,
         desk: Desk,
         database: str,
-        first: Callable[[int], Side],
-        second: Callable[[int], Side],
+        both: tuple[Callable[[int], Side], Callable[[int], Side]],
         answers: tuple[str, str],
         left: tuple[str, Balance],
     ) -> None:
         payout = pending(desk)
         assert desk.balance("AFF1") == RESERVED_25
 
-        assert meet(database, first(payout), second(payout)) == answers
+        assert meet(database, both[0](payout), both[1](payout)) == answers
 
         assert (desk.status(payout), desk.balance("AFF1")) == left
 
