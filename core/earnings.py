@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import datetime
 
 from sqlalchemy import Connection, text
@@ -96,6 +96,6 @@ def record_earnings(
     """
     if not earnings:
         return []
-    rows = json.dumps([asdict(earning) for earning in earnings], default=datetime.isoformat)
+    rows = json.dumps([vars(earning) for earning in earnings], default=datetime.isoformat)
     values = {"rows": rows, "made_by": actor.name, "import_id": import_id, "now": now}
     return list(conn.execute(RECORD, values).scalars())

@@ -138,7 +138,8 @@ class CustomersImport:
         return result
 
     def _look_up(self, conn: Connection, customers: Sequence[Customer]) -> None:
-        keys = {(one.program_id, one.ref) for one in customers} - self._known.keys()
+        wanted = {(one.program_id, one.ref) for one in customers}
+        keys = [key for key in wanted if key not in self._known]
         values = {"program_ids": [program_id for program_id, _ in keys], "refs": [ref for _, ref in keys]}
         for customer_id, *fields, blanked, has_earnings in conn.execute(FIND_CUSTOMERS, values):
             customer = Customer(*fields)

@@ -115,7 +115,8 @@ class SalesImport:
         return result
 
     def _look_up(self, conn: Connection, sales: Sequence[NewSale]) -> None:
-        keys = {(sale.program_id, sale.source_ref) for sale in sales} - self._known.keys()
+        wanted = {(sale.program_id, sale.source_ref) for sale in sales}
+        keys = [key for key in wanted if key not in self._known]
         program_ids, source_refs = [program_id for program_id, _ in keys], [ref for _, ref in keys]
         for row in conn.execute(FIND_SALES, {"program_ids": program_ids, "source_refs": source_refs}):
             *values, content_hash = row
@@ -139,7 +140,7 @@ class SalesImport:
                 sale.occurred_at,
                 sale.gross_minor,
                 sale.description,
-                sale.content_hash(),
+                self._known[sale.program_id, sale.source_ref].content_hash,
                 import_id,
             )
             for sale_id, sale in zip(ids, sales, strict=True)
