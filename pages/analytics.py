@@ -12,9 +12,9 @@ import streamlit as st
 from core.programs import Program, programs
 from core.reports.analytics import DEFINITIONS, PERIODS_DAYS, Analytics, analytics
 from core.reports.export import csv_bytes
-from pages.shared import address, charts, colours, elements, frame, status, tables
+from pages.shared import address, analytics_cards, charts, colours, elements, frame
 from pages.shared import format as fmt
-from pages.shared.charts import Chart, Series
+from pages.shared.charts import Chart
 from pages.shared.drawing import draw, view_of, view_switch
 from pages.shared.lines import card_text
 
@@ -28,13 +28,6 @@ FIGURES = {
     "partner_earnings": ("Partner earnings", "earning"),
     "completed_payouts": ("Completed payouts", "payout"),
     "pending_payouts": ("Pending payouts", "payout"),
-}
-AS_OF_NOW = {"available": "blue", "held": "amber", "reserved": "violet"}
-MONEY_COLUMNS = {
-    "revenue_minor": "Revenue",
-    "platform_fee_minor": "Platform fees",
-    "earned_minor": "Partner earnings",
-    "paid_minor": "Paid",
 }
 
 
@@ -53,7 +46,7 @@ def page() -> None:
         "Analytics", f"{caption} Days in {found.zone}.", tools=lambda: _tools(known, days, program, currency)
     )
     _figures(found, currency)
-    if _of(found.figures, currency)[["count", "amount_minor"]].to_numpy().sum() == 0:
+    if analytics_cards.of_currency(found.figures, currency)[["count", "amount_minor"]].to_numpy().sum() == 0:
         elements.empty(
             "Nothing in this period",
             "Choose a longer one, or another program. Figures begin with the first import of sales.",
@@ -62,55 +55,55 @@ def page() -> None:
         return
     paint = colours.palette(st.context.theme.type)
     pair = st.grid(2, min_column_width=400)
-    over_time = _of(found.over_time, currency)
+    over_time = analytics_cards.of_currency(found.over_time, currency)
     _card(
         pair,
         "revenue",
         "Revenue and what it cost",
         f"per {found.step}, by sale date",
-        partial(_revenue, over_time, currency, paint),
-        partial(_money_table, over_time, currency, found.step),
-        over_time,
+        figure=partial(analytics_cards.revenue, over_time, currency, paint),
+        table=partial(analytics_cards.money_table, over_time, currency, found.step),
+        numbers=over_time,
     )
-    statuses = _of(found.statuses, currency)
+    statuses = analytics_cards.of_currency(found.statuses, currency)
     _card(
         pair,
         "statuses",
         "Payouts by status",
-        _paid_of_all(statuses),
-        partial(_statuses, statuses, paint),
-        partial(_status_table, statuses),
-        statuses,
+        analytics_cards.paid_of_all(statuses),
+        figure=partial(analytics_cards.statuses_chart, statuses, paint),
+        table=partial(analytics_cards.status_table, statuses),
+        numbers=statuses,
     )
     third = st.grid(3, min_column_width=300)
-    balances = _balances(found, currency)
+    balances = analytics_cards.balances_of(found, currency)
     _card(
         third,
         "balances",
         "Held against available",
         "as of now",
-        partial(_balance_bars, balances, currency, paint),
-        partial(_balance_table, balances, currency),
-        balances,
+        figure=partial(analytics_cards.balance_bars, balances, currency, paint),
+        table=partial(analytics_cards.balance_table, balances, currency),
+        numbers=balances,
     )
     _card(
         third,
         "paid",
         "Paid",
         f"gross, per {found.step} of payment",
-        partial(_paid, over_time, currency, paint),
-        partial(_money_table, over_time, currency, found.step),
-        over_time,
+        figure=partial(analytics_cards.paid, over_time, currency, paint),
+        table=partial(analytics_cards.money_table, over_time, currency, found.step),
+        numbers=over_time,
     )
-    top = _top(found, currency)
+    top = analytics_cards.top_of(found, currency)
     _card(
         third,
         "top",
         "Top partners",
         "paid, share of all",
-        partial(charts.top_bars, top.head(TOP_DRAWN), currency=currency, colours=paint),
-        partial(_top_table, top, currency),
-        top,
+        figure=partial(charts.top_bars, top.head(TOP_DRAWN), currency=currency, colours=paint),
+        table=partial(analytics_cards.top_table, top, currency),
+        numbers=top,
     )
     with st.expander("What each figure counts"):
         zone = f" A day is a day in the program’s zone; across programs the period ends by {found.zone}."
@@ -173,18 +166,14 @@ def _span(since: date, until: date) -> str:
     return f"{begins} – {until.day} {until:%b} {until.year}"
 
 
-def _of(found: pd.DataFrame, currency: str) -> pd.DataFrame:
-    return found[found["currency"] == currency].reset_index(drop=True)
-
-
 def _figures(found: Analytics, currency: str) -> None:
-    figures = _of(found.figures, currency).set_index("metric")
+    figures = analytics_cards.of_currency(found.figures, currency).set_index("metric")
     grid = st.grid(5, min_column_width=190)
     for metric, (label, unit) in FIGURES.items():
         row = figures.loc[metric] if metric in figures.index else None
         minor = int(row["amount_minor"]) if row is not None else 0
         number = int(row["count"]) if row is not None else 0
-        before = None if row is None or row["previous_minor"] is pd.NA else int(row["previous_minor"])
+        before = None if row is None or not card_text(row["previous_minor"]) else int(row["previous_minor"])
         change, note = _change(minor, before), fmt.count(number, unit) if unit else ""
         grid.metric(
             f"{label}, {currency}" if metric == "revenue" else label,
@@ -211,11 +200,15 @@ def _card(
     name: str,
     title: str,
     note: str,
+    *,
     figure: Callable[[], Chart],
     table: Callable[[], None],
     numbers: pd.DataFrame,
 ) -> None:
     with elements.card(grid, title, note, tool=partial(view_switch, name)):
+        if numbers.empty:
+            st.caption("Nothing in this period.")
+            return
         if view_of(name) == "chart":
             draw(figure(), key=name)
             return
@@ -230,104 +223,6 @@ def _card(
             on_click="ignore",
             key=f"csv-{name}",
         )
-
-
-def _revenue(over_time: pd.DataFrame, currency: str, paint: colours.Palette) -> Chart:
-    series = [
-        Series("revenue_minor", "Revenue", "teal"),
-        Series("earned_minor", "Partner earnings", "blue", "line"),
-        Series("platform_fee_minor", "Platform fees", "gray", "dots"),
-    ]
-    return charts.money_over_time(over_time, series, currency=currency, colours=paint)
-
-
-def _paid(over_time: pd.DataFrame, currency: str, paint: colours.Palette) -> Chart:
-    series = [Series("paid_minor", "Paid", "green")]
-    return charts.money_over_time(over_time, series, currency=currency, colours=paint, height=charts.THIRD)
-
-
-def _money_table(over_time: pd.DataFrame, currency: str, step: str) -> None:
-    shown = pd.DataFrame({"day": [pd.Timestamp(day).strftime("%Y-%m-%d") for day in over_time["day"]]})
-    for column in MONEY_COLUMNS:
-        shown[column] = [f"{fmt.money(int(minor), currency):>14}" for minor in over_time[column]]
-    st.dataframe(
-        shown.iloc[::-1],
-        hide_index=True,
-        height=charts.THIRD,
-        row_height=32,
-        column_config={"day": st.column_config.TextColumn("Day" if step == "day" else "Week of", width=90)}
-        | {column: tables.figures(label, width=110) for column, label in MONEY_COLUMNS.items()},
-        alt=f"Amounts per {step}.",
-    )
-
-
-def _paid_of_all(statuses: pd.DataFrame) -> str:
-    everything = int(statuses["count"].sum())
-    paid = int(statuses.loc[statuses["status"] == "paid", "count"].sum())
-    share = f"{paid:,} paid ({paid / everything:.1%})" if everything else "none"
-    return f"by day queued; {share}"
-
-
-def _statuses(statuses: pd.DataFrame, paint: colours.Palette) -> Chart:
-    return charts.status_bars(statuses, colours=paint)
-
-
-def _status_table(statuses: pd.DataFrame) -> None:
-    records = [
-        (status.badge(str(row.status)), f"{row.count:,}") for row in statuses.itertuples(name="Status")
-    ]
-    tables.rows(records, ["Status", "Payouts"], right=["Payouts"])
-
-
-def _balances(found: Analytics, currency: str) -> pd.DataFrame:
-    figures = _of(found.figures, currency)
-    shown = figures[figures["metric"].isin(list(AS_OF_NOW))][["metric", "currency", "count", "amount_minor"]]
-    return shown.sort_values("metric", key=lambda metrics: metrics.map(list(AS_OF_NOW).index))
-
-
-def _balance_bars(balances: pd.DataFrame, currency: str, paint: colours.Palette) -> Chart:
-    return charts.balance_bars(
-        [str(metric) for metric in balances["metric"]],
-        [int(minor) for minor in balances["amount_minor"]],
-        [AS_OF_NOW[str(metric)] for metric in balances["metric"]],
-        currency=currency,
-        colours=paint,
-    )
-
-
-def _balance_table(balances: pd.DataFrame, currency: str) -> None:
-    records = [
-        (status.badge(str(row.metric)), f"{row.count:,}", fmt.money(int(str(row.amount_minor)), currency))
-        for row in balances.itertuples(name="Balance")
-    ]
-    tables.rows(records, ["", "Partners", "Amount"], right=["Partners", "Amount"])
-
-
-def _top(found: Analytics, currency: str) -> pd.DataFrame:
-    top = _of(found.top_partners, currency)
-    names = [card_text(row.partner_name) or str(row.partner_code) for row in top.itertuples(name="Top")]
-    twice = {name for name in names if names.count(name) > 1}
-    codes = [str(code) for code in top["partner_code"]]
-    return pd.DataFrame(
-        {
-            "code": codes,
-            "name": [
-                f"{name} {code}" if name in twice else name for name, code in zip(names, codes, strict=True)
-            ],
-            "currency": currency,
-            "payouts": top["count"],
-            "amount_minor": top["paid_minor"],
-            "share": [float(share) / 100 for share in top["share_pct"]],
-        }
-    )
-
-
-def _top_table(top: pd.DataFrame, currency: str) -> None:
-    records = [
-        (fmt.plain(str(row.name)), f"{row.payouts:,}", fmt.money(int(str(row.amount_minor)), currency))
-        for row in top.itertuples(name="Top")
-    ]
-    tables.rows(records, ["Partner", "Payouts", "Paid"], right=["Payouts", "Paid"])
 
 
 page()

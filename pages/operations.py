@@ -177,7 +177,7 @@ def _stuck(stuck: pd.DataFrame, now: datetime) -> None:
 
 
 def _state(row: Any, beat: Beat, now: datetime) -> str:  # noqa: ANN401 - a row of the jobs frame
-    if row.ok is not pd.NA and row.ok is not None and not row.ok:
+    if card_text(row.ok) and not row.ok:
         return "failing"
     turn, seen = TIMETABLE.get(str(row.job)), _seen(row)
     if turn is None:
@@ -212,7 +212,7 @@ def _jobs(known: pd.DataFrame, beat: Beat, now: datetime, zone: ZoneInfo) -> Non
                     turn.words(now, zone) if turn else "by hand",
                     status.badge(state, "By hand" if state == "by_hand" else None),
                     _last(seen, now, zone),
-                    fmt.ABSENT if row.duration_ms is pd.NA else _duration(int(str(row.duration_ms))),
+                    fmt.ABSENT if not card_text(row.duration_ms) else _duration(int(str(row.duration_ms))),
                     _did(row),
                     _next(turn.following(now, seen), now, zone) if turn and beat.alive else fmt.ABSENT,
                 )
@@ -242,7 +242,7 @@ def _duration(duration_ms: int) -> str:
 def _did(row: Any) -> str:  # noqa: ANN401 - a row of jobs or of runs
     if card_text(row.error):
         return fmt.plain(card_text(row.error).splitlines()[-1][:120])
-    if row.count is pd.NA or not card_text(row.count):
+    if not card_text(row.count):
         return "idle" if _seen(row) else "nothing yet"
     result = row.result if isinstance(row.result, dict) else {}
     words = [fmt.count(int(str(row.count)), DID.get(str(row.job), "row"))]

@@ -20,6 +20,7 @@ from pages.shared import (
     frame,
     partner_actions,
     partner_cards,
+    partner_lists,
     status,
 )
 from pages.shared import (
@@ -66,15 +67,15 @@ def page() -> None:
     partner_cards.held(pair, story, now, zone)
     with elements.card(pair, "Paid per month", f"net, by payment date, {header.zone}"):
         _paid(monthly, header.currency)
-    partner_cards.behind(story, now, zone)
+    partner_lists.behind(story, now, zone)
     cards = st.grid(2, min_column_width=400)
     partner_cards.why_not_paid(cards, story, now, zone)
     partner_cards.holds(cards, story, now, zone)
     partner_cards.terms(cards, story, now, zone)
     partner_cards.destination(cards, story, now, zone)
     if header.customers:
-        partner_cards.customers(story, now, zone)
-    partner_cards.statement(story, now, zone)
+        partner_lists.customers(story, now, zone)
+    partner_lists.statement(story, now, zone)
 
 
 def _paid(monthly: pd.DataFrame, currency: str) -> None:

@@ -20,8 +20,9 @@ from pages.shared.decisions import Outcome, decide, token_for
 
 REQUEST, HOLD, LIFT = "Request a payout", "Place a hold", "Lift a hold"
 BY_PEOPLE = ("dispute", "review", "ineligible", "kyc", "manual")  # the other reasons are the desk's own
-MENU, AMOUNT, WHY, REASON, UNTIL, NOTE, WHICH, LIFT_NOTE = (
-    f"partner-{name}" for name in ("menu", "amount", "why", "reason", "until", "note", "which", "lift-note")
+MENU, CHOSEN, AMOUNT, WHY, REASON, UNTIL, NOTE, WHICH, LIFT_NOTE = (
+    f"partner-{name}"
+    for name in ("menu", "chosen", "amount", "why", "reason", "until", "note", "which", "lift-note")
 )
 
 
@@ -34,12 +35,16 @@ def menu(story: PartnerStory) -> None:
         if story.holds["in_force"].any():
             choices.append(LIFT)
     if choices:
-        st.menu_button("More", choices, key=MENU)
+        st.menu_button("More", choices, key=MENU, on_click=_choose)
+
+
+def _choose() -> None:
+    st.session_state[CHOSEN] = st.session_state[MENU]
 
 
 def dialogs(story: PartnerStory) -> None:
     """Open what was chosen in the menu."""
-    match st.session_state.get(MENU):
+    match st.session_state.pop(CHOSEN, None):
         case "Request a payout":
             _request(story)
         case "Place a hold":

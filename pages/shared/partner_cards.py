@@ -11,24 +11,15 @@ from streamlit.delta_generator import DeltaGenerator
 
 from core.guards import HOLD_WORDS
 from core.reads.partner import PartnerStory
-from core.reads.words import EARNING_WORDS
-from pages.shared import address, elements, tables
+from pages.shared import elements, tables
 from pages.shared import format as fmt
-from pages.shared.lines import card_text, figure, line
+from pages.shared.cells import amount, day, instant
+from pages.shared.lines import card_text
 from pages.shared.status import badge
 
 SHOWN = 12
-REFERENCE_SHOWN = 20
 OPEN = ("pending", "approved", "processing", "retrying")
 FIGURES = {"available": "Available", "held": "Held", "reserved": "Reserved", "paid": "Paid"}
-
-
-def _instant(value: object) -> datetime | None:
-    return value if isinstance(value, datetime) and value is not pd.NaT else None
-
-
-def _money(value: object, currency: str, *, sign: bool = False) -> str:
-    return fmt.money(None if value is pd.NA else int(str(value)), currency, sign=sign)
 
 
 def figures(story: PartnerStory, now: datetime, zone: ZoneInfo) -> None:
@@ -75,11 +66,11 @@ def _held(story: PartnerStory, now: datetime, zone: ZoneInfo) -> None:
     currency = story.header.currency
     records = [
         (
-            _day(_instant(row.release_at), zone, now),
-            fmt.until(_instant(row.release_at), now) if _instant(row.release_at) else "",
+            day(instant(row.release_at), zone, now),
+            fmt.until(instant(row.release_at), now) if instant(row.release_at) else "",
             fmt.count(int(str(row.count)), "earning"),
             _held_by(str(row.held_by)),
-            _money(row.amount_minor, currency),
+            amount(row.amount_minor, currency),
         )
         for row in story.held.head(SHOWN).itertuples(name="Held")
     ]
@@ -92,88 +83,8 @@ def _held(story: PartnerStory, now: datetime, zone: ZoneInfo) -> None:
         st.caption(f"and {fmt.count(rest, 'later day')}, counted in the total")
 
 
-def _day(when: datetime | None, zone: ZoneInfo, now: datetime) -> str:
-    if when is None:
-        return "no date"
-    return fmt.day(when.astimezone(zone).date(), now.astimezone(zone).date()).replace(" ", tables.NBSP)
-
-
 def _held_by(reason: str) -> str:
     return "Maturity" if reason == "maturity" else reason.replace("_", " ").capitalize()
-
-
-def behind(story: PartnerStory, now: datetime, zone: ZoneInfo) -> None:
-    """Draw the earnings and payouts behind the figure that was clicked."""
-    options = [*FIGURES, "all"]
-    chosen = address.one_of("show", options, "available")
-    currency = story.header.currency
-    labels = {
-        name: f"{label} {fmt.money(getattr(story.balance, f'{name}_minor'), currency)}"
-        for name, label in FIGURES.items()
-    } | {"all": "All earnings"}
-    with st.container(border=True, gap="small"):
-        st.markdown(elements.title("Behind the numbers", f"earnings and payouts, times in {zone.key}"))
-        st.segmented_control(
-            "Figure",
-            options,
-            default=chosen,
-            format_func=labels.__getitem__,
-            required=True,
-            label_visibility="collapsed",
-            key="partner-show",
-            on_change=address.remember("partner-show", "show", default="available"),
-        )
-        if chosen in {"reserved", "paid"}:
-            statuses = OPEN if chosen == "reserved" else ("paid", "reversed")
-            _payouts(story.payouts[story.payouts["status"].isin(statuses)], now, zone)
-            return
-        found = story.earnings if chosen == "all" else story.open_items[story.open_items["state"] == chosen]
-        _earnings(found, currency, now, zone)
-
-
-def _earnings(found: pd.DataFrame, currency: str, now: datetime, zone: ZoneInfo) -> None:
-    if found.empty:
-        st.caption("No earning stands behind this figure.")
-        return
-    records = [
-        (
-            _day(_instant(row.occurred_at), zone, now),
-            EARNING_WORDS[str(row.kind)][0].capitalize(),
-            _source(str(row.source_ref)),
-            badge(str(row.state)),
-            _day(_instant(row.release_at), zone, now),
-            _money(row.amount_minor, currency),
-        )
-        for row in found.head(SHOWN).itertuples(name="Earning")
-    ]
-    tables.rows(records, ["Earned", "What", "Source", "State", "Releases", "Amount"], right=["Amount"])
-    _and_more(len(found), "earning")
-
-
-def _source(reference: str) -> str:
-    """A reference as far as it tells one from another; the whole of it is in the statement's file."""
-    return fmt.plain(reference if len(reference) <= REFERENCE_SHOWN else f"{reference[:REFERENCE_SHOWN]}…")
-
-
-def _and_more(found: int, what: str) -> None:
-    if found > SHOWN:
-        st.caption(f"{SHOWN} of {fmt.count(found, what)}; all are in the statement")
-
-
-def _payouts(found: pd.DataFrame, now: datetime, zone: ZoneInfo) -> None:
-    if found.empty:
-        st.caption("No payout stands behind this figure.")
-        return
-    with st.container(gap="xxsmall"):
-        for row in found.head(SHOWN).itertuples(name="Payout"):
-            when = _instant(row.processed_at) or _instant(row.queued_at)
-            line(
-                f"Payout {row.id} :gray[:small[{fmt.moment(when, zone, now)}, {fmt.method(str(row.method))}]]",
-                f"{badge(str(row.status))}\u2003{figure(_money(row.net_minor, str(row.currency)))}",
-                page="pages/payout.py",
-                query={"id": str(row.id)},
-            )
-    _and_more(len(found), "payout")
 
 
 def why_not_paid(grid: DeltaGenerator, story: PartnerStory, now: datetime, zone: ZoneInfo) -> None:
@@ -183,7 +94,7 @@ def why_not_paid(grid: DeltaGenerator, story: PartnerStory, now: datetime, zone:
             st.caption("No queue run has passed this partner over.")
             return
         records = [
-            (fmt.moment(_instant(skip.at), zone, now), str(skip.sentence))
+            (fmt.moment(instant(skip.at), zone, now), str(skip.sentence))
             for skip in story.skips.head(5).itertuples(name="Skip")
         ]
         tables.rows(records, ["When", "Why"])
@@ -217,7 +128,7 @@ def _subject(earning_id: object, payout_id: object) -> str:
 
 
 def _until(hold: object, now: datetime, zone: ZoneInfo) -> str:
-    closed, until = _instant(getattr(hold, "closed_at", None)), _instant(getattr(hold, "until", None))
+    closed, until = instant(getattr(hold, "closed_at", None)), instant(getattr(hold, "until", None))
     if closed:
         by = fmt.person(str(getattr(hold, "closed_by", "")))
         return f":gray[lifted {fmt.moment(closed, zone, now)} by {fmt.plain(by)}]"
@@ -258,7 +169,7 @@ def destination(grid: DeltaGenerator, story: PartnerStory, now: datetime, zone: 
             return
         records = [
             (
-                fmt.moment(_instant(change.at), zone, now),
+                fmt.moment(instant(change.at), zone, now),
                 str(change.field).replace("_", " ").capitalize(),
                 _change(change.old_value, change.new_value),
             )
@@ -271,63 +182,3 @@ def _change(old: object, new: object) -> str:
     if not card_text(old) and not card_text(new):
         return "changed"
     return f"{fmt.plain(card_text(old)) or fmt.ABSENT} → {fmt.plain(card_text(new)) or fmt.ABSENT}"
-
-
-def customers(story: PartnerStory, now: datetime, zone: ZoneInfo) -> None:
-    """Draw whom the partner referred and what they brought."""
-    header = story.header
-    with st.container(border=True, gap="small"):
-        note = f"{header.customers_active:,} active of {header.customers:,}, newest first"
-        st.markdown(elements.title("Customers", note))
-        records = [
-            (
-                fmt.plain(card_text(row.name) or str(row.ref)),
-                fmt.moment(_instant(row.signed_up_at), zone, now),
-                fmt.moment(_instant(row.cancelled_at), zone, now) if _instant(row.cancelled_at) else "active",
-                f"{row.days_active:,}",
-                _money(row.earned_minor, header.currency),
-            )
-            for row in story.customers.head(SHOWN).itertuples(name="Customer")
-        ]
-        columns = ["Customer", "Signed up", "Cancelled", "Days active", "Earned"]
-        tables.rows(records, columns, right=["Days active", "Earned"])
-        if header.customers > SHOWN:
-            st.caption(f"{SHOWN} of {fmt.count(header.customers, 'customer')}")
-
-
-MOVEMENTS = {
-    "void": "Voided",
-    "reserve": "Into payout",
-    "unreserve": "Back from payout",
-    "return": "Came back",
-}
-
-
-def statement(story: PartnerStory, now: datetime, zone: ZoneInfo) -> None:
-    """Draw the last movements of the partner's money, as they would see them."""
-    currency = story.header.currency
-    with st.container(border=True, gap="small"):
-        st.markdown(
-            elements.title("Statement", f"the last movements; balance is held and available, {zone.key}")
-        )
-        if story.statement.empty:
-            st.caption("Nothing has moved yet. The first earning opens the statement.")
-            return
-        records = [
-            (
-                _day(_instant(move.at), zone, now),
-                _movement(str(move.kind), card_text(move.earning_kind)),
-                _source(card_text(move.reference)),
-                _money(move.amount_minor, currency, sign=True),
-                _money(move.balance_minor, currency),
-            )
-            for move in story.statement.head(SHOWN).itertuples(name="Move")
-        ]
-        columns = ["Date", "What", "Reference", "Amount", "Balance"]
-        tables.rows(records, columns, right=["Amount", "Balance"])
-
-
-def _movement(kind: str, earning: str) -> str:
-    if kind in {"earn", "debt"} and earning in EARNING_WORDS:
-        return EARNING_WORDS[earning][0].capitalize()
-    return MOVEMENTS.get(kind, kind.capitalize())

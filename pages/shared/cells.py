@@ -1,0 +1,29 @@
+"""Cells of a frame as people read them in a table."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from zoneinfo import ZoneInfo
+
+import pandas as pd
+
+from pages.shared import format as fmt
+from pages.shared import tables
+from pages.shared.lines import card_text
+
+
+def instant(value: object) -> datetime | None:
+    """An instant of a frame; None when there is none."""
+    return value if isinstance(value, datetime) and value is not pd.NaT else None
+
+
+def amount(value: object, currency: str, *, sign: bool = False) -> str:
+    """An amount of a frame, minor units of the currency, as text."""
+    return fmt.money(int(str(value)) if card_text(value) else None, currency, sign=sign)
+
+
+def day(when: datetime | None, zone: ZoneInfo, now: datetime) -> str:
+    """A day that stays on one line; `no date` when there is none."""
+    if when is None:
+        return "no date"
+    return fmt.day(when.astimezone(zone).date(), now.astimezone(zone).date()).replace(" ", tables.NBSP)

@@ -1,0 +1,149 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime, timedelta
+
+import pytest
+from sqlalchemy import Connection, Engine, text
+from streamlit.testing.v1 import AppTest
+
+from core.access import Actor
+from core.decisions import Wanted, approve_payouts
+from core.providers.simulator import Simulator
+from core.sending import send_due
+from jobs.job import all_jobs
+from jobs.slots import Daily, Hourly
+from pages.shared.timetable import TIMETABLE
+from tests import builders
+from tests.world import pending
+
+Open = Callable[..., AppTest]
+ADA = Actor(name="user:ada", channel="page", roles=frozenset({"approver"}))
+BEAT = text("INSERT INTO heartbeat (job, beat_at) VALUES (:job, now())")
+RUN = text("""
+    INSERT INTO job_run (job, as_of, started_at, ended_at, ok, count, result, error, made_by)
+    VALUES (:job, :now, :now, :now, :ok, 3, '{"amounts": {"USD": 1250}}', :error, 'job:release')
+""")
+
+
+def figures(app: AppTest) -> dict[str, str]:
+    return {metric.label: metric.value for metric in app.metric}
+
+
+def words(app: AppTest) -> str:
+    return "\n".join([*(one.value for one in app.markdown), *(one.value for one in app.caption)])
+
+
+def jobs_shown(app: AppTest) -> list[str]:
+    (table,) = [table.value for table in app.table if "Timetable" in table.value.columns]
+    return [str(job).strip("*") for job in table["Job"]]
+
+
+def run(conn: Connection, job: str, *, now: datetime, error: str | None = None) -> None:
+    conn.execute(RUN, {"job": job, "now": now, "ok": error is None, "error": error})
+
+
+def test_the_pages_timetable_is_the_schedulers():
+    kept = {name: job for name, job in all_jobs().items() if job.slots is not None or job.every_s is not None}
+
+    assert set(TIMETABLE) == set(kept)
+    for name, job in kept.items():
+        turn = TIMETABLE[name]
+        assert turn.every_s == job.every_s
+        assert turn.at == (job.slots.at if isinstance(job.slots, Daily) else None)
+        assert isinstance(job.slots, Hourly) == (turn.at is None and turn.every_s is None)
+
+
+def test_a_silent_scheduler_says_that_decisions_wait_for_it(open_page: Open):
+    app = open_page("ada", "operations")
+
+    assert not app.exception
+    assert figures(app)["Scheduler"] == "Silent"
+    assert "leave when the scheduler is back" in app.warning[0].value
+
+
+def test_a_beating_scheduler_is_alive_and_its_idle_jobs_on_time(desk: Engine, open_page: Open):
+    with desk.begin() as conn:
+        for job in ("scheduler", *TIMETABLE):
+            conn.execute(BEAT, {"job": job})
+
+    app = open_page("ada", "operations")
+
+    assert figures(app)["Scheduler"] == "Alive"
+    assert not app.warning
+    (table,) = [table.value for table in app.table if "Timetable" in table.value.columns]
+    assert all("On time" in state for state in table["State"])
+
+
+def test_a_failing_job_comes_first_and_says_its_error(desk: Engine, open_page: Open, now: datetime):
+    with desk.begin() as conn:
+        conn.execute(BEAT, {"job": "scheduler"})
+        run(conn, "accrue", now=now)
+        run(conn, "release", now=now, error="ValueError: the file is gone")
+
+    app = open_page("ada", "operations")
+
+    assert figures(app)["Failing jobs"] == "1"
+    assert jobs_shown(app)[0] == "release"
+    assert any("the file is gone" in table.value.to_string() for table in app.table)
+
+
+def test_a_run_tells_how_many_and_how_much(desk: Engine, open_page: Open, now: datetime):
+    with desk.begin() as conn:
+        run(conn, "release", now=now)
+
+    app = open_page("ada", "operations")
+
+    assert any("3 earnings, $12.50" in table.value.to_string() for table in app.table)
+
+
+@pytest.mark.parametrize(("name", "shown"), [("ada", "Ana Silva"), ("vera", "P0")])
+def test_an_unknown_outcome_stands_with_its_evidence(
+    desk: Engine, open_page: Open, now: datetime, name: str, shown: str
+):
+    with desk.begin() as conn:
+        payout_id = pending(conn, [5_000], now=now)
+        builders.approve(conn, payout_id)
+        builders.claim(conn, payout_id)
+        builders.end_attempt(
+            conn,
+            payout_id,
+            "unknown",
+            first_sent_at=now,
+            next_look_at=now + timedelta(minutes=5),
+            message="read timeout",
+        )
+
+    app = open_page(name, "operations")
+
+    assert figures(app)["Unknown outcomes"] == "1"
+    (table,) = [table.value for table in app.table if "Evidence" in table.value.columns]
+    assert "read timeout" in table["Evidence"].iloc[0]
+    assert shown in table["Partner"].iloc[0]
+    assert str(payout_id) in table["Payout"].iloc[0]
+
+
+def test_a_payout_that_should_have_left_is_stuck_and_says_why(desk: Engine, open_page: Open, now: datetime):
+    with desk.begin() as conn:
+        payout_id = pending(conn, [5_000], now=now)
+        approve_payouts(conn, [Wanted(id=payout_id)], actor=ADA, now=now - timedelta(hours=1))
+
+    app = open_page("ada", "operations")
+
+    assert figures(app)["Stuck payouts"] == "1"
+    (table,) = [table.value for table in app.table if "Why" in table.value.columns]
+    assert table["Why"].iloc[0] == "approved, not sent yet"
+
+
+def test_the_simulators_books_agree_with_ours_after_sending(desk: Engine, open_page: Open, now: datetime):
+    with desk.begin() as conn:
+        ids = [pending(conn, [5_000 + place], now=now) for place in range(4)]
+        approve_payouts(conn, [Wanted(id=one) for one in ids], actor=ADA, now=now)
+    sent = send_due(desk, Simulator(engine=desk), now=now)
+    assert sent.succeeded > 0
+
+    app = open_page("ada", "operations")
+
+    assert "no money moves" in words(app)
+    assert "Agree" in words(app)
+    assert f"{sent.succeeded} transfer" in words(app)
