@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import Connection, text
 
 from core import audit
-from core.access import Actor
+from core.access import Actor, Channel
 from core.passwords import fits
 from core.refusals import Refusal
 
@@ -77,12 +77,12 @@ SIGNED_IN = text("""
 """)
 
 
-def record_sign_in(conn: Connection, name: str, *, now: datetime) -> None:
+def record_sign_in(conn: Connection, name: str, *, now: datetime, channel: Channel = "page") -> None:
     """Note a right password, which forgets the wrong ones; refuses SignInRefused for nobody active."""
     user_id = conn.execute(SIGNED_IN, {"name": name, "now": now}).scalar_one_or_none()
     if user_id is None:
         raise SignInRefused
-    actor = Actor(name=f"user:{name}", channel="page")
+    actor = Actor(name=f"user:{name}", channel=channel)
     audit.record(conn, "user.signed_in", subject="user", ids=[user_id], actor=actor, now=now)
 
 

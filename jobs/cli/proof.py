@@ -7,7 +7,7 @@ import sys
 
 from sqlalchemy import Engine
 
-from core.sign_in import SignInRefused, password_fits, record_failed_sign_in
+from core.sign_in import SignInRefused, password_fits, record_failed_sign_in, record_sign_in
 from jobs.clock import Clock
 
 
@@ -16,7 +16,9 @@ def ask_password(engine: Engine, name: str, *, clock: Clock) -> None:
     password = getpass.getpass(f"Password of {name}: ", stream=sys.stderr)
     with engine.begin() as conn:
         right = password_fits(conn, name, password, now=clock.now())
-        if not right:
+        if right:
+            record_sign_in(conn, name, now=clock.now(), channel="cli")
+        else:
             record_failed_sign_in(conn, name, now=clock.now())
     if not right:
         raise SignInRefused

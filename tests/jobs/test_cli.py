@@ -319,3 +319,5 @@ def test_in_production_a_person_proves_who_they_are_and_wrong_passwords_count(
         assert conn.execute(wrong_ones).scalar_one() == 1
     monkeypatch.setattr("getpass.getpass", lambda *_, **__: SECRET)
     ask_password(engine, "ada", clock=Clock())
+    with engine.connect() as conn:
+        assert conn.execute(wrong_ones).scalar_one() == 0
