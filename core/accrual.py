@@ -22,7 +22,7 @@ from core.earnings import NewEarning, record_earnings
 from core.ledger import lock_partners
 from core.policy import Policy
 from core.pricing import bounty_earned, bounty_instant, price_month, recurring_months
-from core.programs import PolicyVersion, Program, current_policy, lock_programs, programs
+from core.programs import NoPolicyInForce, PolicyVersion, Program, current_policy, lock_programs, programs
 from core.runs import RunResult, partner_ranges, unit_of_work
 
 
@@ -69,9 +69,9 @@ def accrue_range(
     lock_partners(conn, partner_ids)
     match current.policy.commission:
         case FlatOnce() as bounty:
-            earnings = _bounties(conn, program, current, bounty, partner_ids, now=now)
-        case FlatMonthly() as monthly:
-            earnings = _months(conn, program, current, monthly, partner_ids, now=now)
+            earnings = _bounties(conn, program, current.policy, bounty, partner_ids, now=now)
+        case FlatMonthly():
+            earnings = _months(conn, program, current.policy, partner_ids, now=now)
         case Tiered():
             earnings = _periods(conn, program, partner_ids, now=now)
         case _:  # priced sale by sale, as each arrives
@@ -87,6 +87,32 @@ def accrue_range(
     audit.record(
         conn, "earnings.accrued", subject="program", ids=[program.id], actor=actor, now=now, details=details
     )
+
+
+VERSIONS = text("""
+    SELECT id, version, terms, effective_at FROM policy WHERE program_id = :program_id ORDER BY version DESC
+""")
+
+
+class _Versions:
+    """The versions of a program's policy, read once; `at` is the one that was in force at an instant."""
+
+    def __init__(self, conn: Connection, program_id: int) -> None:
+        self._program_id = program_id
+        self._newest_first = [
+            (
+                row.effective_at,
+                PolicyVersion(id=row.id, version=row.version, policy=Policy.model_validate(row.terms)),
+            )
+            for row in conn.execute(VERSIONS, {"program_id": program_id})
+        ]
+
+    def at(self, instant: datetime) -> PolicyVersion:
+        """The highest version in effect at the instant. Refuses NoPolicyInForce."""
+        for effective_at, version in self._newest_first:
+            if effective_at <= instant:
+                return version
+        raise NoPolicyInForce(program_id=self._program_id, at=f"{instant:%Y-%m-%d %H:%M} UTC")
 
 
 def _accrues_from(policy: Policy, zone: ZoneInfo) -> datetime:
@@ -111,7 +137,7 @@ OLD_ENOUGH = text("""
 def _bounties(
     conn: Connection,
     program: Program,
-    current: PolicyVersion,
+    policy: Policy,
     bounty: FlatOnce,
     partner_ids: Sequence[int],
     *,
@@ -121,25 +147,29 @@ def _bounties(
         "program_id": program.id,
         "partner_ids": list(partner_ids),
         "signed_up_by": now - timedelta(days=bounty.active_days),
-        "accrues_from": _accrues_from(current.policy, ZoneInfo(program.zone)),
+        "accrues_from": _accrues_from(policy, ZoneInfo(program.zone)),
     }
+    versions = _Versions(conn, program.id)
     earnings = []
     for row in conn.execute(OLD_ENOUGH, values):
         days = bounty.active_days
         if not bounty_earned(row.signed_up_at, row.cancelled_at, active_days=days, now=now):
             continue
         earned_at = bounty_instant(row.signed_up_at, active_days=days)
+        version = versions.at(earned_at)
+        if not isinstance(version.policy.commission, FlatOnce):
+            continue
         earnings.append(
             NewEarning(
                 program_id=program.id,
                 partner_id=row.partner_id,
                 kind="bounty",
                 source_ref=row.ref,
-                amount_minor=bounty.amount_minor,
+                amount_minor=version.policy.commission.amount_minor,
                 occurred_at=earned_at,
                 release_at=earned_at,
                 customer_id=row.id,
-                policy_id=current.id,
+                policy_id=version.id,
             )
         )
     return earnings
@@ -159,40 +189,40 @@ MONTHS = text("""
 
 
 def _months(
-    conn: Connection,
-    program: Program,
-    current: PolicyVersion,
-    monthly: FlatMonthly,
-    partner_ids: Sequence[int],
-    *,
-    now: datetime,
+    conn: Connection, program: Program, policy: Policy, partner_ids: Sequence[int], *, now: datetime
 ) -> list[NewEarning]:
     zone = ZoneInfo(program.zone)
     first: datetime | None = conn.execute(FIRST_SIGN_UP, {"partner_ids": list(partner_ids)}).scalar()
     if first is None:
         return []
-    months = recurring_months(first, None, zone=zone, accrues_from=current.policy.accrues_from, now=now)
+    months = recurring_months(first, None, zone=zone, accrues_from=policy.accrues_from, now=now)
     values = {
         "program_id": program.id,
         "partner_ids": list(partner_ids),
         "periods": [month.period for month in months],
         "starts": [month.first_instant for month in months],
     }
-    return [
-        NewEarning(
-            program_id=program.id,
-            partner_id=row.partner_id,
-            kind="recurring",
-            source_ref=row.ref,
-            period=row.period,
-            amount_minor=monthly.amount_minor,
-            occurred_at=row.starts_at,
-            release_at=row.starts_at,
-            customer_id=row.id,
-            policy_id=current.id,
+    versions = _Versions(conn, program.id)
+    earnings = []
+    for row in conn.execute(MONTHS, values):
+        version = versions.at(row.starts_at)
+        if not isinstance(version.policy.commission, FlatMonthly):
+            continue
+        earnings.append(
+            NewEarning(
+                program_id=program.id,
+                partner_id=row.partner_id,
+                kind="recurring",
+                source_ref=row.ref,
+                period=row.period,
+                amount_minor=version.policy.commission.amount_minor,
+                occurred_at=row.starts_at,
+                release_at=row.starts_at,
+                customer_id=row.id,
+                policy_id=version.id,
+            )
         )
-        for row in conn.execute(MONTHS, values)
-    ]
+    return earnings
 
 
 SERVICES = text("""
@@ -229,13 +259,11 @@ def _periods(
         "zone": program.zone,
         "month_begins": month_bounds(month_of(now, zone), zone)[0],
     }
-    versions: dict[datetime, PolicyVersion] = {}
+    versions = _Versions(conn, program.id)
     earnings = []
     for row in conn.execute(SERVICES, values):
         closes_at = month_bounds(row.period, zone)[1]
-        if closes_at not in versions:
-            versions[closes_at] = current_policy(conn, program.id, now=closes_at)
-        version = versions[closes_at]
+        version = versions.at(closes_at)
         assert isinstance(version.policy.commission, Tiered)
         price = price_month(version.policy.commission, services=row.services, gross_minor=row.gross_minor)
         difference = price.amount_minor - row.booked_minor
