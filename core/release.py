@@ -7,6 +7,7 @@ are never stranded. Holds on earnings whose end has come are lifted on the way.
 
 from __future__ import annotations
 
+from collections import Counter
 from datetime import datetime
 
 from sqlalchemy import Connection, Engine, text
@@ -48,6 +49,7 @@ LIFT_LAPSED = text("""
       JOIN program g ON g.id = p.program_id
      WHERE f.release_at <= b.released_to AND f.amount_minor > 0
      ORDER BY f.partner_id, f.earning_id
+    RETURNING currency, amount_minor
 """)
 POST = text("""
     INSERT INTO ledger_transfer (partner_id, kind, from_account, to_account, amount_minor, currency, effective_at)
@@ -107,15 +109,20 @@ def release_range(
     """Release one range of partners in the caller's transaction and add what it moved to `result`."""
     values = {"partner_ids": partner_ids, "now": now}
     lock_partners(conn, partner_ids)
-    conn.execute(LIFT_LAPSED, values)
+    moved, amounts = 0, Counter[str]()
+    for lifted in conn.execute(LIFT_LAPSED, values):
+        moved += 1
+        amounts[lifted.currency] += lifted.amount_minor
     due = conn.execute(DUE, values).all()
     for row in due:
-        result.count += row.n
-        result.amounts[row.currency] += row.amount_minor
+        moved += row.n
+        amounts[row.currency] += row.amount_minor
     if due:
         conn.execute(POST, values)
     conn.execute(MOVE_MARK, values)
-    if due:
+    result.count += moved
+    result.amounts.update(amounts)
+    if moved:
         audit.record(
             conn,
             "earnings.released",
@@ -126,7 +133,7 @@ def release_range(
             details={
                 "partners": len(partner_ids),
                 "first": partner_ids[0],
-                "earnings": sum(row.n for row in due),
-                "amounts": {row.currency: row.amount_minor for row in due},
+                "earnings": moved,
+                "amounts": dict(amounts),
             },
         )
