@@ -18,7 +18,12 @@ from core.steering import process_payouts, set_aside
 # More than a person can review in one sitting; also what one decision locks at once.
 BATCH_MAX = 5_000
 
-DECIDE = {"approve": approve_payouts, "reject": reject_payouts, "process": process_payouts}
+# What a batch may be decided to, the right that takes, and the operation that does it.
+DECIDE = {
+    "approve": ("approve payouts", approve_payouts),
+    "reject": ("reject payouts", reject_payouts),
+    "process": ("steer payouts", process_payouts),
+}
 
 
 class EmptyBatch(Refusal):
@@ -96,6 +101,7 @@ def leave_out(
     now: datetime,
 ) -> Decision:
     """Take one payout out of an undecided batch and out of the review until a day; refuses as set_aside does."""
+    actor.must("steer payouts")
     _undecided(conn, batch_id)
     row = conn.execute(
         LEAVE_OUT, {"batch_id": batch_id, "payout_id": payout_id, "reason": reason}
@@ -132,8 +138,10 @@ def decide_batch(
     """Decide a batch once: `approve`, `reject` or `process`, at the versions it was fixed with.
 
     `totals_minor` is the net by currency that the person confirmed; a batch that comes to something else is refused
-    whole, a single payout that changed since is refused by name.
+    whole, a single payout that changed since is refused by name. Somebody without the right uses no batch up.
     """
+    right, operation = DECIDE[decision]
+    actor.must(right)
     # The batch row is locked before partners and payouts by every caller, and by nothing that holds those.
     _undecided(conn, batch_id)
     items = conn.execute(ITEMS, {"batch_id": batch_id}).all()
@@ -145,7 +153,7 @@ def decide_batch(
     if totals != dict(totals_minor):
         raise TotalDiffers(actual=_words(totals), seen=_words(totals_minor))
     wanted = [Wanted(id=item.payout_id, version=item.version) for item in items]
-    answer = DECIDE[decision](conn, wanted, actor=actor, now=now, reason=reason, whole=whole)
+    answer = operation(conn, wanted, actor=actor, now=now, reason=reason, whole=whole)
     outcome = {
         "done": answer.done,
         "waiting": answer.waiting,
