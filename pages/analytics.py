@@ -14,6 +14,7 @@ from core.reports.analytics import DEFINITIONS, PERIODS_DAYS, Analytics, analyti
 from core.reports.export import csv_bytes
 from pages.shared import address, analytics_cards, charts, colours, elements, frame
 from pages.shared import format as fmt
+from pages.shared.cells import number
 from pages.shared.charts import Chart
 from pages.shared.drawing import draw, view_of, view_switch
 from pages.shared.lines import card_text
@@ -171,10 +172,12 @@ def _figures(found: Analytics, currency: str) -> None:
     grid = st.grid(5, min_column_width=190)
     for metric, (label, unit) in FIGURES.items():
         row = figures.loc[metric] if metric in figures.index else None
-        minor = int(row["amount_minor"]) if row is not None else 0
-        number = int(row["count"]) if row is not None else 0
-        before = None if row is None or not card_text(row["previous_minor"]) else int(row["previous_minor"])
-        change, note = _change(minor, before), fmt.count(number, unit) if unit else ""
+        minor = number(row["amount_minor"]) if row is not None else 0
+        happened = number(row["count"]) if row is not None else 0
+        before = (
+            None if row is None or not card_text(row["previous_minor"]) else number(row["previous_minor"])
+        )
+        change, note = _change(minor, before), fmt.count(happened, unit) if unit else ""
         grid.metric(
             f"{label}, {currency}" if metric == "revenue" else label,
             fmt.money(minor, currency),

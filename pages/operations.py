@@ -13,6 +13,7 @@ from core.reads.books import SimulatorBooks, simulator_books
 from core.reads.operations import Beat, job_runs, jobs, scheduler_beat, stuck_payouts, unknown_attempts
 from pages.shared import elements, frame, status, tables
 from pages.shared import format as fmt
+from pages.shared.cells import instant, number
 from pages.shared.lines import card_text
 from pages.shared.timetable import TIMETABLE
 
@@ -85,7 +86,7 @@ def _figures(
     else:
         _plain(grid, "Failing jobs", "None", "every last run went well")
     if len(unknown):
-        oldest = _instant(unknown["first_sent_at"].iloc[0])
+        oldest = instant(unknown["first_sent_at"].iloc[0])
         _warning(grid, "Unknown outcomes", f"{len(unknown):,}", f"oldest {fmt.span(now - (oldest or now))}")
     else:
         _plain(grid, "Unknown outcomes", "None", "the provider answered every call")
@@ -94,7 +95,7 @@ def _figures(
             grid,
             "Stuck payouts",
             f"{len(stuck):,}",
-            f"oldest {fmt.ago(_instant(stuck['since'].iloc[0]), now)}",
+            f"oldest {fmt.ago(instant(stuck['since'].iloc[0]), now)}",
         )
     else:
         _plain(grid, "Stuck payouts", "None", "nothing waits longer than 15 min")
@@ -108,10 +109,6 @@ def _warning(grid: st.delta_generator.DeltaGenerator, label: str, value: str, no
     grid.metric(
         label, value, delta=note, delta_color="orange", delta_arrow="off", border=True, height="stretch"
     )
-
-
-def _instant(value: object) -> datetime | None:
-    return value if isinstance(value, datetime) and value is not pd.NaT else None
 
 
 def _who(row: Any) -> str:  # noqa: ANN401 - a row of a frame
@@ -130,12 +127,12 @@ def _unknown(unknown: pd.DataFrame, now: datetime, zone: ZoneInfo) -> None:
             (
                 _payout(row.payout_id),
                 _who(row),
-                fmt.money(int(str(row.net_minor)), str(row.currency)),
+                fmt.money(number(row.net_minor), str(row.currency)),
                 status.badge("unknown", STEP_WORDS[str(row.step)]),
                 _evidence(row),
-                fmt.moment(_instant(row.first_sent_at), zone, now),
-                fmt.moment(_instant(row.next_look_at), zone, now),
-                fmt.span(timedelta(seconds=int(str(row.same_key_left_s)))),
+                fmt.moment(instant(row.first_sent_at), zone, now),
+                fmt.moment(instant(row.next_look_at), zone, now),
+                fmt.span(timedelta(seconds=number(row.same_key_left_s))),
             )
             for row in unknown.itertuples(name="Unknown")
         ]
@@ -152,8 +149,8 @@ def _unknown(unknown: pd.DataFrame, now: datetime, zone: ZoneInfo) -> None:
 
 def _evidence(row: Any) -> str:  # noqa: ANN401 - a row of a frame
     said = card_text(row.message) or card_text(row.code) or "no answer"
-    looks = fmt.count(int(str(row.looks)), "look")
-    absent = f", not found {int(str(row.absent_looks))}×" if int(str(row.absent_looks)) else ""
+    looks = fmt.count(number(row.looks), "look")
+    absent = f", not found {number(row.absent_looks)}×" if number(row.absent_looks) else ""
     return f"{fmt.plain(said)}; {looks}{absent}"
 
 
@@ -164,10 +161,10 @@ def _stuck(stuck: pd.DataFrame, now: datetime) -> None:
             (
                 _payout(row.id),
                 _who(row),
-                fmt.money(int(str(row.net_minor)), str(row.currency)),
+                fmt.money(number(row.net_minor), str(row.currency)),
                 status.badge(str(row.status)),
                 STUCK_WORDS[str(row.why)],
-                fmt.ago(_instant(row.since), now),
+                fmt.ago(instant(row.since), now),
             )
             for row in stuck.head(RUNS_SHOWN).itertuples(name="Stuck")
         ]
@@ -188,7 +185,7 @@ def _state(row: Any, beat: Beat, now: datetime) -> str:  # noqa: ANN401 - a row 
 
 
 def _seen(row: Any) -> datetime | None:  # noqa: ANN401 - as above
-    ended, beaten = _instant(row.ended_at), _instant(row.beat_at)
+    ended, beaten = instant(row.ended_at), instant(row.beat_at)
     return max((at for at in (ended, beaten) if at is not None), default=None)
 
 
@@ -201,7 +198,10 @@ def _jobs(known: pd.DataFrame, beat: Beat, now: datetime, zone: ZoneInfo) -> Non
         night = list(TIMETABLE)
         listed = sorted(
             ((_state(row, beat, now), row) for row in known.itertuples(name="Job")),
-            key=lambda one: (ORDER[one[0]], night.index(one[1].job) if one[1].job in night else len(night)),
+            key=lambda one: (
+                ORDER[one[0]],
+                night.index(str(one[1].job)) if one[1].job in night else len(night),
+            ),
         )
         records = []
         for state, row in listed:
@@ -212,7 +212,7 @@ def _jobs(known: pd.DataFrame, beat: Beat, now: datetime, zone: ZoneInfo) -> Non
                     turn.words(now, zone) if turn else "by hand",
                     status.badge(state, "By hand" if state == "by_hand" else None),
                     _last(seen, now, zone),
-                    fmt.ABSENT if not card_text(row.duration_ms) else _duration(int(str(row.duration_ms))),
+                    fmt.ABSENT if not card_text(row.duration_ms) else _duration(number(row.duration_ms)),
                     _did(row),
                     _next(turn.following(now, seen), now, zone) if turn and beat.alive else fmt.ABSENT,
                 )
@@ -245,7 +245,7 @@ def _did(row: Any) -> str:  # noqa: ANN401 - a row of jobs or of runs
     if not card_text(row.count):
         return "idle" if _seen(row) else "nothing yet"
     result = row.result if isinstance(row.result, dict) else {}
-    words = [fmt.count(int(str(row.count)), DID.get(str(row.job), "row"))]
+    words = [fmt.count(number(row.count), DID.get(str(row.job), "row"))]
     amounts = result.get("amounts") or {}
     if amounts:
         words.append(fmt.totals({str(currency): int(minor) for currency, minor in amounts.items()}))
@@ -265,10 +265,10 @@ def _runs(runs: pd.DataFrame, now: datetime, zone: ZoneInfo) -> None:
             return
         records = [
             (
-                fmt.moment(_instant(run.started_at), zone, now),
+                fmt.moment(instant(run.started_at), zone, now),
                 f"**{run.job}**",
                 status.badge("done" if bool(run.ok) else "failing", None if bool(run.ok) else "Failed"),
-                _duration(int(str(run.duration_ms))),
+                _duration(number(run.duration_ms)),
                 _did(run),
                 fmt.plain(fmt.person(str(run.made_by))),
             )

@@ -12,6 +12,7 @@ from core.reads.overview import Need, Overview, overview
 from core.reads.visits import last_visit
 from pages.shared import charts, colours, elements, frame, status
 from pages.shared import format as fmt
+from pages.shared.cells import number
 from pages.shared.drawing import draw
 from pages.shared.lines import card_text, figure, line, quiet
 
@@ -175,7 +176,7 @@ def _leaves(seen: Overview) -> None:
         for row in seen.leaves_today.head(SHOWN_METHODS).itertuples():
             line(
                 f"{row.currency} · {fmt.method(str(row.method))} :gray[:small[{row.count:,}]]",
-                figure(fmt.money(int(row.net_minor), str(row.currency))),
+                figure(fmt.money(number(row.net_minor), str(row.currency))),
                 page=QUEUE,
                 query={"view": "approved", "method": str(row.method)},
             )
@@ -195,7 +196,7 @@ def _since(seen: Overview, since: datetime | None) -> None:
         for row in visit.paid.itertuples():
             line(
                 f"{row.count:,} paid, {row.currency}",
-                figure(fmt.money(int(row.net_minor), str(row.currency))),
+                figure(fmt.money(number(row.net_minor), str(row.currency))),
                 page=QUEUE,
                 icon="check_circle",
                 query={"view": "paid", "since": day},

@@ -19,7 +19,7 @@ class SimulatorBooks:
 
 
 MOVED = text("""
-    SELECT currency, count(*) AS count, sum(amount_minor)::bigint AS amount_minor
+    SELECT currency, count(*) AS transfers, sum(amount_minor)::bigint AS amount_minor
       FROM simulator_transfer WHERE provider_ref IS NOT NULL GROUP BY currency
 """)
 DECLINED = text("SELECT count(*) FROM simulator_transfer WHERE provider_ref IS NULL")
@@ -41,7 +41,7 @@ def simulator_books(conn: Connection) -> SimulatorBooks:
     """Count the simulator's transfers and refusals, and the transfers only one side knows."""
     moved = conn.execute(MOVED).all()
     return SimulatorBooks(
-        transfers=sum(row.count for row in moved),
+        transfers=sum(int(row.transfers) for row in moved),
         moved={row.currency: row.amount_minor for row in moved},
         declined=conn.execute(DECLINED).scalar_one(),
         only_there=conn.execute(ONLY_THERE).scalar_one(),

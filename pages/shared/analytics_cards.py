@@ -8,6 +8,7 @@ import streamlit as st
 from core.reports.analytics import Analytics
 from pages.shared import charts, colours, status, tables
 from pages.shared import format as fmt
+from pages.shared.cells import number
 from pages.shared.charts import Chart, Series
 from pages.shared.lines import card_text
 
@@ -99,7 +100,7 @@ def balance_bars(balances: pd.DataFrame, currency: str, paint: colours.Palette) 
 def balance_table(balances: pd.DataFrame, currency: str) -> None:
     """Draw the balances as numbers."""
     records = [
-        (status.badge(str(row.metric)), f"{row.count:,}", fmt.money(int(str(row.amount_minor)), currency))
+        (status.badge(str(row.metric)), f"{row.count:,}", fmt.money(number(row.amount_minor), currency))
         for row in balances.itertuples(name="Balance")
     ]
     tables.rows(records, ["", "Partners", "Amount"], right=["Partners", "Amount"])
@@ -128,7 +129,7 @@ def top_of(found: Analytics, currency: str) -> pd.DataFrame:
 def top_table(top: pd.DataFrame, currency: str) -> None:
     """Draw the ranking as numbers."""
     records = [
-        (fmt.plain(str(row.name)), f"{row.payouts:,}", fmt.money(int(str(row.amount_minor)), currency))
+        (fmt.plain(str(row.name)), f"{row.payouts:,}", fmt.money(number(row.amount_minor), currency))
         for row in top.itertuples(name="Top")
     ]
     tables.rows(records, ["Partner", "Payouts", "Paid"], right=["Payouts", "Paid"])

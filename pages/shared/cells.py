@@ -14,7 +14,12 @@ from pages.shared.lines import card_text
 
 def instant(value: object) -> datetime | None:
     """An instant of a frame; None when there is none."""
-    return value if isinstance(value, datetime) and value is not pd.NaT else None
+    return value if isinstance(value, datetime) and not pd.isna(value) else None
+
+
+def number(value: object) -> int:
+    """A whole number of a frame; nothing counts as none."""
+    return int(card_text(value) or 0)
 
 
 def amount(value: object, currency: str, *, sign: bool = False) -> str:

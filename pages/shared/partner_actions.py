@@ -16,6 +16,7 @@ from core.requests import request_payout
 from db.engine import Connection
 from pages.shared import elements, frame
 from pages.shared import format as fmt
+from pages.shared.cells import instant, number
 from pages.shared.decisions import Outcome, decide, token_for
 
 REQUEST, HOLD, LIFT = "Request a payout", "Place a hold", "Lift a hold"
@@ -135,7 +136,9 @@ def _lift(story: PartnerStory) -> None:
     zone, now = frame.zone(), frame.now()
     in_force = story.holds[story.holds["in_force"]]
     words = {
-        int(hold.id): f"{_reason(str(hold.reason))}, since {fmt.moment(hold.opened_at, zone, now)}"
+        number(
+            hold.id
+        ): f"{_reason(str(hold.reason))}, since {fmt.moment(instant(hold.opened_at), zone, now)}"
         for hold in in_force.itertuples()
     }
     st.radio("Which", list(words), format_func=words.__getitem__, key=WHICH, label_visibility="collapsed")

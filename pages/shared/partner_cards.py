@@ -13,7 +13,7 @@ from core.guards import HOLD_WORDS
 from core.reads.partner import PartnerStory
 from pages.shared import elements, tables
 from pages.shared import format as fmt
-from pages.shared.cells import amount, day, instant
+from pages.shared.cells import amount, day, instant, number
 from pages.shared.lines import card_text
 from pages.shared.status import badge
 
@@ -68,7 +68,7 @@ def _held(story: PartnerStory, now: datetime, zone: ZoneInfo) -> None:
         (
             day(instant(row.release_at), zone, now),
             fmt.until(instant(row.release_at), now) if instant(row.release_at) else "",
-            fmt.count(int(str(row.count)), "earning"),
+            fmt.count(number(row.count), "earning"),
             _held_by(str(row.held_by)),
             amount(row.amount_minor, currency),
         )

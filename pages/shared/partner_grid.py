@@ -11,6 +11,7 @@ import streamlit as st
 
 from pages.shared import format as fmt
 from pages.shared import frame, tables
+from pages.shared.cells import instant, number
 from pages.shared.lines import card_text
 from pages.shared.status import Look
 
@@ -48,7 +49,7 @@ def draw(found: pd.DataFrame, now: datetime, *, masked: bool) -> None:
             "reserved": _amounts(found, "reserved_minor"),
             "paid": _amounts(found, "paid_minor"),
             "why": [
-                _why(card_text(row.why_not_code), int(row.available_minor)) for row in found.itertuples()
+                _why(card_text(row.why_not_code), number(row.available_minor)) for row in found.itertuples()
             ],
             "program": [str(program) for program in found["program"]],
             "last": [_last(at, now) for at in found["last_paid_at"]],
@@ -106,8 +107,9 @@ def _why(code: str, available_minor: int) -> list[str]:
 
 
 def _last(at: object, now: datetime) -> str:
-    if not isinstance(at, datetime) or at is pd.NaT:
+    when = instant(at)
+    if when is None:
         return ""
-    local = at.astimezone(frame.zone())
+    local = when.astimezone(frame.zone())
     year = "" if local.year == now.year else f" {local.year}"
     return f"{local.day} {local:%b}{year}"
