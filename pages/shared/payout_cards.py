@@ -13,7 +13,7 @@ from streamlit.delta_generator import DeltaGenerator
 from core.guards import Blocking
 from core.reads.payout import PayoutStory
 from core.reads.payout_header import PayoutHeader
-from pages.shared import elements, tables
+from pages.shared import desk, elements, tables
 from pages.shared.desk import Person
 from pages.shared.format import ABSENT, ago, method, moment, money, person, plain, story_moment, until
 from pages.shared.tables import each
@@ -84,7 +84,7 @@ def may_it_leave(
                 [
                     (
                         f":gray[:material/flag:] {words}",
-                        moment(header.processed_at or header.decided_at, _utc(), now),
+                        moment(header.processed_at or header.decided_at, desk.zone(), now),
                     )
                 ]
             )
@@ -101,10 +101,6 @@ def may_it_leave(
             )
         lines += [_stands_in_the_way(reason, who, now) for reason in blocking]
         tables.pairs(lines)
-
-
-def _utc() -> ZoneInfo:
-    return ZoneInfo("UTC")
 
 
 def _holds(what: str, figure: str) -> tuple[str, str]:
