@@ -89,6 +89,10 @@ def run(desk: Desk, *, now: datetime | None) -> int:
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, ask_to_stop)
     settings = desk.settings
+    for port, setting in ((settings.port, "PAYDESK_PORT"), (settings.http_port, "PAYDESK_HTTP_PORT")):
+        if _answers(port):
+            _say(f"Port {port} is in use already: end what runs there, or set {setting} to another port.")
+            return 1
     ours = settings.database_url is None and not _server_runs(settings.data_dir)
     try:
         _make_ready(desk)
@@ -108,6 +112,7 @@ def run(desk: Desk, *, now: datetime | None) -> int:
 
 
 def _make_ready(desk: Desk) -> None:
+    _say("Making the database ready; the first time, with demo data, takes about a minute.")
     migrate_and_install(desk.owner_engine, now=desk.now)
     if desk.settings.env == "demo" and load_demo(desk.owner_engine, desk.settings, now=desk.now):
         log.info("the empty database was filled with the demo")
@@ -161,7 +166,11 @@ def _tell(desk: Desk) -> None:
         lines += [f"  {name:<8} {password:<24} {', '.join(roles)}" for name, password, roles in SIGN_INS]
     if desk.settings.provider == "simulator":
         lines.append("\nSimulator: no money moves.")
-    sys.stdout.write("\n".join([*lines, "Ctrl-C ends it.\n"]) + "\n")
+    _say("\n".join([*lines, "Ctrl-C ends it.\n"]))
+
+
+def _say(sentence: str) -> None:
+    sys.stdout.write(f"{sentence}\n")
     sys.stdout.flush()
 
 
