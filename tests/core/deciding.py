@@ -1,4 +1,4 @@
-"""One payout and one decision on it that is refused."""
+"""Payouts brought to any status, and decisions on them that are refused."""
 
 from __future__ import annotations
 
@@ -23,3 +23,23 @@ def refusal(conn: Connection, decide: Decide, wanted: Wanted, *, actor: Actor = 
     (refused,) = decision.refused
     assert (refused.id, bool(refused.sentence)) == (wanted.id, True)
     return refused.code
+
+
+def bring_to(conn: Connection, payout: int, status: str) -> None:
+    """Take a pending payout to any status, the way it goes."""
+    if status == "pending":
+        return
+    if status in {"rejected", "cancelled"}:
+        b.end(conn, payout, status)
+        return
+    b.approve(conn, payout)
+    if status != "approved":
+        b.claim(conn, payout)
+    if status == "paid":
+        b.pay(conn, payout)
+    if status == "retrying":
+        b.end_attempt(conn, payout, "declined")
+        b.set_status(conn, payout, "retrying", retry_at=b.NOW)
+    if status == "failed":
+        b.end_attempt(conn, payout, "declined")
+        b.end(conn, payout, "failed")

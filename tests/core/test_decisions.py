@@ -11,7 +11,7 @@ from core.decisions import (
     reject_payouts,
 )
 from tests import builders as b
-from tests.core.deciding import Decide, refusal
+from tests.core.deciding import Decide, bring_to, refusal
 from tests.db.law import state
 from tests.desk import ADA, DAY, HOST, MIA, NOW, OLA, VIC, Balance, Desk, Rail, declined
 
@@ -93,24 +93,6 @@ class TestEveryDecision:
         with pytest.raises(NoReason) as refused:
             decide(conn, [Wanted(id=payout)], actor=ADA, now=b.NOW, reason=reason)
         assert (refused.value.code, state(conn)) == ("no_reason", before)
-
-
-def bring_to(conn: Connection, payout: int, status: str) -> None:
-    """Take a pending payout to any other status, the way it goes."""
-    if status in {"rejected", "cancelled"}:
-        return b.end(conn, payout, status)
-    b.approve(conn, payout)
-    if status != "approved":
-        b.claim(conn, payout)
-    if status == "paid":
-        b.pay(conn, payout)
-    if status == "retrying":
-        b.end_attempt(conn, payout, "declined")
-        b.set_status(conn, payout, "retrying", retry_at=b.NOW)
-    if status == "failed":
-        b.end_attempt(conn, payout, "declined")
-        b.end(conn, payout, "failed")
-    return None
 
 
 class TestTheEndOfAPayout:
