@@ -15,6 +15,10 @@
 
 -- ---------------------------------------------------------------------------------------------------------------
 -- Refusals that many tables share
+--
+-- A trigger's queries are planned once per session, at whatever size the tables had then. Those that look from new rows
+-- into large tables are therefore written so that one plan is left: by key, row by row (LATERAL with LIMIT, no
+-- sequential scans). Its cost never grows with the table.
 -- ---------------------------------------------------------------------------------------------------------------
 
 CREATE FUNCTION refuse(rule text, sentence text) RETURNS void LANGUAGE plpgsql AS $$
@@ -264,12 +268,15 @@ CREATE TABLE open_item (
 CREATE INDEX open_by_partner ON open_item (partner_id, release_at, earning_id) INCLUDE (amount_minor, on_hold);
 CREATE INDEX open_by_release ON open_item (release_at, earning_id) INCLUDE (partner_id, amount_minor);
 
-CREATE FUNCTION open_items_are_whole() RETURNS trigger LANGUAGE plpgsql SET search_path = public, pg_temp AS $$
+CREATE FUNCTION open_items_are_whole() RETURNS trigger LANGUAGE plpgsql SET search_path = public, pg_temp
+    SET enable_seqscan = off AS $$
 BEGIN
-    IF EXISTS (SELECT 1 FROM new_rows n LEFT JOIN earning e ON e.id = n.earning_id
+    IF EXISTS (SELECT 1 FROM new_rows n
+                 LEFT JOIN LATERAL (SELECT * FROM earning WHERE id = n.earning_id LIMIT 1) e ON true
                 WHERE e.id IS NULL OR e.partner_id <> n.partner_id OR e.amount_minor <> n.amount_minor)
     THEN PERFORM refuse('open_item_is_a_whole_earning', 'an open item is a whole earning of its partner'); END IF;
-    IF EXISTS (SELECT 1 FROM new_rows n JOIN payout_item i ON i.earning_id = n.earning_id AND i.live)
+    IF EXISTS (SELECT 1 FROM new_rows n
+                CROSS JOIN LATERAL (SELECT 1 FROM payout_item WHERE earning_id = n.earning_id AND live LIMIT 1) i)
     THEN PERFORM refuse('open_item_is_in_no_live_payout', 'what is in a live payout is not open'); END IF;
     RETURN NULL;
 END $$;
@@ -300,12 +307,13 @@ CREATE TRIGGER balance_begins_at_zero BEFORE INSERT ON partner_balance FOR EACH 
     EXECUTE FUNCTION balance_begins_at_zero();
 CREATE TRIGGER balance_is_kept BEFORE DELETE OR TRUNCATE ON partner_balance FOR EACH STATEMENT EXECUTE FUNCTION refuse_edit();
 
-CREATE FUNCTION corrections_stay_within() RETURNS trigger LANGUAGE plpgsql SET search_path = public, pg_temp AS $$
+CREATE FUNCTION corrections_stay_within() RETURNS trigger LANGUAGE plpgsql SET search_path = public, pg_temp
+    SET enable_seqscan = off AS $$
 BEGIN
     IF EXISTS (
         SELECT 1
           FROM (SELECT DISTINCT corrects_id FROM new_rows WHERE kind IN ('void', 'clawback', 'reinstate')) n
-          JOIN earning e ON e.id = n.corrects_id
+         CROSS JOIN LATERAL (SELECT * FROM earning WHERE id = n.corrects_id LIMIT 1) e
          CROSS JOIN LATERAL (SELECT sum(c.amount_minor) AS sum, bool_or(c.partner_id <> e.partner_id) AS foreign_partner
                                FROM earning c
                               WHERE c.corrects_id = e.id AND c.kind IN ('void', 'clawback', 'reinstate')) c
@@ -317,7 +325,8 @@ CREATE TRIGGER corrections_stay_within AFTER INSERT ON earning REFERENCING NEW T
     FOR EACH STATEMENT EXECUTE FUNCTION corrections_stay_within();
 
 -- Splitting an earning makes no money: at commit, what is carried out of it is carried in again.
-CREATE FUNCTION carry_moves_nothing() RETURNS trigger LANGUAGE plpgsql SET search_path = public, pg_temp AS $$
+CREATE FUNCTION carry_moves_nothing() RETURNS trigger LANGUAGE plpgsql SET search_path = public, pg_temp
+    SET enable_seqscan = off AS $$
 BEGIN
     IF (SELECT sum(c.amount_minor) <> 0 OR bool_or(c.partner_id <> e.partner_id)
           FROM earning c JOIN earning e ON e.id = c.corrects_id
@@ -355,9 +364,12 @@ CREATE TABLE hold (
 );
 CREATE INDEX hold_open ON hold (partner_id, earning_id, payout_id) WHERE closed_at IS NULL;
 
-CREATE FUNCTION holds_keep_to_their_partner() RETURNS trigger LANGUAGE plpgsql SET search_path = public, pg_temp AS $$
+CREATE FUNCTION holds_keep_to_their_partner() RETURNS trigger LANGUAGE plpgsql SET search_path = public, pg_temp
+    SET enable_seqscan = off AS $$
 BEGIN
-    IF EXISTS (SELECT 1 FROM new_rows n LEFT JOIN earning e ON e.id = n.earning_id LEFT JOIN payout p ON p.id = n.payout_id
+    IF EXISTS (SELECT 1 FROM new_rows n
+                 LEFT JOIN LATERAL (SELECT partner_id FROM earning WHERE id = n.earning_id LIMIT 1) e ON true
+                 LEFT JOIN LATERAL (SELECT partner_id FROM payout WHERE id = n.payout_id LIMIT 1) p ON true
                 WHERE num_nonnulls(n.earning_id, n.payout_id) = 1 AND n.partner_id IS DISTINCT FROM coalesce(e.partner_id, p.partner_id))
     THEN PERFORM refuse('hold_is_of_its_partner', 'a hold is on an earning or payout of its own partner'); END IF;
     RETURN NULL;
@@ -482,7 +494,8 @@ CREATE TABLE payout_item (
 CREATE UNIQUE INDEX earning_in_one_live_payout ON payout_item (earning_id) WHERE live;
 
 -- The digest of what an approval approves. Priority and retry time are no part of it.
-CREATE FUNCTION payout_content_hash(wanted bigint) RETURNS bytea LANGUAGE sql STABLE SET search_path = public, pg_temp AS $$
+CREATE FUNCTION payout_content_hash(wanted bigint) RETURNS bytea LANGUAGE sql STABLE SET search_path = public, pg_temp
+    SET enable_seqscan = off AS $$
     SELECT sha256(convert_to(concat_ws('|', p.ref, p.partner_id, p.amount_minor, p.fee_minor, p.currency, p.method,
                                        p.destination_id, encode(d.fingerprint, 'hex'), p.policy_id, p.review,
                (SELECT string_agg(i.earning_id || ':' || i.amount_minor, ',' ORDER BY i.earning_id)
@@ -531,25 +544,33 @@ CREATE TRIGGER payout_begins_pending BEFORE INSERT ON payout
     FOR EACH ROW WHEN (NEW.status <> 'pending') EXECUTE FUNCTION payout_begins_pending();
 CREATE TRIGGER payout_is_kept BEFORE DELETE OR TRUNCATE ON payout FOR EACH STATEMENT EXECUTE FUNCTION refuse_edit();
 
-CREATE FUNCTION items_are_whole() RETURNS trigger LANGUAGE plpgsql SET search_path = public, pg_temp AS $$  -- set-wise: a row key costs three times as much
+CREATE FUNCTION items_are_whole() RETURNS trigger LANGUAGE plpgsql SET search_path = public, pg_temp
+    SET enable_seqscan = off AS $$  -- set-wise: a row key costs three times as much
 BEGIN
-    IF EXISTS (SELECT 1 FROM new_rows n LEFT JOIN payout p ON p.id = n.payout_id LEFT JOIN earning e ON e.id = n.earning_id
+    IF EXISTS (SELECT 1 FROM new_rows n
+                 LEFT JOIN LATERAL (SELECT * FROM payout WHERE id = n.payout_id LIMIT 1) p ON true
+                 LEFT JOIN LATERAL (SELECT * FROM earning WHERE id = n.earning_id LIMIT 1) e ON true
                 WHERE p.id IS NULL OR e.id IS NULL OR p.partner_id <> e.partner_id
                    OR e.amount_minor <> n.amount_minor OR n.live <> p.live)
     THEN PERFORM refuse('item_is_a_whole_earning', 'an item is a whole earning of the payout''s partner'); END IF;
-    IF EXISTS (SELECT 1 FROM open_item o JOIN new_rows n USING (earning_id))
+    IF EXISTS (SELECT 1 FROM new_rows n
+                CROSS JOIN LATERAL (SELECT 1 FROM open_item WHERE earning_id = n.earning_id LIMIT 1) o)
     THEN PERFORM refuse('item_is_not_open', 'an item of a payout is not open any more'); END IF;
-    IF EXISTS (SELECT 1 FROM new_rows n JOIN ledger_transfer t ON t.payout_id = n.payout_id AND t.kind = 'reserve')
+    IF EXISTS (SELECT 1 FROM (SELECT DISTINCT payout_id FROM new_rows) n
+                CROSS JOIN LATERAL (SELECT 1 FROM ledger_transfer
+                                     WHERE payout_id = n.payout_id AND kind = 'reserve' LIMIT 1) t)
     THEN PERFORM refuse('items_are_fixed_once_reserved', 'a payout gets no more items once it is reserved'); END IF;
     RETURN NULL;
 END $$;
 CREATE TRIGGER items_are_whole AFTER INSERT ON payout_item REFERENCING NEW TABLE AS new_rows
     FOR EACH STATEMENT EXECUTE FUNCTION items_are_whole();
 
-CREATE FUNCTION items_follow_payout() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
+CREATE FUNCTION items_follow_payout() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp
+    SET enable_seqscan = off AS $$
 BEGIN
-    UPDATE payout_item i SET live = n.live FROM new_rows n JOIN old_rows o USING (id)
-     WHERE i.payout_id = n.id AND n.live <> o.live;
+    UPDATE payout_item i SET live = p.live FROM payout p
+     WHERE p.id = i.payout_id
+       AND i.payout_id = ANY (ARRAY(SELECT n.id FROM new_rows n JOIN old_rows o USING (id) WHERE n.live <> o.live));
     IF EXISTS (SELECT 1 FROM new_rows n JOIN old_rows o USING (id) WHERE n.status = 'approved' AND o.status <> 'approved')
     THEN PERFORM pg_notify('paydesk_send', ''); END IF;
     RETURN NULL;
@@ -595,10 +616,12 @@ CREATE UNIQUE INDEX earning_posted_once ON ledger_transfer (earning_id, kind) WH
 CREATE INDEX ledger_by_partner ON ledger_transfer (partner_id, id);
 CREATE INDEX ledger_by_payout  ON ledger_transfer (payout_id) WHERE payout_id IS NOT NULL;
 
-CREATE FUNCTION post_balances() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
+CREATE FUNCTION post_balances() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp
+    SET enable_seqscan = off AS $$
 DECLARE posted int;
 BEGIN
-    PERFORM 1 FROM partner_balance WHERE partner_id IN (SELECT partner_id FROM new_rows) ORDER BY partner_id FOR UPDATE;
+    PERFORM 1 FROM partner_balance WHERE partner_id = ANY (ARRAY(SELECT DISTINCT partner_id FROM new_rows))
+      ORDER BY partner_id FOR UPDATE;
     WITH leg AS (SELECT partner_id, from_account AS account, -amount_minor AS amount FROM new_rows
                   UNION ALL SELECT partner_id, to_account, amount_minor FROM new_rows),
          sums AS (SELECT partner_id,
@@ -611,13 +634,18 @@ BEGIN
     UPDATE partner_balance b
        SET held = b.held + s.held, available = b.available + s.available, reserved = b.reserved + s.reserved,
            paid = b.paid + s.paid, fees = b.fees + s.fees
-      FROM sums s WHERE s.partner_id = b.partner_id;
+      FROM sums s
+     WHERE s.partner_id = b.partner_id AND b.partner_id = ANY (ARRAY(SELECT DISTINCT partner_id FROM new_rows));
     GET DIAGNOSTICS posted = ROW_COUNT;
     IF posted <> (SELECT count(DISTINCT partner_id) FROM new_rows)
     THEN PERFORM refuse('movement_has_a_balance', 'a movement needs the partner''s balance row'); END IF;
-    IF EXISTS (SELECT 1 FROM new_rows n JOIN partner_balance b USING (partner_id) WHERE n.kind = 'reserve' AND b.available < 0)
+    IF EXISTS (SELECT 1 FROM new_rows n
+                CROSS JOIN LATERAL (SELECT available FROM partner_balance WHERE partner_id = n.partner_id LIMIT 1) b
+                WHERE n.kind = 'reserve' AND b.available < 0)
     THEN PERFORM refuse('reservation_is_covered', 'a reservation is covered by the available balance'); END IF;
-    IF EXISTS (SELECT 1 FROM new_rows n JOIN partner p ON p.id = n.partner_id JOIN program g ON g.id = p.program_id
+    IF EXISTS (SELECT 1 FROM (SELECT DISTINCT partner_id, currency FROM new_rows) n
+                CROSS JOIN LATERAL (SELECT g.currency FROM partner p JOIN program g ON g.id = p.program_id
+                                     WHERE p.id = n.partner_id LIMIT 1) g
                 WHERE n.currency <> g.currency)
     THEN PERFORM refuse('movement_in_the_programs_currency', 'money moves in the currency of the partner''s program'); END IF;
     RETURN NULL;
@@ -627,9 +655,11 @@ CREATE TRIGGER post_balances AFTER INSERT ON ledger_transfer REFERENCING NEW TAB
 CREATE TRIGGER balance_follows_the_ledger BEFORE UPDATE OF held, available, reserved, paid, fees ON partner_balance
     FOR EACH STATEMENT WHEN (pg_trigger_depth() = 0) EXECUTE FUNCTION refuse_edit();
 
-CREATE FUNCTION movement_equals_earning() RETURNS trigger LANGUAGE plpgsql SET search_path = public, pg_temp AS $$
+CREATE FUNCTION movement_equals_earning() RETURNS trigger LANGUAGE plpgsql SET search_path = public, pg_temp
+    SET enable_seqscan = off AS $$
 BEGIN
-    IF EXISTS (SELECT 1 FROM new_rows n LEFT JOIN earning e ON e.id = n.earning_id
+    IF EXISTS (SELECT 1 FROM new_rows n
+                 LEFT JOIN LATERAL (SELECT * FROM earning WHERE id = n.earning_id LIMIT 1) e ON true
                 WHERE n.earning_id IS NOT NULL
                   AND (e.id IS NULL OR e.partner_id <> n.partner_id
                        OR (n.kind IN ('earn', 'return') AND e.amount_minor <> n.amount_minor)
@@ -640,28 +670,31 @@ END $$;
 CREATE TRIGGER movement_equals_earning AFTER INSERT ON ledger_transfer REFERENCING NEW TABLE AS new_rows
     FOR EACH STATEMENT EXECUTE FUNCTION movement_equals_earning();
 
-CREATE FUNCTION reserve_equals_items() RETURNS trigger LANGUAGE plpgsql SET search_path = public, pg_temp AS $$
+CREATE FUNCTION reserve_equals_items() RETURNS trigger LANGUAGE plpgsql SET search_path = public, pg_temp
+    SET enable_seqscan = off AS $$
 BEGIN
     IF EXISTS (
-        SELECT 1 FROM new_rows n LEFT JOIN payout p ON p.id = n.payout_id
-         WHERE n.payout_id IS NOT NULL
-           AND (p.partner_id IS DISTINCT FROM n.partner_id
-                OR NOT EXISTS (SELECT 1 FROM ledger_transfer r WHERE r.payout_id = n.payout_id AND r.kind = 'reserve')))
+        SELECT 1 FROM new_rows n
+          LEFT JOIN LATERAL (SELECT * FROM payout WHERE id = n.payout_id LIMIT 1) p ON true
+          LEFT JOIN LATERAL (SELECT id FROM ledger_transfer
+                              WHERE payout_id = n.payout_id AND kind = 'reserve' LIMIT 1) r ON true
+         WHERE n.payout_id IS NOT NULL AND (p.partner_id IS DISTINCT FROM n.partner_id OR r.id IS NULL))
     THEN PERFORM refuse('only_reserved_money_moves', 'a payout moves what was reserved for it, and nobody else''s'); END IF;
     IF EXISTS (
-        SELECT 1 FROM new_rows n JOIN payout p ON p.id = n.payout_id
-          LEFT JOIN (SELECT payout_id, sum(amount_minor) AS amount FROM payout_item
-                      WHERE payout_id IN (SELECT payout_id FROM new_rows WHERE kind = 'reserve') GROUP BY payout_id) i
-                 ON i.payout_id = p.id
+        SELECT 1 FROM new_rows n
+         CROSS JOIN LATERAL (SELECT * FROM payout WHERE id = n.payout_id LIMIT 1) p
+         CROSS JOIN LATERAL (SELECT sum(amount_minor) AS amount FROM payout_item WHERE payout_id = n.payout_id) i
          WHERE n.kind = 'reserve'
            AND (p.amount_minor <> n.amount_minor OR i.amount IS DISTINCT FROM n.amount_minor))
     THEN PERFORM refuse('reserve_equals_items', 'payout, items and reservation differ'); END IF;
-    IF EXISTS (SELECT 1 FROM new_rows n JOIN payout p ON p.id = n.payout_id
+    IF EXISTS (SELECT 1 FROM new_rows n
+                CROSS JOIN LATERAL (SELECT * FROM payout WHERE id = n.payout_id LIMIT 1) p
                 WHERE (n.kind = 'settle' AND (p.status <> 'paid' OR n.amount_minor <> p.net_minor))
                    OR (n.kind = 'fee' AND (p.status <> 'paid' OR n.amount_minor <> p.fee_minor))
                    OR (n.kind = 'unreserve' AND (p.live OR n.amount_minor <> p.amount_minor)))
     THEN PERFORM refuse('reservation_ends_with_its_payout', 'a reservation ends whole, settled by paid or undone by an end'); END IF;
-    IF EXISTS (SELECT 1 FROM (SELECT DISTINCT payout_id FROM new_rows WHERE kind = 'return') n JOIN payout p ON p.id = n.payout_id
+    IF EXISTS (SELECT 1 FROM (SELECT DISTINCT payout_id FROM new_rows WHERE kind = 'return') n
+                CROSS JOIN LATERAL (SELECT * FROM payout WHERE id = n.payout_id LIMIT 1) p
                 WHERE p.status NOT IN ('paid', 'reversed')
                    OR p.net_minor < (SELECT sum(t.amount_minor) FROM ledger_transfer t
                                       WHERE t.payout_id = p.id AND t.kind = 'return'))
@@ -698,14 +731,16 @@ CREATE TABLE approval (
 );
 
 -- Who made a payout what it is: its maker, whoever wrote one of its earnings by hand, whoever set its destination.
-CREATE FUNCTION payout_makers(wanted bigint) RETURNS SETOF text LANGUAGE sql STABLE SET search_path = public, pg_temp AS $$
+CREATE FUNCTION payout_makers(wanted bigint) RETURNS SETOF text LANGUAGE sql STABLE SET search_path = public, pg_temp
+    SET enable_seqscan = off AS $$
     SELECT made_by FROM payout WHERE id = wanted
      UNION SELECT e.made_by FROM payout_item i JOIN earning e ON e.id = i.earning_id
             WHERE i.payout_id = wanted AND e.import_id IS NULL
      UNION SELECT d.made_by FROM payout p JOIN destination d ON d.id = p.destination_id WHERE p.id = wanted
 $$;
 
-CREATE FUNCTION approval_is_fair() RETURNS trigger LANGUAGE plpgsql SET search_path = public, pg_temp AS $$
+CREATE FUNCTION approval_is_fair() RETURNS trigger LANGUAGE plpgsql SET search_path = public, pg_temp
+    SET enable_seqscan = off AS $$
 BEGIN
     IF EXISTS (SELECT 1 FROM new_rows n WHERE n.decision = 'approve' AND n.actor IN (SELECT payout_makers(n.payout_id)))
     THEN PERFORM refuse('makers_never_approve', 'who made a payout never approves it'); END IF;
@@ -785,20 +820,24 @@ CREATE TRIGGER attempt_is_frozen BEFORE UPDATE ON attempt FOR EACH ROW EXECUTE F
 CREATE TRIGGER attempt_is_kept BEFORE DELETE OR TRUNCATE ON attempt FOR EACH STATEMENT EXECUTE FUNCTION refuse_edit();
 
 -- Nothing leaves unapproved: whoever writes an attempt, the approvals must be there for exactly this content.
-CREATE FUNCTION sent_only_as_approved() RETURNS trigger LANGUAGE plpgsql SET search_path = public, pg_temp AS $$
+CREATE FUNCTION sent_only_as_approved() RETURNS trigger LANGUAGE plpgsql SET search_path = public, pg_temp
+    SET enable_seqscan = off AS $$
 BEGIN
     IF EXISTS (SELECT 1 FROM new_rows WHERE state <> 'started')
     THEN PERFORM refuse('attempt_begins_started', 'an attempt begins as started'); END IF;
     IF EXISTS (
-        SELECT 1 FROM new_rows n JOIN payout p ON p.id = n.payout_id
+        SELECT 1 FROM new_rows n
+         CROSS JOIN LATERAL (SELECT * FROM payout WHERE id = n.payout_id LIMIT 1) p
          WHERE p.status <> 'processing'
             OR n.approved_hash IS DISTINCT FROM payout_content_hash(n.payout_id)
             OR p.approvals_needed > (SELECT count(DISTINCT a.actor) FROM approval a
                                       WHERE a.payout_id = n.payout_id AND a.content_hash = n.approved_hash
                                         AND a.decision = 'approve'))
     THEN PERFORM refuse('sent_only_as_approved', 'an attempt needs the approvals of exactly this content'); END IF;
-    IF EXISTS (SELECT 1 FROM new_rows n JOIN attempt a ON a.payout_id = n.payout_id AND a.n < n.n
-                WHERE a.state NOT IN ('declined', 'absent'))
+    IF EXISTS (SELECT 1 FROM new_rows n
+                CROSS JOIN LATERAL (SELECT 1 FROM attempt a
+                                     WHERE a.payout_id = n.payout_id AND a.n < n.n AND a.state NOT IN ('declined', 'absent')
+                                     LIMIT 1) a)
     THEN PERFORM refuse('new_key_only_after_a_definite_no', 'a new attempt needs a definite no for every earlier one'); END IF;
     RETURN NULL;
 END $$;
@@ -806,7 +845,8 @@ CREATE TRIGGER sent_only_as_approved AFTER INSERT ON attempt REFERENCING NEW TAB
     FOR EACH STATEMENT EXECUTE FUNCTION sent_only_as_approved();
 
 -- A payout, its money, its approvals and its attempts are written in one transaction: at commit they tell one story.
-CREATE FUNCTION payout_tells_one_story() RETURNS trigger LANGUAGE plpgsql SET search_path = public, pg_temp AS $$
+CREATE FUNCTION payout_tells_one_story() RETURNS trigger LANGUAGE plpgsql SET search_path = public, pg_temp
+    SET enable_seqscan = off AS $$
 BEGIN
     IF NOT EXISTS (SELECT 1 FROM ledger_transfer WHERE payout_id = NEW.id AND kind = 'reserve')
     THEN PERFORM refuse('payout_is_reserved', format('payout %s has no reservation', NEW.id)); END IF;
