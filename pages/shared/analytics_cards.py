@@ -52,8 +52,8 @@ def money_table(over_time: pd.DataFrame, currency: str, step: str) -> None:
         hide_index=True,
         height=charts.THIRD,
         row_height=32,
-        column_config={"day": st.column_config.TextColumn("Day" if step == "day" else "Week of", width=90)}
-        | {column: tables.figures(label, width=110) for column, label in MONEY_COLUMNS.items()},
+        column_config={"day": st.column_config.TextColumn("Day" if step == "day" else "Week of", width=84)}
+        | {column: tables.figures(label, width=100) for column, label in MONEY_COLUMNS.items()},
         alt=f"Amounts per {step}.",
     )
 
