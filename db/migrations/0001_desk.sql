@@ -617,7 +617,7 @@ CREATE INDEX ledger_by_partner ON ledger_transfer (partner_id, id);
 CREATE INDEX ledger_by_payout  ON ledger_transfer (payout_id) WHERE payout_id IS NOT NULL;
 
 CREATE FUNCTION post_balances() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp
-    SET enable_seqscan = off AS $$
+    SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off AS $$
 DECLARE posted int;
 BEGIN
     PERFORM 1 FROM partner_balance WHERE partner_id = ANY (ARRAY(SELECT DISTINCT partner_id FROM new_rows))
@@ -635,7 +635,7 @@ BEGIN
        SET held = b.held + s.held, available = b.available + s.available, reserved = b.reserved + s.reserved,
            paid = b.paid + s.paid, fees = b.fees + s.fees
       FROM sums s
-     WHERE s.partner_id = b.partner_id AND b.partner_id = ANY (ARRAY(SELECT DISTINCT partner_id FROM new_rows));
+     WHERE s.partner_id = b.partner_id;
     GET DIAGNOSTICS posted = ROW_COUNT;
     IF posted <> (SELECT count(DISTINCT partner_id) FROM new_rows)
     THEN PERFORM refuse('movement_has_a_balance', 'a movement needs the partner''s balance row'); END IF;
