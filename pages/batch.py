@@ -27,7 +27,11 @@ def page() -> None:
             before = last_run(conn, header, now=now, masked=masked)
             decision = address.one_of("decision", batch_decide.WORDS, _likely(items))
             kept = items[items["left_out"].isna()]
-            refusals = foreseen(conn, kept, decision, actor=f"user:{who.name}", now=now)
+            refusals = (
+                foreseen(conn, kept, decision, actor=f"user:{who.name}", now=now)
+                if header.decision is None
+                else batch_decide.refused(header)
+            )
     if header is None:
         frame.header("Batch approval", "Which set?")
         with elements.empty(f"There is no batch {batch_id}", "Build one from what is ready.", "fact_check"):
@@ -36,14 +40,14 @@ def page() -> None:
     frame.header("Batch approval", "Is this run right, and how does it differ from the last one?", at=now)
     grid = st.grid(3, min_column_width=225)
     with grid.cell(column_span=2, row_span=3):
-        batch_set.estimate(kept, refusals, f"{_note(header, kept)}")
+        batch_set.estimate(header, kept, refusals, _note(header, kept))
         _difference(kept, before)
     if header.decision is None:
         batch_set.not_in_this_run(grid, items, refusals)
         batch_decide.card(grid, header, kept, refusals, decision=decision, who=who)
     else:
         batch_decide.outcome(grid, header)
-        batch_set.not_in_this_run(grid, items, {})
+        batch_set.not_in_this_run(grid, items, refusals)
     batch_set.payouts(header, kept, refusals, who)
 
 

@@ -26,10 +26,10 @@ from pages.shared.payout_actions import (
     TAKE_BACK,
     Action,
     Seen,
-    confirm,
     decide_now,
     priority,
 )
+from pages.shared.payout_confirm import confirm
 from pages.shared.status import badge, look, tag
 
 LAST_SEEN = "queue_ids"
@@ -117,6 +117,12 @@ def _tools(told: PayoutStory, who: Person) -> None:
             net_minor=header.net_minor,
         )
     ]  # fmt: skip
+    st.page_link(
+        "pages/partner.py",
+        label="Partner",
+        icon=":material/person:",
+        query_params={"code": header.partner_code},
+    )
     _rare(header, seen, who)
     for action in (REJECT, CANCEL):
         if _offers(action, header, who) and not (action is CANCEL and header.status == "pending"):

@@ -21,6 +21,7 @@ from pages.shared.decisions import Outcome, Work
 from pages.shared.desk import Person
 from pages.shared.format import count, money, person, plain, story_moment, totals
 from pages.shared.payout_actions import APPROVE, PROCESS, REJECT, Action, Seen
+from pages.shared.payout_confirm import ONE_OR_MANY
 from pages.shared.queue_columns import partner
 from pages.shared.status import badge
 from pages.shared.tables import each
@@ -77,11 +78,9 @@ def _decision(header: BatchHeader, kept: pd.DataFrame, going: pd.DataFrame, acti
     if len(going) > 1:
         st.radio(
             "If one of them has changed meanwhile",
-            list(payout_actions.ONE_OR_MANY),
+            list(ONE_OR_MANY),
             key=f"whole-{token}",
-            format_func=lambda one: (
-                payout_actions.ONE_OR_MANY[one].format(verb=action.verb.lower()).capitalize()
-            ),
+            format_func=lambda one: ONE_OR_MANY[one].format(verb=action.verb.lower()).capitalize(),
         )
     if fault := st.session_state.pop(FAULT, None):
         st.warning(fault, icon=":material/edit:")
@@ -139,10 +138,16 @@ def _deciding(batch_id: int, action: Action, kept: pd.DataFrame, *, reason: str,
     return run
 
 
+def refused(header: BatchHeader) -> Refusals:
+    """What the decision refused, by payout."""
+    result: dict[str, Any] = header.outcome or {}
+    return {int(one["id"]): (one["code"], one["sentence"]) for one in result.get("refused", [])}
+
+
 def outcome(grid: DeltaGenerator, header: BatchHeader) -> None:
     """How it was decided, how far it has come, and every refusal; stays as long as the set does."""
     result: dict[str, Any] = header.outcome or {}
-    done, waiting, refused = result.get("done", []), result.get("waiting", []), result.get("refused", [])
+    done, waiting, turned_down = result.get("done", []), result.get("waiting", []), result.get("refused", [])
     by = person(header.decided_by or "")
     at = story_moment(header.decided_at or header.made_at, desk.zone(), desk.now())
     action = WORDS.get(header.decision or "", APPROVE)
@@ -152,10 +157,10 @@ def outcome(grid: DeltaGenerator, header: BatchHeader) -> None:
             st.markdown(f"{badge('waits')} {count(len(waiting), 'payout')}")
         if done:
             _progress(tuple(done), leaving=action.leaves)
-        if refused:
-            st.markdown(f"{badge('refused')} {count(len(refused), 'payout')}")
+        if turned_down:
+            st.markdown(f"{badge('refused')} {count(len(turned_down), 'payout')}")
             tables.rows(
-                [(str(one["id"]), plain(one["sentence"])) for one in refused[:REFUSED_SHOWN]],
+                [(str(one["id"]), plain(one["sentence"])) for one in turned_down[:REFUSED_SHOWN]],
                 ["Payout", "Why"],
             )
 

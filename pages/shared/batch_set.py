@@ -37,7 +37,7 @@ def passing(kept: pd.DataFrame, refusals: Refusals) -> pd.DataFrame:
     return kept[~kept["id"].isin(list(refusals))]
 
 
-def estimate(kept: pd.DataFrame, refusals: Refusals, note: str) -> None:
+def estimate(header: BatchHeader, kept: pd.DataFrame, refusals: Refusals, note: str) -> None:
     """Gross, fees and net by currency and method, of what the decision will take."""
     with st.container(border=True, gap="small"):
         st.markdown(elements.title("Estimate", note))
@@ -57,9 +57,8 @@ def estimate(kept: pd.DataFrame, refusals: Refusals, note: str) -> None:
                 right=["Payouts", "Gross", "Fees", "Net"],
             )
         if refusals:
-            st.caption(
-                f"{count(len(refusals), 'payout')} of the set will be refused and is not counted here."
-            )
+            when = "will be" if header.decision is None else "were"
+            st.caption(f"{count(len(refusals), 'payout')} of the set {when} refused, not counted here.")
 
 
 def _line(currency: str, name: str, rows: pd.DataFrame) -> Sequence[str]:
@@ -112,7 +111,9 @@ def payouts(header: BatchHeader, kept: pd.DataFrame, refusals: Refusals, who: Pe
     config = configs(COLUMNS)
     if refusals:
         grid.insert(3, "refused", [refusals.get(int(i), ("", ""))[1] for i in shown["id"]])
-        config["refused"] = st.column_config.TextColumn("Will be refused", width=200)
+        config["refused"] = st.column_config.TextColumn(
+            "Will be refused" if header.decision is None else "Refused", width=200
+        )
     event = st.dataframe(
         grid,
         key=f"batch-{header.id}-{place}-{len(kept)}",

@@ -10,7 +10,7 @@ import streamlit as st
 from pages.shared.decisions import show_result
 from pages.shared.desk import engine, now, person, reading, settings, zone
 from pages.shared.format import as_of
-from pages.shared.payout_actions import take_back_button
+from pages.shared.payout_confirm import take_back_button
 
 __all__ = ["engine", "header", "now", "person", "reading", "settings", "zone"]
 

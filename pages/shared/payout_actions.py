@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 from typing import Any, Protocol
-
-import streamlit as st
 
 from core.access import Actor
 from core.decisions import Decision, Wanted, approve_payouts, cancel_payouts, reject_payouts
@@ -21,12 +19,9 @@ from core.steering import (
     take_back_payouts,
 )
 from db.engine import Connection
-from pages.shared import decisions, desk, elements, tables
+from pages.shared import decisions
 from pages.shared.decisions import Outcome, Work
-from pages.shared.format import PRIORITIES, ago, count, money, plain, totals
-
-ROWS_REPEATED = 10
-ONE_OR_MANY = {"one": "Leave that one out and {verb} the rest", "none": "{verb} nothing"}
+from pages.shared.format import PRIORITIES, ago, count, plain, totals
 
 
 class Operation(Protocol):
@@ -173,14 +168,15 @@ class Seen:
 
 def net(seen: Sequence[Seen]) -> str:
     """The net of these payouts by currency, in words."""
-    return totals(_sum(seen, "net_minor"))
+    return totals(sums(seen, "net_minor"))
 
 
-def _sum(seen: Sequence[Seen], of: str) -> dict[str, int]:
-    sums: dict[str, int] = {}
+def sums(seen: Sequence[Seen], of: str) -> dict[str, int]:
+    """The gross, fee or net (`of` names the field) by currency, in minor units."""
+    found: dict[str, int] = {}
     for one in seen:
-        sums[one.currency] = sums.get(one.currency, 0) + int(getattr(one, of))
-    return sums
+        found[one.currency] = found.get(one.currency, 0) + int(getattr(one, of))
+    return found
 
 
 def fitting(action: Action, seen: Sequence[Seen]) -> list[Seen]:
@@ -234,113 +230,3 @@ def decide_now(action: Action, seen: Sequence[Seen]) -> dict[str, Any]:
     """The `on_click` arguments of a button that decides without a dialog."""
     name = f"{action.name} {','.join(str(one.id) for one in seen)}"
     return {"on_click": decisions.decide, "args": (name, decisions.token_for(name), work(action, seen))}
-
-
-def take_back_button(outcome: Outcome) -> None:
-    """In the strip of an approval: take it back, as long as nothing has left."""
-    if not outcome.undo or not desk.person().may(TAKE_BACK.right):
-        return
-    name = f"{TAKE_BACK.name} {','.join(str(payout_id) for payout_id in outcome.undo)}"
-    st.button(
-        TAKE_BACK.verb,
-        icon=f":material/{TAKE_BACK.icon}:",
-        type="tertiary",
-        key="take_back_result",
-        on_click=decisions.decide,
-        args=(name, decisions.token_for(name), _taking_back(outcome.undo)),
-    )
-
-
-def _taking_back(payout_ids: Sequence[int]) -> Work:
-    def run(conn: Connection, actor: Actor, now: datetime) -> Outcome:
-        answer = take_back_payouts(conn, [Wanted(id=one) for one in payout_ids], actor=actor, now=now)
-        refused = [(f"Payout {one.id}:", plain(one.sentence)) for one in answer.refused]
-        if not answer.done:
-            return Outcome(badge="refused", headline="Nothing was taken back.", refused=refused)
-        headline = f"{count(len(answer.done), 'payout')} taken back."
-        return Outcome(badge=TAKE_BACK.badge, headline=headline, then=TAKE_BACK.then, refused=refused)
-
-    return run
-
-
-FAULT, DECIDED = "dialog_fault", "dialog_decided"
-
-
-def confirm(action: Action, selected: Sequence[Seen]) -> None:
-    """Open the dialog that repeats what is about to be decided: which payouts, how many, how much."""
-    seen = fitting(action, selected)
-    st.session_state.pop(FAULT, None)
-    st.session_state.pop(DECIDED, None)
-    title = f"{action.verb} {count(len(seen), 'payout')}"
-    st.dialog(title, width="medium", icon=f":material/{action.icon}:")(_confirm)(
-        action, seen, len(selected) - len(seen)
-    )
-
-
-def _confirm(action: Action, seen: Sequence[Seen], left: int) -> None:
-    if st.session_state.pop(DECIDED, False):
-        st.rerun()
-    name = f"{action.name} {','.join(str(one.id) for one in seen)}"
-    token = decisions.token_for(name)
-    verb = action.verb.lower()
-    st.markdown(f"You {verb} **{count(len(seen), 'payout')}** for **{net(seen)} net**. {action.then}")
-    if left:
-        st.caption(f"{count(left, 'selected payout')} in another status: left as they are.")
-    repeat(seen)
-    mode, whole_key, reason_key = "one", f"whole-{token}", f"reason-{token}"
-    if len(seen) > 1:
-        st.radio(
-            "If one of them has changed meanwhile",
-            list(ONE_OR_MANY),
-            key=whole_key,
-            format_func=lambda choice: ONE_OR_MANY[choice].format(verb=verb).capitalize(),
-        )
-    label = (
-        "Reason (required, kept with the payout)" if action.needs_reason else "Note for the audit (optional)"
-    )
-    st.text_input(label, key=reason_key, max_chars=500)
-    day_key = f"until-{token}"
-    if action is ASIDE:
-        tomorrow = desk.now().date() + timedelta(days=1)
-        st.date_input(
-            "Out of the review until", value=tomorrow + timedelta(days=6), min_value=tomorrow, key=day_key
-        )
-    if fault := st.session_state.pop(FAULT, None):
-        st.warning(fault, icon=":material/edit:")
-
-    def on_click() -> None:
-        reason = str(st.session_state.get(reason_key) or "")
-        whole = st.session_state.get(whole_key, mode) == "none"
-        chosen = aside(st.session_state[day_key]) if action is ASIDE else action
-        if action.needs_reason and not reason.strip():
-            st.session_state[FAULT] = "Say why: the reason is kept with the payout."
-            return
-        decisions.decide(name, token, work(chosen, seen, reason=reason, whole=whole))
-        st.session_state[DECIDED] = True
-
-    with st.container(horizontal=True, horizontal_alignment="right"):
-        if st.button("Cancel" if action is not CANCEL else "Keep"):
-            st.rerun()
-        elements.primary(
-            f"{action.verb} {count(len(seen), 'payout')} · {net(seen)}",
-            action.icon,
-            key=f"confirm-{token}",
-            on_click=on_click,
-        )
-
-
-def repeat(seen: Sequence[Seen]) -> None:
-    """The first payouts and the sums, as a dialog or a set shows them."""
-    shown = [
-        (str(one.id), plain(one.partner), money(one.net_minor, one.currency)) for one in seen[:ROWS_REPEATED]
-    ]
-    if len(seen) > ROWS_REPEATED:
-        shown.append(("", f":gray[and {len(seen) - ROWS_REPEATED:,} more]", ""))
-    tables.rows(shown, ["Payout", "Partner", "Net"], right=["Net"])
-    fees = {currency: -minor for currency, minor in _sum(seen, "fee_minor").items()}
-    sums = [
-        ("Gross", totals(_sum(seen, "amount_minor"))),
-        ("Fees", totals(fees)),
-        ("**Net**", f"**{net(seen)}**"),
-    ]
-    tables.pairs(sums)

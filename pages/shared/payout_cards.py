@@ -112,7 +112,7 @@ def _stands_in_the_way(reason: Blocking, who: Person, now: datetime) -> tuple[st
     icon = ":orange[:material/pending:]" if waits else ":red[:material/error:]"
     whose = WHOSE[reason.whose]
     if reason.code == "approvals_missing" and not who.may("approve payouts"):
-        whose = "**an approver’s**"
+        whose = "**approver’s**"
     if reason.clears_at is not None:
         whose = (
             f"{until(reason.clears_at, now)}, {whose}"

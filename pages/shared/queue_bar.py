@@ -26,11 +26,11 @@ from pages.shared.payout_actions import (
     RETRY,
     Action,
     Seen,
-    confirm,
     fitting,
     net,
     priority,
 )
+from pages.shared.payout_confirm import confirm
 from pages.shared.status import badge
 
 AS_BATCH = "Review as a batch"
