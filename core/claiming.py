@@ -120,10 +120,13 @@ def claim_of(row: Row[tuple[int, int, str, dict[str, object], bytes, int]], *, n
     """Return the claim of a stored attempt, refusing parameters that are not the frozen ones."""
     if params_hash(row.params) != bytes(row.params_hash):
         raise ParamsDrifted(row.idem_key)
-    order = _order(row.idem_key, row.params, row.payout_id, row.n, now=now)
+    order = _order(row.idem_key, row.params, row.payout_id, row.n, now=now, asked_before=True)
     return Claim(order=order, lease_epoch=row.lease_epoch)
 
 
-def _order(key: str, params: dict[str, object], payout_id: int, n: int, *, now: datetime) -> Order:
+def _order(
+    key: str, params: dict[str, object], payout_id: int, n: int, *, now: datetime, asked_before: bool = False
+) -> Order:
     # Sorted, since the database keeps an order of its own: the same key always carries the same bytes.
-    return Order(key=key, params=dict(sorted(params.items())), payout_id=payout_id, n=n, at=now)
+    frozen = dict(sorted(params.items()))
+    return Order(key=key, params=frozen, payout_id=payout_id, n=n, at=now, asked_before=asked_before)

@@ -80,7 +80,7 @@ def record_outcome(
     conn.execute(ADD_CALL, answer | {"what": what, "outcome": name, "duration_ms": duration_ms})
     answer["lease_epoch"] = lease_epoch
     if isinstance(outcome, Unknown | Absent):
-        return _keep_open(conn, answer, absent=isinstance(outcome, Absent), now=now)
+        return _keep_open(conn, answer, outcome, now=now)
     ended = answer | {
         "state": name,
         "error_class": getattr(outcome, "error_class", None),
@@ -95,13 +95,17 @@ def record_outcome(
     return True
 
 
-def _keep_open(conn: Connection, answer: dict[str, object], *, absent: bool, now: datetime) -> bool:
+def _keep_open(
+    conn: Connection, answer: dict[str, object], outcome: Unknown | Absent, *, now: datetime
+) -> bool:
+    absent = isinstance(outcome, Absent)
     row = conn.execute(KEEP_OPEN, answer | {"absent": absent}).one_or_none()
     if row is None:
         return False
     proved = absent and row.absent_looks >= ABSENT_LOOKS and now - row.absent_since >= ABSENT_FOR
-    # Proved absent, it waits for people: nothing looks again and nothing is sent.
-    at = None if proved else now + ASK_AGAIN[min(row.looks, len(ASK_AGAIN)) - 1]
+    # Proved absent, or of no use to ask again, it waits for people: nothing looks again and nothing is sent.
+    for_people = proved or (isinstance(outcome, Unknown) and not outcome.ask_again)
+    at = None if for_people else now + ASK_AGAIN[min(row.looks, len(ASK_AGAIN)) - 1]
     conn.execute(LOOK_AGAIN, {"at": at, "payout_id": answer["payout_id"], "n": answer["n"]})
     return True
 

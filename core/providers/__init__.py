@@ -29,6 +29,7 @@ class Order:
     payout_id: int
     n: int  # attempt number, from 1
     at: datetime
+    asked_before: bool = False  # an earlier call under this key may have reached the provider
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,11 +52,15 @@ class Declined:
 
 @dataclass(frozen=True, kw_only=True)
 class Unknown:
-    """No readable answer: the money may have moved. Ask again with the same key, never with a new one."""
+    """No readable answer: the money may have moved. Ask again with the same key, never with a new one.
+
+    Without `ask_again` asking would show the same once more: it waits for people.
+    """
 
     message: str
     code: str | None = None
     request_id: str | None = None
+    ask_again: bool = True
 
 
 @dataclass(frozen=True, kw_only=True)
