@@ -1,0 +1,233 @@
+"""Stripe: transfers from the platform's balance to connected accounts, and the only importer of `stripe`.
+
+One call moves money, `transfers.create`, and it is made by `send` alone: once, without the SDK's own retries, under the
+order's key in the header. Everything that decides what an answer means stands in `stripe_answers.py`.
+"""
+
+from __future__ import annotations
+
+import secrets
+import threading
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
+
+import stripe
+from stripe.params import TransferCreateParams
+
+from core.providers import Absent, Declined, Order, Succeeded, Unknown
+from core.providers.pace import Pace
+from core.providers.stripe_accounts import GONE, Readiness, readiness_of
+from core.providers.stripe_answers import OURS, Failure, classify, judge_listed, judge_transfer
+from core.providers.stripe_money import CannotBeSent, minor_amount, stripe_amount
+
+API_VERSION = "2026-10-28.endive"  # what the pinned SDK speaks; events and types follow it
+CONNECT_S, READ_S = 5.0, 30.0
+# A second call of one send begins only while its answer can still come within the lease.
+LEASE_S = 60
+LAST_START_S = LEASE_S - CONNECT_S - READ_S - 5
+# Stripe lets an endpoint be called 25 times a second; bucket and rate together stay below 20.
+RATE_PER_S, BURST = 14, 5
+TOO_MANY_PAUSES_S = (0.5, 1.0, 2.0, 4.0)
+BALANCE_LIVES_S = 5.0
+# After a refusal that is ours to mend nothing new is claimed for a while.
+OURS_PAUSES_S = 60.0
+METHODS = frozenset({"stripe"})
+PAGE = 100
+MESSAGE_MAX = 500
+NOT_FOUND = 404
+CHANCE = secrets.SystemRandom()
+
+stripe.enable_telemetry = False
+
+Answer = TypeVar("Answer")
+
+
+class StripeRefused(RuntimeError):
+    """A reading of Stripe's that did not succeed: nothing is claimed until it does; the message says why."""
+
+
+class WrongAccount(RuntimeError):
+    """The API key belongs to another account or mode than the settings name: nothing may be sent with it."""
+
+
+@dataclass(kw_only=True)
+class StripeTransfers:
+    """The rail of production; one object serves all threads of a process. `api_base` None: Stripe itself."""
+
+    secret_key: str = field(repr=False)
+    account_id: str
+    api_base: str | None = None
+    timeouts_s: tuple[float, float] = (CONNECT_S, READ_S)
+    clock: Callable[[], float] = time.monotonic
+    pace: Pace = field(default_factory=lambda: Pace(rate_per_s=RATE_PER_S, burst=BURST))
+    name: str = "stripe"
+    lease_s: int = LEASE_S
+
+    def __post_init__(self) -> None:
+        self.livemode = self.secret_key.startswith(("sk_live_", "rk_live_"))
+        self._of_thread = threading.local()
+        self._account_checked = False
+        self._balance: tuple[float, dict[str, int]] | None = None
+        self._short_until: dict[str, float] = {}
+
+    def send(self, order: Order) -> Succeeded | Declined | Unknown:
+        """Create the transfer under the order's key; the same key again returns the first result and moves nothing."""
+        try:
+            params = transfer_params(order)
+        except CannotBeSent as fault:
+            if order.asked_before:
+                return Unknown(message=str(fault), code="cannot_be_sent", ask_again=False)
+            return Declined(code="cannot_be_sent", error_class="instruction", message=str(fault))
+        outcome = self._create(order, params)
+        self._balance = None
+        if isinstance(outcome, Declined) and outcome.error_class == OURS:
+            self._short_until[order.params["currency"]] = self.clock() + OURS_PAUSES_S
+        return outcome
+
+    def find(self, order: Order) -> Succeeded | Absent | Unknown:
+        """Look through all transfers of the order's group, whatever their destination, amount or age.
+
+        The group is random and this payout's own, so a narrower question could only hide what was sent. Only a single
+        transfer of exactly this money is adopted.
+        """
+        asked = transfer_params(order)
+        try:
+            listed = self._read(
+                lambda client: [
+                    one.to_dict()
+                    for one in client.v1.transfers.list(
+                        {"transfer_group": asked["transfer_group"], "limit": PAGE}
+                    ).auto_paging_iter()
+                ]
+            )
+        except (StripeRefused, WrongAccount) as fault:
+            return Unknown(message=str(fault)[:MESSAGE_MAX], code="not_listed")
+        return judge_listed(listed, asked, livemode=self.livemode) or Absent()
+
+    def balance_minor(self, currency: str) -> int:
+        """Return the available balance, a few seconds old, in minor units. Refuses StripeRefused and WrongAccount.
+
+        It is asked before anything is claimed, so a Stripe that is away, or a key that is wrong, leaves payouts as they are.
+        """
+        now = self.clock()
+        if now < self._short_until.get(currency, now):
+            return 0
+        known = self._balance
+        if known is None or now - known[0] > BALANCE_LIVES_S:
+            known = self._balance = (now, self._available())
+        return minor_amount(known[1].get(currency.lower(), 0), currency)
+
+    def account_ready(self, account_id: str) -> Readiness:
+        """Return whether this connected account can be paid now. Refuses StripeRefused and WrongAccount."""
+        self._check_account()
+        try:
+            return readiness_of(self._call(lambda client: client.v1.accounts.retrieve(account_id).to_dict()))
+        except StripeRefused as fault:
+            why = _failure(fault.__cause__ or fault)
+            if why.code == "account_invalid" or (why.error_type and why.http_status == NOT_FOUND):
+                return GONE
+            raise
+
+    def _create(self, order: Order, params: TransferCreateParams) -> Succeeded | Declined | Unknown:
+        last_start = self.clock() + LAST_START_S
+        outcome: Declined | Unknown = Unknown(message="Too many requests; not asked", code="rate_limit")
+        try:
+            self._check_account()
+        except StripeRefused as fault:
+            return classify(_failure(fault.__cause__ or fault), asked_before=order.asked_before)
+        for pause_s in (*TOO_MANY_PAUSES_S, 0.0):
+            if not self.pace.wait(last_start):
+                break
+            try:
+                transfer = self._client().v1.transfers.create(params, options={"idempotency_key": order.key})
+                response = transfer.last_response
+                request_id = None if response is None else response.request_id
+                return judge_transfer(
+                    transfer.to_dict(), params, livemode=self.livemode, request_id=request_id
+                )
+            except Exception as fault:  # noqa: BLE001 - whatever broke after the request left: the money may have moved
+                outcome = classify(_failure(fault), asked_before=order.asked_before)
+            if outcome.code != "rate_limit":
+                break
+            self.pace.pause(CHANCE.uniform(pause_s / 2, pause_s))
+        return outcome
+
+    def _available(self) -> dict[str, int]:
+        balance = self._read(lambda client: client.v1.balance.retrieve().to_dict())
+        if balance.get("livemode") is not self.livemode:
+            raise WrongAccount("The balance Stripe showed is not of the mode of our key.")
+        return {str(each["currency"]): int(each["amount"]) for each in balance.get("available") or ()}
+
+    def _check_account(self) -> None:
+        """Compare the key's own account with the one the settings name, once per process."""
+        if self._account_checked:
+            return
+        account = self._call(lambda client: client.v1.accounts.retrieve_current().to_dict())
+        if account.get("id") != self.account_id:
+            raise WrongAccount(
+                f"The API key belongs to {account.get('id')}, not to {self.account_id} as STRIPE_ACCOUNT_ID says."
+            )
+        self._account_checked = True
+
+    def _read(self, question: Callable[[stripe.StripeClient], Answer]) -> Answer:
+        """Ask something that moves nothing, of the right account."""
+        self._check_account()
+        return self._call(question)
+
+    def _call(self, question: Callable[[stripe.StripeClient], Answer]) -> Answer:
+        if not self.pace.wait(self.clock() + LAST_START_S):
+            raise StripeRefused("Too many requests; not asked.")
+        try:
+            return question(self._client())
+        except Exception as fault:
+            raise StripeRefused(f"Stripe could not be asked: {_failure(fault).message}") from fault
+
+    def _client(self) -> stripe.StripeClient:
+        """The client of this thread, with a connection of its own."""
+        client: stripe.StripeClient | None = getattr(self._of_thread, "client", None)
+        if client is None:
+            client = self._of_thread.client = stripe.StripeClient(
+                self.secret_key,
+                stripe_version=API_VERSION,
+                base_addresses={"api": self.api_base} if self.api_base else {},
+                max_network_retries=0,
+                http_client=stripe.RequestsClient(timeout=self.timeouts_s),
+            )
+        return client
+
+
+def transfer_params(order: Order) -> TransferCreateParams:
+    """Return the request's parameters, made of the frozen ones alone: the same order gives the same bytes.
+
+    Refuses CannotBeSent. A change here changes the bytes under keys that still live, which Stripe refuses.
+    """
+    frozen = order.params
+    if frozen["method"] not in METHODS:
+        raise CannotBeSent(f"Stripe does not pay by {frozen['method']}.")
+    if not str(frozen["destination"]).startswith("acct_"):
+        raise CannotBeSent("The destination is no Stripe account.")
+    return {
+        "amount": stripe_amount(frozen["amount_minor"], frozen["currency"]),
+        "currency": frozen["currency"].lower(),
+        "destination": frozen["destination"],
+        "transfer_group": frozen["transfer_group"],
+        "metadata": {"payout_ref": frozen["transfer_group"]},
+    }
+
+
+def _failure(fault: BaseException) -> Failure:
+    """Return what an exception says; one that is not Stripe's says only that the answer could not be read."""
+    if not isinstance(fault, stripe.StripeError):
+        message = f"{type(fault).__name__}: {fault}"[:MESSAGE_MAX]
+        return Failure(http_status=0, error_type=None, code=None, message=message, request_id=None)
+    body = fault.json_body.get("error") if isinstance(fault.json_body, Mapping) else None
+    error: Mapping[str, Any] = body if isinstance(body, Mapping) else {}
+    return Failure(
+        http_status=fault.http_status,
+        error_type=error.get("type"),
+        code=error.get("code"),
+        message=str(error.get("message") or fault.user_message or type(fault).__name__)[:MESSAGE_MAX],
+        request_id=fault.request_id,
+    )
