@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from decimal import Decimal
 from difflib import get_close_matches
@@ -15,6 +16,7 @@ from core.money import BadAmount, UnknownCurrency, parse_amount
 from core.providers.simulator import SUCCESS
 
 Environment = Literal["demo", "test", "production"]
+Rail = Literal["simulator", "stripe"]
 Value = TypeVar("Value")
 
 SECRET_LENGTH = 32
@@ -22,6 +24,8 @@ SECRET_VARIETY = 10  # different characters; a placeholder has few
 LATENCY_S: dict[Environment, tuple[float, float]] = {"demo": (3, 10), "test": (0, 0), "production": (0, 0)}
 LATENCY_LIMIT_S = 600
 PORT_MAX = 65535
+ACCOUNT = re.compile(r"acct_[A-Za-z0-9_]+")
+LIVE_KEYS, TEST_KEYS = ("sk_live_", "rk_live_"), ("sk_test_", "rk_test_")
 SILENCE: dict[Environment, Decimal] = {"demo": Decimal("0.02"), "test": Decimal(0), "production": Decimal(0)}
 
 KNOWN = (
@@ -36,6 +40,9 @@ KNOWN = (
     "PAYDESK_SIMULATOR_LATENCY_S",
     "PAYDESK_SIMULATOR_SILENCE",
     "PAYDESK_SIMULATOR_SUCCESS",
+    "STRIPE_ACCOUNT_ID",
+    "STRIPE_API_BASE",
+    "STRIPE_SECRET_KEY",
 )
 KEPT_FOR_LATER = ("PAYDESK_NOTIFY_", "PAYDESK_REPLICA_URL", "PAYDESK_HEARTBEAT_URL")
 
@@ -60,11 +67,14 @@ class Settings(BaseModel):
     env: Environment
     database_url: str | None  # None: the embedded server in data_dir
     data_dir: Path
-    provider: Literal["simulator"]
+    provider: Rail
     simulator_latency_s: tuple[float, float]  # from, to
     simulator_success: Mapping[str, Decimal]  # by method; a method missing keeps the simulator's own
     simulator_silence: Decimal
     simulator_balance: Mapping[str, int]  # minor units by currency; a currency missing is unlimited
+    stripe_secret_key: str | None  # of the process that sends, and of no other
+    stripe_account_id: str | None  # whose key it must be
+    stripe_api_base: str | None  # None: Stripe itself
     cookie_key: str | None  # None, in demo and test only: made into data_dir
     secrets_key: str | None
     port: int
@@ -76,8 +86,11 @@ class Settings(BaseModel):
     __str__ = __repr__  # keys and passwords stay out of logs
 
     @classmethod
-    def from_env(cls, environ: Mapping[str, str]) -> Self:
-        """Settings from variables and defaults, an empty one counting as unset. Refuses with SettingsFault, all at once."""
+    def from_env(cls, environ: Mapping[str, str], *, sends: bool = True) -> Self:
+        """Settings from variables and defaults, an empty one counting as unset. Refuses with SettingsFault, all at once.
+
+        A process that never sends needs none of the provider's keys.
+        """
         reading = _Reading(environ)
         env: Environment = reading.read("PAYDESK_ENV", _environment, "demo")
         as_built: dict[str, Decimal] = {}
@@ -91,12 +104,16 @@ class Settings(BaseModel):
             simulator_success=reading.read("PAYDESK_SIMULATOR_SUCCESS", _success, as_built),
             simulator_silence=reading.read("PAYDESK_SIMULATOR_SILENCE", _share, SILENCE[env]),
             simulator_balance=reading.read("PAYDESK_SIMULATOR_BALANCE", _balance, unlimited),
+            stripe_secret_key=reading.read("STRIPE_SECRET_KEY", _stripe_key, None),
+            stripe_account_id=reading.read("STRIPE_ACCOUNT_ID", _stripe_account, None),
+            stripe_api_base=reading.read("STRIPE_API_BASE", _api_base, None),
             cookie_key=reading.read("PAYDESK_COOKIE_KEY", _secret, None),
             secrets_key=reading.read("PAYDESK_SECRETS_KEY", _secret, None),
             port=reading.read("PAYDESK_PORT", _port, 8501),
             http_port=reading.read("PAYDESK_HTTP_PORT", _port, 8502),
         )
         faults = [*_unknown(environ), *reading.faults, *_together(settings, reading.faulty)]
+        faults += _stripe_together(settings, reading.faulty, sends=sends)
         if faults:
             raise SettingsFault(faults)
         return settings
@@ -153,6 +170,27 @@ def _together(settings: Settings, faulty: set[str]) -> list[str]:
     return faults
 
 
+def _stripe_together(settings: Settings, faulty: set[str], *, sends: bool) -> list[str]:
+    """What is wrong with Stripe's settings that are each readable."""
+    faults = []
+    key = settings.stripe_secret_key
+    if settings.provider == "stripe":
+        needed = {"STRIPE_ACCOUNT_ID": settings.stripe_account_id} | (
+            {"STRIPE_SECRET_KEY": key} if sends else {}
+        )
+        for name, value in needed.items():
+            if value is None and name not in faulty:
+                faults.append(f"{name} is not set; PAYDESK_PROVIDER is stripe, which needs it.")
+    if key is not None and key.startswith(LIVE_KEYS) and settings.env != "production":
+        faults.append(f"STRIPE_SECRET_KEY is a live key, which moves real money: refused in {settings.env}.")
+    if settings.env == "production":
+        if key is not None and key.startswith(TEST_KEYS):
+            faults.append("STRIPE_SECRET_KEY is a test key, which moves no money: refused in production.")
+        if settings.stripe_api_base is not None:
+            faults.append("STRIPE_API_BASE is set; production talks to Stripe itself.")
+    return faults
+
+
 def _environment(written: str) -> Environment:
     match written:
         case "demo" | "test" | "production":
@@ -160,14 +198,30 @@ def _environment(written: str) -> Environment:
     raise BadSetting(f"is {written!r}; it is demo, test or production.")
 
 
-def _provider(written: str) -> Literal["simulator"]:
-    if written == "simulator":
-        return "simulator"
-    if written == "stripe":
-        raise BadSetting(
-            "is stripe, which this version does not send through yet; only simulator is accepted."
-        )
-    raise BadSetting(f"is {written!r}; only simulator is accepted.")
+def _provider(written: str) -> Rail:
+    match written:
+        case "simulator" | "stripe":
+            return written
+    raise BadSetting(f"is {written!r}; it is simulator or stripe.")
+
+
+def _stripe_key(written: str) -> str:
+    if not written.startswith(LIVE_KEYS + TEST_KEYS):
+        raise BadSetting(f"is no secret key of Stripe's; it begins with {', '.join(LIVE_KEYS + TEST_KEYS)}.")
+    return written
+
+
+def _stripe_account(written: str) -> str:
+    if not ACCOUNT.fullmatch(written):
+        raise BadSetting(f"is {written!r}; an account of Stripe's begins with acct_.")
+    return written
+
+
+def _api_base(written: str) -> str:
+    parts = urlsplit(written)
+    if parts.scheme not in {"http", "https"} or not parts.hostname or parts.path.strip("/") or parts.query:
+        raise BadSetting("is no address of a server; it is written as http://127.0.0.1:12111")
+    return written.rstrip("/")
 
 
 def _database_url(written: str) -> str:

@@ -42,7 +42,7 @@ class Person:
 @st.cache_resource(show_spinner=False)
 def settings() -> Settings:
     """The settings of this process, checked once."""
-    return Settings.from_env(os.environ)
+    return Settings.from_env(os.environ, sends=False)
 
 
 @st.cache_resource(show_spinner=False)

@@ -11,9 +11,23 @@ RANDOM = "kR4v9-Zq2xT7_mB1nW8yL5cJ3hG6fD0s"
 OTHER = "sD0f6G-h3Jc5L_y8Wn1Bm7Tx2Qz9v4Rk"
 
 
-def faults(**environ: str) -> list[str]:
+STRIPE = {
+    "PAYDESK_PROVIDER": "stripe",
+    "STRIPE_SECRET_KEY": "sk_test_4eC39HqLyjWDarjtT1zdp7dc",
+    "STRIPE_ACCOUNT_ID": "acct_1Platform",
+}
+LIVE = {
+    "PAYDESK_ENV": "production",
+    "PAYDESK_COOKIE_KEY": RANDOM,
+    "PAYDESK_SECRETS_KEY": OTHER,
+    **STRIPE,
+    "STRIPE_SECRET_KEY": "sk_live_4eC39HqLyjWDarjtT1zdp7dc",
+}
+
+
+def faults(*, sends: bool = True, **environ: str) -> list[str]:
     with pytest.raises(SettingsFault) as caught:
-        Settings.from_env(environ)
+        Settings.from_env(environ, sends=sends)
     return caught.value.faults
 
 
@@ -41,6 +55,9 @@ def test_what_is_set_is_what_holds():
             "PAYDESK_SIMULATOR_SUCCESS": "stripe=0.5, paypal=1",
             "PAYDESK_SIMULATOR_SILENCE": "0.25",
             "PAYDESK_SIMULATOR_BALANCE": "USD=100000.00,JPY=5000",
+            "STRIPE_SECRET_KEY": "rk_test_4eC39HqLyjWDarjtT1zdp7dc",
+            "STRIPE_ACCOUNT_ID": "acct_1Platform",
+            "STRIPE_API_BASE": "http://127.0.0.1:12111/",
             "PAYDESK_COOKIE_KEY": RANDOM,
             "PAYDESK_SECRETS_KEY": OTHER,
             "PAYDESK_PORT": "9001",
@@ -56,6 +73,9 @@ def test_what_is_set_is_what_holds():
         "simulator_success": {"stripe": Decimal("0.5"), "paypal": Decimal(1)},
         "simulator_silence": Decimal("0.25"),
         "simulator_balance": {"USD": 10_000_000, "JPY": 5000},
+        "stripe_secret_key": "rk_test_4eC39HqLyjWDarjtT1zdp7dc",
+        "stripe_account_id": "acct_1Platform",
+        "stripe_api_base": "http://127.0.0.1:12111",
         "cookie_key": RANDOM,
         "secrets_key": OTHER,
         "port": 9001,
@@ -73,8 +93,11 @@ def test_an_empty_setting_is_one_not_set():
         ("PAYDESK_ENV", "staging", "it is demo, test or production"),
         ("DATABASE_URL", "sqlite:///desk.db", "begins with postgresql://"),
         ("DATABASE_URL", "postgresql://localhost", "names no database"),
-        ("PAYDESK_PROVIDER", "stripe", "does not send through yet"),
-        ("PAYDESK_PROVIDER", "wire", "only simulator"),
+        ("PAYDESK_PROVIDER", "wire", "simulator or stripe"),
+        ("STRIPE_SECRET_KEY", "pk_test_4eC39HqLyjWDarjt", "no secret key of Stripe's"),
+        ("STRIPE_ACCOUNT_ID", "1Platform", "begins with acct_"),
+        ("STRIPE_API_BASE", "127.0.0.1:12111", "no address of a server"),
+        ("STRIPE_API_BASE", "http://127.0.0.1:12111/v1", "no address of a server"),
         ("PAYDESK_SIMULATOR_LATENCY_S", "soon", "it is seconds"),
         ("PAYDESK_SIMULATOR_LATENCY_S", "5-3", "from low to high"),
         ("PAYDESK_SIMULATOR_LATENCY_S", "-1", "it is seconds"),
@@ -144,13 +167,48 @@ def test_production_refuses_the_simulator_and_secrets_that_are_missing_short_or_
     assert placeholder == "PAYDESK_COOKIE_KEY looks like a placeholder; production needs a random one."
 
 
+def test_stripe_needs_its_key_and_whose_it_is():
+    assert Settings.from_env(STRIPE).provider == "stripe"
+    named = faults(PAYDESK_PROVIDER="stripe")
+    assert [fault.split()[0] for fault in named] == ["STRIPE_ACCOUNT_ID", "STRIPE_SECRET_KEY"]
+    assert all("PAYDESK_PROVIDER is stripe" in fault for fault in named)
+
+
+def test_a_process_that_never_sends_holds_no_key_of_stripes():
+    environ = {name: value for name, value in STRIPE.items() if name != "STRIPE_SECRET_KEY"}
+    assert Settings.from_env(environ, sends=False).stripe_secret_key is None
+    [fault] = faults(sends=False, PAYDESK_PROVIDER="stripe")
+    assert fault.startswith("STRIPE_ACCOUNT_ID ")
+
+
+@pytest.mark.parametrize("env", ["demo", "test"])
+@pytest.mark.parametrize("prefix", ["sk_live_", "rk_live_"])
+def test_a_live_key_is_refused_outside_production_whoever_pays(env: str, prefix: str):
+    [fault] = faults(PAYDESK_ENV=env, STRIPE_SECRET_KEY=f"{prefix}4eC39HqLyjWDarjtT1zdp7dc")
+    assert "a live key, which moves real money" in fault
+
+
+@pytest.mark.parametrize("prefix", ["sk_test_", "rk_test_"])
+def test_a_test_key_and_another_stripe_are_refused_in_production(prefix: str):
+    assert Settings.from_env(LIVE).stripe_api_base is None
+    named = faults(
+        **LIVE
+        | {"STRIPE_SECRET_KEY": f"{prefix}4eC39HqLyjWDarjtT1zdp7dc", "STRIPE_API_BASE": "https://example.com"}
+    )
+    assert [fault.split()[0] for fault in named] == ["STRIPE_SECRET_KEY", "STRIPE_API_BASE"]
+    assert "a test key, which moves no money" in named[0]
+
+
 def test_no_fault_and_no_picture_of_the_settings_tells_a_secret():
     assert not any(
         "hunter2" in fault for fault in faults(PAYDESK_COOKIE_KEY="hunter2", DATABASE_URL="db://hunter2")
     )
-    settings = Settings.from_env({"PAYDESK_COOKIE_KEY": RANDOM, "DATABASE_URL": "postgresql://a:hunter2@h/d"})
-    assert RANDOM not in f"{settings} {settings!r}"
-    assert "hunter2" not in f"{settings} {settings!r}"
+    assert not any("hunter2" in fault for fault in faults(STRIPE_SECRET_KEY="hunter2"))
+    settings = Settings.from_env(
+        STRIPE | {"PAYDESK_COOKIE_KEY": RANDOM, "DATABASE_URL": "postgresql://a:hunter2@h/d"}
+    )
+    for secret in (RANDOM, "hunter2", STRIPE["STRIPE_SECRET_KEY"]):
+        assert secret not in f"{settings} {settings!r}"
 
 
 def test_the_example_names_every_setting_and_no_other():
