@@ -115,13 +115,20 @@ HELD = text("""
 """)
 OPEN_ITEMS = text("""
     SELECT o.earning_id, e.kind, e.source_ref, e.occurred_at, o.release_at, o.amount_minor,
+           CASE WHEN e.corrects_id IS NULL THEN e.source_ref
+                ELSE coalesce(s.source_ref, c.ref, x.source_ref) END AS source,
            CASE WHEN o.amount_minor > 0 AND (o.on_hold OR o.release_at > b.released_to)
                 THEN 'held' ELSE 'available' END AS state, o.on_hold
       FROM open_item o JOIN earning e ON e.id = o.earning_id JOIN partner_balance b ON b.partner_id = o.partner_id
+      LEFT JOIN sale s ON s.id = e.sale_id
+      LEFT JOIN customer c ON c.id = e.customer_id
+      LEFT JOIN earning x ON x.id = e.corrects_id
      WHERE o.partner_id = :id ORDER BY o.release_at, o.earning_id LIMIT :rows
 """)
 EARNINGS = text("""
     SELECT e.id AS earning_id, e.kind, e.source_ref, e.period, e.occurred_at, e.release_at, e.gross_minor,
+           CASE WHEN e.corrects_id IS NULL THEN e.source_ref
+                ELSE coalesce(s.source_ref, c.ref, x.source_ref) END AS source,
            e.fee_minor AS platform_fee_minor, e.amount_minor, c.ref AS customer_ref, i.payout_id,
            CASE WHEN p.status IN ('paid', 'reversed') THEN 'paid' WHEN i.payout_id IS NOT NULL THEN 'reserved'
                 WHEN o.earning_id IS NULL THEN 'voided'
@@ -132,6 +139,8 @@ EARNINGS = text("""
       LEFT JOIN payout_item i ON i.earning_id = e.id AND i.live
       LEFT JOIN payout p ON p.id = i.payout_id
       LEFT JOIN customer c ON c.id = e.customer_id
+      LEFT JOIN sale s ON s.id = e.sale_id
+      LEFT JOIN earning x ON x.id = e.corrects_id
      WHERE e.partner_id = :id ORDER BY e.id DESC LIMIT :rows
 """)
 PAYOUTS = text("SELECT id FROM payout WHERE partner_id = :id ORDER BY id DESC LIMIT :rows")

@@ -55,8 +55,11 @@ class PayoutStory:
     audit: pd.DataFrame
 
 
+# What a correction or a part of a split earning goes back to is its source to a reader; its own reference is a key.
 ITEMS = text("""
     SELECT e.id AS earning_id, e.kind, e.source_ref, e.period, e.occurred_at, e.release_at AS released_at,
+           CASE WHEN e.corrects_id IS NULL THEN e.source_ref
+                ELSE coalesce(s.source_ref, c.ref, x.source_ref) END AS source,
            c.ref AS customer_ref, w.name AS customer,
            floor(extract(epoch FROM least(coalesce(c.cancelled_at, :now), :now) - c.signed_up_at) / 86400)::bigint
                AS days_active,
@@ -66,6 +69,7 @@ ITEMS = text("""
       LEFT JOIN sale s ON s.id = e.sale_id
       LEFT JOIN customer c ON c.id = e.customer_id
       LEFT JOIN identity w ON w.id = c.identity_id
+      LEFT JOIN earning x ON x.id = e.corrects_id
      WHERE i.payout_id = :id ORDER BY e.occurred_at, e.id
 """)
 APPROVALS = text("""

@@ -68,7 +68,7 @@ def _source(items: pd.DataFrame) -> list[Event]:
 
 
 def _earned(place: str, item: pd.Series[Any]) -> Event:
-    what = f"{place}: {EARNING_WORDS[item['kind']][0]} {item['source_ref']}"
+    what = f"{place}: {EARNING_WORDS[item['kind']][0]} {item['source']}"
     return Event(at=item["occurred_at"], what=what, kind="earned", amount_minor=int(item["amount_minor"]))
 
 

@@ -30,7 +30,7 @@ def why_lines(header: PayoutHeader, items: pd.DataFrame, *, fee_words: str) -> p
 
 
 def _line(kind: str, group: pd.DataFrame, zone: tzinfo) -> str:
-    named = f" ({group['source_ref'].iloc[0]})" if len(group) == 1 else ""
+    named = f" ({group['source'].iloc[0]})" if len(group) == 1 else ""
     span = words.days(group["occurred_at"].min(), group["occurred_at"].max(), zone)
     return f"{words.counted(kind, len(group))}{named}, {span}"
 

@@ -58,7 +58,7 @@ def _earnings(found: pd.DataFrame, currency: str, now: datetime, zone: ZoneInfo)
         (
             day(instant(row.occurred_at), zone, now),
             EARNING_WORDS[str(row.kind)][0].capitalize(),
-            _source(str(row.source_ref)),
+            _source(str(row.source)),
             badge(str(row.state)),
             day(instant(row.release_at), zone, now),
             amount(row.amount_minor, currency),

@@ -55,7 +55,7 @@ def _items(told: PayoutStory, zone: ZoneInfo, now: datetime) -> None:
     currency, today = told.header.currency, now.astimezone(zone).date()
     shown = pd.DataFrame(
         {
-            "Source": row.source_ref,
+            "Source": row.source,
             "Kind": row.kind.replace("_", " "),
             "Customer": _or_dash(row.customer, row.customer_ref),
             "Active": f"{row.days_active} d" if pd.notna(row.days_active) else ABSENT,
