@@ -94,12 +94,13 @@ FIRST_HASH = hashlib.sha256(b"paydesk").digest()
 def verify_chain(conn: Connection) -> Chain:
     """Recompute the chain from the first row to the head and name the first row that is not as it was written."""
     previous, seq = FIRST_HASH, 0
-    for row in conn.execute(WALK.execution_options(yield_per=5_000)).mappings():
-        seq += 1
-        digest = _digest(dict(row), previous)
-        if row["seq"] != seq or bytes(row["prev_hash"]) != previous or bytes(row["hash"]) != digest:
-            return Chain(rows=seq, head=previous.hex(), broken_at=seq)
-        previous = digest
+    with conn.execute(WALK.execution_options(yield_per=5_000)) as walk:
+        for row in walk.mappings():
+            seq += 1
+            digest = _digest(dict(row), previous)
+            if row["seq"] != seq or bytes(row["prev_hash"]) != previous or bytes(row["hash"]) != digest:
+                return Chain(rows=seq, head=previous.hex(), broken_at=seq)
+            previous = digest
     head = conn.execute(READ_HEAD).one()
     fits = head.seq == seq and bytes(head.hash) == previous
     return Chain(rows=seq, head=previous.hex(), broken_at=None if fits else seq + 1)

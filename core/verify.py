@@ -85,7 +85,8 @@ CHECKS: dict[str, str] = {
                             count(*) FILTER (WHERE state = 'absent') AS absent
                        FROM attempt GROUP BY 1) a ON a.payout_id = p.id
          WHERE (p.status IN ('paid', 'reversed')) <> (coalesce(a.succeeded, 0) = 1)
-            OR (p.status = 'processing') <> (coalesce(a.open, 0) = 1 OR (p.status = 'processing' AND a.absent > 0))""",
+            OR (p.status = 'processing') <> (coalesce(a.open, 0) = 1
+                                             OR (p.status = 'processing' AND coalesce(a.absent, 0) > 0))""",
     "nothing was sent unapproved": """
         SELECT t.payout_id FROM attempt t JOIN payout p ON p.id = t.payout_id
          WHERE p.approvals_needed > (SELECT count(DISTINCT actor) FROM approval a
