@@ -79,3 +79,13 @@ def test_a_cookie_kept_after_signing_out_opens_nothing(desk: Desk, page: Page):
     page.goto(f"{desk.url}/queue")
     expect(page.get_by_label("Password", exact=True)).to_be_visible()
     expect(page.get_by_role("button", name="Sign out")).to_have_count(0)
+
+
+def test_the_csv_holds_all_that_match_and_not_only_the_page_shown(desk: Desk, page: Page):
+    sign_in(page, f"{desk.url}/queue?view=all", "ada", PASSWORD)
+    settle(page)
+    with page.expect_download() as download:
+        page.get_by_test_id("stDownloadButton").get_by_role("button").click()
+    rows = download.value.path().read_text(encoding="utf-8-sig").splitlines()
+    assert len(rows) == 1 + len(desk.world.payouts)
+    assert rows[0].startswith("id,")
