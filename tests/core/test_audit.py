@@ -87,7 +87,7 @@ class TestVerifyChain:
             ("DELETE FROM audit WHERE seq = 5", 5),
             ("DELETE FROM audit", 1),
             ("UPDATE audit SET seq = seq + 10 WHERE seq > 2", 3),
-            ("INSERT INTO audit SELECT 6, at, actor, channel, action, subject, ids, details, hash, hash FROM audit WHERE seq = 5", 6),
+            ("INSERT INTO audit SELECT 6, at, actor, channel, action, subject, ids, details, hash, hash FROM audit LIMIT 1", 6),
             ("UPDATE audit_head SET seq = 4, hash = (SELECT hash FROM audit WHERE seq = 4)", 6),
             ("UPDATE audit_head SET hash = 'x'", 6),
         ],
