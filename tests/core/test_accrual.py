@@ -41,11 +41,14 @@ def move_to(desk: Desk, program: str, zone: str) -> None:
         )
 
 
-def reprice(desk: Desk, program: str, commission: dict[str, object], *, effective_at: datetime) -> None:
-    """Give a program a second version of its policy, with another commission."""
+def reprice(
+    desk: Desk, program: str, commission: dict[str, object], *, effective_at: datetime, **terms_too: object
+) -> None:
+    """Give a program a second version of its policy, with another commission or other terms."""
     (preset,) = [one for one in PRESETS if one.code == program]
     terms = preset.policy.model_dump(mode="json")
     terms["commission"] |= commission
+    terms |= terms_too
     query = text("""INSERT INTO policy (program_id, version, terms, effective_at, made_by)
                     SELECT id, 2, CAST(:terms AS jsonb), :effective_at, 'user:amy' FROM program WHERE code = :program""")
     with desk.engine.begin() as conn:
@@ -187,7 +190,8 @@ class TestRecurringMonths:
         assert desk.accrue(november - INSTANT).count == 0
         desk.accrue(november)
 
-        assert sorted(row[1] for row in earned(desk, recurring)) == ["at-it", "ends-after-it"]
+        assert {row[1] for row in earned(desk, recurring)} == {"at-it", "ends-after-it"}
+        assert amounts(desk, recurring) == [50_00, 50_00]
         assert set(desk.column("SELECT release_at FROM earning")) == {november}
 
     def test_of_a_late_run_are_priced_by_the_policy_of_their_first_instant(
@@ -288,6 +292,19 @@ class TestABarbersMonth:
         assert [row[0] for row in earned(desk, barber)] == ["period", "true_up", "true_up"]
         assert desk.faults() == []
 
+    def test_is_given_its_bonus_by_a_late_sale_that_lifts_the_gross_above_ten_thousand(
+        self, desk: Desk, barber: str
+    ) -> None:
+        self.services(desk, barber, 1, "10000.00")
+        desk.accrue(self.CLOSE)
+        assert amounts(desk, barber) == [7000_00]
+
+        self.services(desk, barber, 1, "100.00", first=2)
+        desk.accrue(NOW)
+
+        assert amounts(desk, barber) == [7000_00, 272_00]  # 72 % of 10,100 less 7,000
+        assert desk.faults() == []
+
     def test_leaves_deductions_negative_at_once_whatever_the_month_does(
         self, desk: Desk, barber: str
     ) -> None:
@@ -297,6 +314,22 @@ class TestABarbersMonth:
         assert desk.accrue(NOW + 40 * DAY).count == 0
         assert desk.balance(barber) == Balance(0, -50_00, 0, 0, 0)
         assert desk.faults() == []
+
+
+class TestAProgramThatAccruesFromADay:
+    def test_leaves_out_who_signed_up_and_the_months_that_began_before_it(
+        self, desk: Desk, broker: str, recurring: str
+    ) -> None:
+        desk.customer("before", broker, signed_up=utc(2026, 9, 1) - INSTANT)
+        desk.customer("since", broker, signed_up=utc(2026, 9, 1))
+        desk.customer("m1", recurring, signed_up=utc(2026, 7, 20))
+        for program in ("broker-bounty", "broker-recurring"):
+            reprice(desk, program, {}, effective_at=utc(2026, 1, 1), accrues_from="2026-09-01")
+
+        desk.accrue(NOW)
+
+        assert [row[1] for row in earned(desk, broker)] == ["since"]
+        assert [row[2] for row in earned(desk, recurring)] == ["2026-09", "2026-10", "2026-11"]
 
 
 class TestADryRun:

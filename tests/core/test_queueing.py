@@ -207,6 +207,17 @@ class TestTheCap:
         assert desk.queue(datetime(2026, 12, 1, tzinfo=UTC), run_id=3).amounts == {"USD": 1000_00}
         assert desk.faults() == []
 
+    def test_begins_anew_with_the_month_of_the_programs_zone(self, desk: Desk, broker: str) -> None:
+        with desk.engine.begin() as conn:
+            conn.execute(text("UPDATE program SET zone = 'America/New_York' WHERE code = 'broker-bounty'"))
+        december = datetime(2026, 12, 1, 5, 0, tzinfo=UTC)  # midnight there
+        earn(desk, broker, 9000_00)
+        desk.queue(december - INSTANT)  # still November there, though December in UTC
+        assert desk.balance(broker) == Balance(0, 4000_00, 5000_00, 0, 0)
+
+        assert desk.queue(december, run_id=2).amounts == {"USD": 4000_00}
+        assert desk.column("SELECT cap_month::text FROM payout ORDER BY id") == ["2026-11-01", "2026-12-01"]
+
     def test_counts_again_what_was_rejected_as_free(self, desk: Desk, broker: str) -> None:
         earn(desk, broker, 6000_00)
         desk.queue()
