@@ -66,6 +66,8 @@ POST = text("""
 MOVE_MARK = text("""
     UPDATE partner_balance SET released_to = :now WHERE partner_id = ANY(:partner_ids) AND released_to < :now
 """)
+# In id order, as everybody takes them; an update alone goes by the order of the table.
+LOCK_PROGRAMS = text("SELECT id FROM program ORDER BY id FOR NO KEY UPDATE")
 MOVE_PROGRAM_MARK = text("UPDATE program SET released_to = :now WHERE released_to < :now")
 
 
@@ -95,6 +97,7 @@ def release_due(
             release_range(conn, chosen, result, now=now)
     if program is None and partner is None and limit is None and not dry_run:
         with engine.begin() as conn:
+            conn.execute(LOCK_PROGRAMS)
             conn.execute(MOVE_PROGRAM_MARK, {"now": now})
     return result
 

@@ -1,6 +1,6 @@
 """Files of partners, customers and sales into the desk: good rows go in, bad rows come back with what is wrong.
 
-Call tree of one import (it spans several transactions, one per 10,000 rows):
+Call tree of one import (it spans several transactions, one per 10,000 rows; a strict one is a single transaction):
     import_file -> read_rows -> [transaction: sort -> import_file row -> write -> audit] … -> write_rejects
 """
 
@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, nullcontext
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
-from itertools import islice
+from itertools import chain, islice
 from pathlib import Path
 from typing import Any
 
@@ -100,7 +100,8 @@ def import_file(
     rejects: list[Row] = []
     with engine.connect() as conn, ExitStack() as whole:
         transaction = whole.enter_context(conn.begin()) if strict else None
-        for part in _parts(first, rows):
+        # One transaction is one part: a second one would lock its partners behind those of the first, and the audit head.
+        for part in _parts(first, rows, size=None if strict else ROWS_PER_TRANSACTION):
             with nullcontext(transaction) if strict else conn.begin() as current:
                 counts, bad = _import_part(conn, importer, part, source)
                 if current is not None and dry_run and not strict:
@@ -127,11 +128,10 @@ class _Source:
     now: datetime
 
 
-def _parts(first: Row | None, rows: Iterator[Row]) -> Iterable[list[Row]]:
-    part = ([] if first is None else [first]) + list(islice(rows, ROWS_PER_TRANSACTION - 1))
-    while part:
+def _parts(first: Row | None, rows: Iterator[Row], *, size: int | None) -> Iterable[list[Row]]:
+    every = chain([] if first is None else [first], rows)
+    while part := list(islice(every, size)):
         yield part
-        part = list(islice(rows, ROWS_PER_TRANSACTION))
 
 
 OPEN_FILE = text("""

@@ -170,7 +170,8 @@ class TestNoAnswer:
         payout = desk.approved()
         claimed = claim(desk, payout)
         record(desk, claimed, SILENCE)
-        for hours, outcome in enumerate([Absent(), Absent(), SILENCE, Absent(), Absent()]):
+        looks: list[Outcome] = [Absent(), Absent(), SILENCE, Absent(), Absent()]
+        for hours, outcome in enumerate(looks):
             record(desk, claimed, outcome, after=hours * HOUR)
 
         assert desk.scalar("SELECT absent_looks FROM attempt") == 2

@@ -6,12 +6,15 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from threading import Event
+from typing import TypeVar
 
 import psycopg
 from sqlalchemy import Connection, Engine, event
 
 from core.refusals import Refusal
 from db.engine import app_role, make_engine
+
+T = TypeVar("T")
 
 # What one side did, in a word: "done", "claimed", or the code of a refusal.
 Side = Callable[[Engine], str]
@@ -88,3 +91,15 @@ def _see_it_wait(observer: psycopg.Connection, behind: Future[str], at: str) -> 
             return
         assert not behind.done(), f"the second did not wait: {behind.result()}"
         looking.wait(LOOK_EVERY_S)
+
+
+BLOCKED_BY = "SELECT EXISTS (SELECT 1 FROM pg_stat_activity WHERE %s = ANY (pg_blocking_pids(pid)))"
+
+
+def waits_for(database: str, holder: psycopg.Connection, behind: Future[T]) -> None:
+    """Come back as soon as somebody waits for a lock of `holder`."""
+    looking = Event()
+    with psycopg.connect(database, autocommit=True) as observer:
+        while observer.execute(BLOCKED_BY, [holder.info.backend_pid]).fetchone() != (True,):
+            assert not behind.done(), f"it did not wait: {behind.result()}"
+            looking.wait(LOOK_EVERY_S)
