@@ -33,12 +33,14 @@ from tests.building.payouts import (
     set_status,
     status_of,
 )
+from tests.building.proposals import agree_absent, decide_proposal, proposal, start, stop
 from tests.building.rows import DAY, NOW, change, insert, insert_returning_id
 
 __all__ = [
     "DAY",
     "NOW",
     "Balance",
+    "agree_absent",
     "approve",
     "attempt",
     "balance",
@@ -47,6 +49,7 @@ __all__ = [
     "content_hash",
     "currency_of",
     "customer",
+    "decide_proposal",
     "decision",
     "destination",
     "earning",
@@ -68,8 +71,11 @@ __all__ = [
     "policy_of",
     "program",
     "program_of",
+    "proposal",
     "sale",
     "set_status",
+    "start",
     "status_of",
+    "stop",
     "user",
 ]

@@ -10,6 +10,7 @@ from sqlalchemy import Connection, text
 
 from tests.building.earnings import move, open_item
 from tests.building.partners import currency_of, policy_of, program_of
+from tests.building.proposals import agree_absent
 from tests.building.rows import NOW, change, insert, insert_returning_id
 
 
@@ -114,7 +115,10 @@ def claim(conn: Connection, payout_id: int, n: int = 1) -> None:
 
 
 def end_attempt(conn: Connection, payout_id: int, state: str, **different: object) -> None:
-    """Write the outcome of the payout's last attempt."""
+    """Write the outcome of the payout's last attempt; absent is what two people agreed on."""
+    if state == "absent":
+        last = text("SELECT max(n) FROM attempt WHERE payout_id = :id")
+        agree_absent(conn, payout_id, conn.execute(last, {"id": payout_id}).scalar_one())
     different = {
         "succeeded": {"provider_ref": f"po_{uuid4().hex}"},
         "declined": {"error_class": "transient"},
