@@ -10,9 +10,11 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from sqlalchemy import Connection, Row, text
+from sqlalchemy.exc import IntegrityError
 
 from core.guards import STOPS_SENDING, blocking_reasons
 from core.providers import Order, Provider, params_hash
+from core.stops import current_stop
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,11 +50,15 @@ ADD_ATTEMPT = text("""
 """)
 
 
+class StoppedMeanwhile(Exception):
+    """Sending was stopped between the guards and the attempt: the transaction is undone, and nothing may follow."""
+
+
 def claim_payout(conn: Connection, payout_id: int, provider: Provider, *, now: datetime) -> Claim | None:
     """Claim one payout for sending and freeze what will be sent, or return None when it may not leave or is taken.
 
     The key and the transfer group carry the payout's random reference, never its serial number: they stay unique across
-    a restored or a second database.
+    a restored or a second database. Raises StoppedMeanwhile when sending is stopped while the claim is made.
     """
     if conn.execute(LOCK_TO_CLAIM, {"payout_id": payout_id}).first() is None:
         return None
@@ -81,8 +87,18 @@ def claim_payout(conn: Connection, payout_id: int, provider: Provider, *, now: d
         "lease_s": provider.lease_s,
         "now": now,
     }
-    conn.execute(ADD_ATTEMPT, values)
+    try:
+        conn.execute(ADD_ATTEMPT, values)
+    except IntegrityError as fault:
+        if _rule(fault) == "nothing_leaves_while_stopped":
+            raise StoppedMeanwhile from fault
+        raise
     return Claim(order=_order(key, params, payout_id, payout.n, now=now), lease_epoch=1)
+
+
+def _rule(fault: IntegrityError) -> str | None:
+    name: str | None = getattr(getattr(fault.orig, "diag", None), "constraint_name", None)
+    return name
 
 
 # The lease is the database's clock, one source for all processes; beyond the key's life nothing is sent any more.
@@ -110,8 +126,13 @@ class ParamsDrifted(AssertionError):
 
 
 def take_up(conn: Connection, provider: Provider, *, now: datetime) -> list[Claim]:
-    """Take up attempts whose process died with the call in flight: the same key and the same bytes go out again."""
+    """Take up attempts whose process died with the call in flight: the same key and the same bytes go out again.
+
+    While sending is stopped they wait; those beyond their key's life are looked up from then on.
+    """
     conn.execute(TOO_OLD, {"now": now})
+    if current_stop(conn) is not None:
+        return []
     rows = conn.execute(TAKE_UP, {"provider": provider.name, "lease_s": provider.lease_s}).all()
     return [claim_of(row, now=now) for row in rows]
 

@@ -40,8 +40,13 @@ BLOCKING = text("""
         SELECT p.*, t.status AS partner_status, t.destination_id AS destination_now
           FROM payout p JOIN partner t ON t.id = p.partner_id
          WHERE p.id = ANY(:payout_ids) AND p.status IN ('pending', 'approved', 'processing', 'retrying'))
-    SELECT w.id, 'approvals_missing' AS code, NULL AS detail,
-           w.approvals_needed - a.n AS figure, w.approvals_needed AS of, NULL::timestamptz AS clears_at, 1 AS ord
+    SELECT w.id, 'sending_stopped' AS code,
+           CASE WHEN starts_with(s.stopped_by, 'user:') THEN substr(s.stopped_by, 6) ELSE 'the desk itself' END
+           || ': ' || s.why AS detail, NULL::int AS figure, NULL::int AS of, NULL::timestamptz AS clears_at, 0 AS ord
+      FROM wanted w CROSS JOIN sending_stop s WHERE s.started_at IS NULL
+     UNION ALL
+    SELECT w.id, 'approvals_missing', NULL,
+           w.approvals_needed - a.n, w.approvals_needed, NULL, 1
       FROM wanted w
      CROSS JOIN LATERAL (SELECT count(DISTINCT actor) AS n FROM approval
                           WHERE payout_id = w.id AND decision = 'approve'
@@ -89,8 +94,17 @@ def blocking_reasons(
     return reasons
 
 
+PLAIN_WORDS: dict[str, tuple[str, Whose]] = {
+    "no_destination": ("The partner has no payout destination", "partner"),
+    "changed_since": ("The partner's destination is not the one this payout was made for", "ours"),
+    "outcome_open": ("Being sent", "provider"),
+}
+
+
 def _words(code: str, detail: str | None, figure: int | None, of: int | None) -> tuple[str, Whose]:
     match code:
+        case "sending_stopped":
+            return (f"All sending is stopped by {detail}", "ours")
         case "approvals_missing":
             return (f"{(of or 0) - (figure or 0)} of {of} approvals", "ours")
         case "partner_suspended":
@@ -98,23 +112,24 @@ def _words(code: str, detail: str | None, figure: int | None, of: int | None) ->
         case "on_hold":
             whose: Whose = "partner" if detail in PARTNERS_MOVE else "ours"
             return (f"On hold: {HOLD_WORDS[detail or 'manual']}", whose)
-        case "no_destination":
-            return ("The partner has no payout destination", "partner")
-        case "changed_since":
-            return ("The partner's destination is not the one this payout was made for", "ours")
         case "set_aside":
             return (f"Taken out of the review: {detail}", "ours")
         case "waits_for_retry":
             return (f"Refused for now ({detail}); tried again by itself", "provider")
         case "outcome_open" if detail == "unknown":
             return ("The provider gave no answer; the same request is asked for again", "provider")
-        case "outcome_open":
-            return ("Being sent", "provider")
-    raise AssertionError(code)
+    return PLAIN_WORDS[code]
 
 
 # What may stand in the way of an approval or of sending; the rest only tells what is going on.
 STOPS_APPROVAL = frozenset({"partner_suspended", "on_hold", "no_destination", "changed_since", "set_aside"})
 STOPS_SENDING = frozenset(
-    {"approvals_missing", "partner_suspended", "on_hold", "no_destination", "changed_since"}
+    {
+        "sending_stopped",
+        "approvals_missing",
+        "partner_suspended",
+        "on_hold",
+        "no_destination",
+        "changed_since",
+    }
 )

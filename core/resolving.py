@@ -3,12 +3,16 @@
 Within 23 hours of the first send the same key and the same bytes go out again: the provider answers with what the key
 already did. After that a key may have been forgotten and would pay a second time, so nothing is ever sent again: the
 transfer is looked up by its group, adopted when found, and left to people when three looks over an hour find nothing.
+
+While sending is stopped nothing goes out under any key: everything is only looked up. Looks within the key's life prove
+no absence, since the key may still be asked again.
 """
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from sqlalchemy import Connection, Engine, text
@@ -32,7 +36,8 @@ ASK = text("""
                                ORDER BY next_look_at LIMIT 1
                                  FOR UPDATE SKIP LOCKED)
     RETURNING payout_id, n, idem_key, params, params_hash, lease_epoch,
-              :now - started_at < :key_lives AND clock_timestamp() - first_sent_at < :key_lives AS key_lives
+              :now - started_at < :key_lives AND clock_timestamp() - first_sent_at < :key_lives AS key_lives,
+              EXISTS (SELECT 1 FROM sending_stop s WHERE s.started_at IS NULL) AS stopped
 """)
 OPEN = text("""
     SELECT count(*) AS n, params ->> 'currency' AS currency, sum((params ->> 'amount_minor')::bigint)::bigint AS net
@@ -65,17 +70,23 @@ def resolve_due(
             asked = _next(conn, provider, now=now, only=only)
         if asked is None:
             break
-        claim, key_lives = asked
-        outcome = _ask(engine, provider, claim, key_lives=key_lives, now=now)
-        result.add(claim, Unknown(message="absent") if isinstance(outcome, Absent) else outcome)
+        outcome = _ask(engine, provider, asked, now=now)
+        result.add(asked.claim, Unknown(message="absent") if isinstance(outcome, Absent) else outcome)
         if only is not None:
             break
     return result
 
 
-def _next(
-    conn: Connection, provider: Provider, *, now: datetime, only: int | None
-) -> tuple[Claim, bool] | None:
+@dataclass(frozen=True, kw_only=True)
+class Asked:
+    """One attempt to ask about; `sends` says whether its key may go out again, `key_lives` whether it ever may."""
+
+    claim: Claim
+    key_lives: bool
+    sends: bool
+
+
+def _next(conn: Connection, provider: Provider, *, now: datetime, only: int | None) -> Asked | None:
     values = {
         "provider": provider.name,
         "lease_s": provider.lease_s,
@@ -84,13 +95,22 @@ def _next(
         "key_lives": KEY_LIVES,
     }
     row = conn.execute(ASK, values).one_or_none()
-    return None if row is None else (claim_of(row, now=now), row.key_lives)
+    if row is None:
+        return None
+    return Asked(
+        claim=claim_of(row, now=now), key_lives=row.key_lives, sends=row.key_lives and not row.stopped
+    )
 
 
-def _ask(engine: Engine, provider: Provider, claim: Claim, *, key_lives: bool, now: datetime) -> Outcome:
-    begun = time.monotonic()
+NOT_YET = Unknown(message="Not in the provider's books; asked again under its key when sending goes on")
+
+
+def _ask(engine: Engine, provider: Provider, asked: Asked, *, now: datetime) -> Outcome:
+    claim, begun = asked.claim, time.monotonic()
     try:
-        outcome: Outcome = provider.send(claim.order) if key_lives else provider.find(claim.order)
+        outcome: Outcome = provider.send(claim.order) if asked.sends else provider.find(claim.order)
+        if isinstance(outcome, Absent) and asked.key_lives:
+            outcome = NOT_YET
     except Exception as fault:  # noqa: BLE001 - no answer is no answer, whatever broke
         outcome = Unknown(message=f"{type(fault).__name__}: {fault}"[:500])
     duration_ms = round((time.monotonic() - begun) * 1000)
@@ -100,7 +120,7 @@ def _ask(engine: Engine, provider: Provider, claim: Claim, *, key_lives: bool, n
             claim.order,
             outcome,
             lease_epoch=claim.lease_epoch,
-            what="send" if key_lives else "find",
+            what="send" if asked.sends else "find",
             duration_ms=duration_ms,
             now=now,
         )

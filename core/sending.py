@@ -9,7 +9,10 @@
 
 What cannot be rolled back is step 2. A crash before it leaves an attempt that is sent later under its own key; a
 crash after it leaves an attempt that is asked for again under the same key. A new key exists only after a definite no,
-or after the provider's books have proved that nothing moved. Silence is a third outcome, not a failure.
+or after two people have called it absent from the provider's books. Silence is a third outcome, not a failure.
+
+While sending is stopped nothing is claimed and nothing taken up; a stop that comes during a run ends it with the calls
+in flight.
 """
 
 from __future__ import annotations
@@ -24,10 +27,11 @@ from threading import Lock
 
 from sqlalchemy import Connection, Engine, Row, text
 
-from core.claiming import Claim, claim_payout, take_up
+from core.claiming import Claim, StoppedMeanwhile, claim_payout, take_up
 from core.guards import STOPS_SENDING, blocking_reasons
 from core.outcomes import record_outcome
 from core.providers import Declined, Provider, Succeeded, Unknown
+from core.stops import SendingStopped, current_stop
 
 # Calls to the provider under way at once: at a usual half second each this stays below 20 requests a second.
 WORKERS = 8
@@ -88,10 +92,14 @@ def send_due(
     """Send what is approved and what is due for another try, and return what came of it.
 
     `only` is one payout's id; `dry_run` counts what would be sent. Nothing new is claimed once `stopping` says so; calls
-    in flight are finished. A payout that may not leave is passed over, for the reasons its page shows.
+    in flight are finished. A payout that may not leave is passed over, for the reasons its page shows. While sending is
+    stopped nothing is sent, and one payout asked for by `only` is refused with SendingStopped.
     """
     with engine.connect() as conn:
-        due = due_payouts(conn, now=now, only=only, retrying_only=retrying_only)
+        stop = current_stop(conn)
+        if stop is not None and only is not None:
+            raise SendingStopped(who=stop.who, why=stop.why)
+        due = due_payouts(conn, now=now, only=only, retrying_only=retrying_only) if stop is None else []
         if dry_run:
             return _would_send(conn, due, provider, now=now, limit=limit)
     run = Run(engine, provider, due, now=now, limit=limit, stopping=stopping)
@@ -142,19 +150,26 @@ class Run:
 
     def _next(self) -> Claim | None:
         with self._lock:
-            if self._orphans:
+            if self._orphans and not self._is_stopped():
                 self._claimed += 1
                 return self._orphans.popleft()
             while self._due and (self._limit is None or self._claimed < self._limit) and not self._stopping():
                 payout = self._due.popleft()
                 if not self._funds.cover(payout.currency, payout.net_minor):
                     continue
-                with self._engine.begin() as conn:
-                    claim = claim_payout(conn, payout.id, self._provider, now=self._now)
+                try:
+                    with self._engine.begin() as conn:
+                        claim = claim_payout(conn, payout.id, self._provider, now=self._now)
+                except StoppedMeanwhile:
+                    return None
                 if claim is not None:
                     self._claimed += 1
                     return claim
             return None
+
+    def _is_stopped(self) -> bool:
+        with self._engine.connect() as conn:
+            return current_stop(conn) is not None
 
 
 class Funds:
