@@ -1,4 +1,7 @@
-"""Recomputes the books, folds the counters and looks for jobs that are late: the desk's own pulse."""
+"""Recomputes the books, folds the counters and looks for jobs that are late: the desk's own pulse.
+
+Books that do not hold stop all sending at once; two people start it again.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +10,9 @@ from collections import Counter
 
 from sqlalchemy import text
 
+from core.access import job_actor
 from core.runs import RunResult
+from core.stops import stop_sending
 from jobs.health import find_faults, snapshot
 from jobs.job import Job, Orders
 
@@ -17,7 +22,10 @@ FOLD = text("SELECT fold_totals()")
 
 
 def run_once(orders: Orders) -> RunResult:
-    """Return how many faults stand now; `details` has their names, `note` is what /healthz shows until the next run."""
+    """Return how many faults stand now; `details` has their names, `note` is what /healthz shows until the next run.
+
+    A violated law of the books stops all sending, under the names of what does not hold.
+    """
     if not orders.dry_run:
         with orders.engine.begin() as conn:
             conn.execute(FOLD)
@@ -29,6 +37,9 @@ def run_once(orders: Orders) -> RunResult:
         for money in fault.money_at_risk:
             amounts[money.currency] = max(amounts[money.currency], money.amount_minor)
     broken = next((fault.sentence for fault in faults if fault.name == "books_broken"), "")
+    if broken and not orders.dry_run:
+        with orders.engine.begin() as conn:
+            stop_sending(conn, why=broken, actor=job_actor("check"), now=orders.now)
     return RunResult(
         count=len(faults),
         amounts=amounts,

@@ -51,6 +51,7 @@ def find_faults(conn: Connection, *, now: datetime, books_note: str | None = Non
     """
     books = _broken_books(conn) if books_note is None else books_note
     faults = [Fault(name="books_broken", sentence=books)] if books else []
+    faults += _stopped(conn)
     faults += _old_unknown(conn, now)
     faults += _silent_scheduler(conn)
     faults += _late_jobs(conn, now)
@@ -83,11 +84,25 @@ def _old_unknown(conn: Connection, now: datetime) -> list[Fault]:
     return [Fault(name="unknown_outcomes", sentence=sentence, money_at_risk=_money(rows))]
 
 
-SILENCE = text("SELECT extract(epoch FROM now() - max(beat_at)) FROM heartbeat WHERE job = 'scheduler'")
 WAITING = text("""
     SELECT currency, sum(net_minor) AS amount_minor FROM payout
      WHERE status IN ('approved', 'processing', 'retrying') GROUP BY currency ORDER BY currency
 """)
+
+
+def _stopped(conn: Connection) -> list[Fault]:
+    from core.stops import current_stop
+
+    stop = current_stop(conn)
+    if stop is None:
+        return []
+    sentence = f"All sending is stopped since {stop.stopped_at:%d %b %Y %H:%M} UTC by {stop.who}: {stop.why}"
+    return [
+        Fault(name="sending_stopped", sentence=sentence, money_at_risk=_money(conn.execute(WAITING).all()))
+    ]
+
+
+SILENCE = text("SELECT extract(epoch FROM now() - max(beat_at)) FROM heartbeat WHERE job = 'scheduler'")
 
 
 def _silent_scheduler(conn: Connection) -> list[Fault]:

@@ -39,13 +39,13 @@ def ask_for(args: argparse.Namespace, desk: Desk) -> int:
     from core.requests import request_payout
     from jobs.cli.readings import read_payout
 
-    _someone(desk)
+    someone(desk)
     with desk.engine.begin() as conn:
         actor = desk.actor(conn)
         payout_id = request_payout(
             conn, args.code, args.amount, reason=args.reason, actor=actor, now=desk.now
         )
-        _note_system_user(conn, desk, "request")
+        note_system_user(conn, desk, "request")
         document = read_payout(conn, payout_id, now=desk.now)
     show(document, as_json=desk.as_json)
     return 0
@@ -53,7 +53,7 @@ def ask_for(args: argparse.Namespace, desk: Desk) -> int:
 
 def decide(args: argparse.Namespace, desk: Desk) -> int:
     """Decide on payouts, each on its own, and print which are done, wait for another person, or are refused."""
-    _someone(desk)
+    someone(desk)
     ids = list(dict.fromkeys(args.ids))
     try:
         done, waiting, refused = _decide(args.decision, ids, getattr(args, "reason", ""), desk)
@@ -79,19 +79,20 @@ def _decide(
         actor = desk.actor(conn)
         outcome = operation(conn, wanted, actor=actor, now=desk.now, reason=reason)
         if outcome.done or outcome.waiting:
-            _note_system_user(conn, desk, decision)
+            note_system_user(conn, desk, decision)
     refused: list[dict[str, object]] = [
         {"id": no.id, "code": no.code, "sentence": no.sentence} for no in outcome.refused
     ]
     return list(outcome.done), list(outcome.waiting), refused
 
 
-def _someone(desk: Desk) -> None:
+def someone(desk: Desk) -> None:
+    """Refuse a decision that does not say by whom."""
     if desk.as_user is None:
         raise WrongUsage("a decision needs --as USER: who decides?")
 
 
-def _note_system_user(conn: Connection, desk: Desk, decision: str) -> None:
+def note_system_user(conn: Connection, desk: Desk, decision: str) -> None:
     """Keep at whose keyboard a person decided."""
     assert desk.as_user is not None
     person = load_actor(conn, desk.as_user, channel="cli")
