@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-from concurrent.futures import ThreadPoolExecutor
-
 import pytest
-from sqlalchemy import text
 
 from core.access import NotAllowed
 from core.decisions import Wanted, cancel_payouts
@@ -24,11 +21,6 @@ from core.refusals import Refusal
 from core.requests import NotAnAmount, RequestOpen, WhyAsked, request_payout
 from tests.core.giving import earn
 from tests.desk import ADA, DAY, HOST, MIA, NOW, OLA, VIC, Balance, Desk, Rail, declined
-
-WAITING = """
-    SELECT count(*) FROM pg_locks l JOIN pg_stat_activity a USING (pid)
-     WHERE NOT l.granted AND a.datname = current_database()
-"""
 
 
 def refused(desk: Desk, code: str, amount: str, *, by: type[Refusal]) -> Refusal:
@@ -205,24 +197,6 @@ class TestOneOpenRequest:
         assert desk.status(third) == "pending"
         assert desk.balance("CRE1") == Balance(0, 70_00, 10_00, 10_00, 0)
         assert desk.faults() == []
-
-    def test_is_kept_when_two_people_ask_at_the_same_time(self, desk: Desk) -> None:
-        desk.partner("CRE1", program="creator")
-        desk.sale("CRE1", "100.00", ref="b1", program="creator", kind="booking", at=NOW - 8 * DAY)
-        desk.release()
-
-        with ThreadPoolExecutor(1) as pool:
-            with desk.engine.begin() as first:
-                request_payout(first, "CRE1", "10.00", reason="asked", actor=MIA, now=NOW)
-                second = pool.submit(desk.request, "CRE1", "10.00")
-                waiting = text(WAITING)
-                with desk.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as watch:
-                    while not second.done() and not watch.execute(waiting).scalar():
-                        pass
-            with pytest.raises(RequestOpen):
-                second.result()
-
-        assert desk.balance("CRE1") == Balance(0, 80_00, 10_00, 0, 0)
 
     def test_is_no_rule_of_other_programs(self, desk: Desk) -> None:
         desk.funded("AFF1")
