@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
+from functools import partial
 from typing import Any
 
 from sqlalchemy import Connection, text
@@ -195,13 +196,14 @@ def draft_all(
     left = cap_left(payee, policy)
     amount = everything.amount_minor if left is None else min(everything.amount_minor, left)
     check_minimum(payee, policy, amount)
+    whole = partial(
+        draft_payout, payee, policy, policy_id=policy_id, origin="schedule", slot=slot, actor=actor, now=now
+    )
+    if amount == everything.amount_minor:
+        return whole(everything)
     # A cut writes a carry pair, which a refusal takes back.
     with conn.begin_nested():
-        cut = amount < everything.amount_minor
-        taken = take(conn, payee.id, amount, actor=actor, now=now) if cut else everything
-        return draft_payout(
-            payee, policy, taken, policy_id=policy_id, origin="schedule", slot=slot, actor=actor, now=now
-        )
+        return whole(take(conn, payee.id, amount, actor=actor, now=now))
 
 
 def draft_payout(

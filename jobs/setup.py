@@ -6,6 +6,7 @@ from datetime import datetime
 
 from sqlalchemy import Engine, text
 
+from core.refusals import Refusal
 from core.settings import Settings
 
 DATABASE_IS_EMPTY = text("SELECT NOT EXISTS (SELECT 1 FROM partner) AND NOT EXISTS (SELECT 1 FROM app_user)")
@@ -27,11 +28,26 @@ def is_empty(owner: Engine) -> bool:
         return bool(conn.execute(DATABASE_IS_EMPTY).scalar_one())
 
 
+class DemoCutShort(Refusal):
+    """Making the demo data was cut short last time: remove the data folder (or empty the database) and start again."""
+
+    code = "demo_cut_short"
+
+
+CUT_SHORT = text("""
+    SELECT EXISTS (SELECT 1 FROM audit WHERE action = 'demo.begun')
+       AND NOT EXISTS (SELECT 1 FROM audit WHERE action = 'demo.made')
+""")
+
+
 def load_demo(owner: Engine, settings: Settings, *, now: datetime) -> bool:
-    """Fill an empty database with the demo; False when it was not empty, and nothing changed."""
+    """Fill an empty database with the demo; False when it was not empty, and nothing changed. Refuses DemoCutShort."""
     from db.demo import load
 
     if not is_empty(owner):
+        with owner.connect() as conn:
+            if conn.execute(CUT_SHORT).scalar_one():
+                raise DemoCutShort
         return False
     load(owner, settings, now=now)
     return True

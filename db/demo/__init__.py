@@ -10,6 +10,8 @@ from datetime import datetime
 
 from sqlalchemy import Engine
 
+from core import audit
+from core.access import Actor
 from core.settings import Settings
 
 SIGN_INS: tuple[tuple[str, str, tuple[str, ...]], ...] = (
@@ -26,4 +28,13 @@ def load(owner: Engine, settings: Settings, *, now: datetime) -> None:
     """Fill an empty, migrated database with the demo as it stands at `now` (aware UTC)."""
     from db.demo.history import live_through
 
+    _note(owner, "demo.begun", now=now)
     live_through(owner, rejects_dir=settings.data_dir / "rejects", now=now)
+    _note(owner, "demo.made", now=now)
+
+
+def _note(owner: Engine, action: str, *, now: datetime) -> None:
+    """Leave a trace at either end, so that a demo that was cut short is known as such."""
+    actor = Actor(name="os:demo", channel="cli")
+    with owner.begin() as conn:
+        audit.record(conn, action, subject="demo", ids=[], actor=actor, now=now)
