@@ -1,0 +1,286 @@
+"""The fake's Stripe account: connected accounts, balance, transfers, reversals, events, and books that only grow."""
+
+from __future__ import annotations
+
+import secrets
+from collections import Counter
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any, Literal
+
+Body = dict[str, Any]
+CURRENCIES = frozenset({"usd", "eur", "gbp", "jpy", "kwd", "isk", "huf", "ugx", "brl"})
+
+
+class Refusal(Exception):
+    """An error Stripe would answer; `executed` ones are remembered under the idempotency key."""
+
+    def __init__(
+        self, status: int, code: str | None, message: str, *, executed: bool = True, **more: object
+    ) -> None:
+        super().__init__(message)
+        self.status, self.executed = status, executed
+        error = {"type": "invalid_request_error", "code": code, "message": message} | more
+        self.body: Body = {"error": {name: value for name, value in error.items() if value is not None}}
+
+
+class Clock:
+    """The fake's clock: the real one, or one that stands still, moved forward at will."""
+
+    def __init__(self, at: datetime | None = None) -> None:
+        self._at, self._moved = at, timedelta()
+
+    def now(self) -> datetime:
+        return (self._at or datetime.now(UTC)) + self._moved
+
+    def advance(self, by: timedelta) -> None:
+        self._moved += by
+
+
+@dataclass(frozen=True, kw_only=True)
+class Entry:
+    """One movement of money: what the desk's ledger must agree with, to the cent."""
+
+    kind: Literal["transfer", "reversal"]
+    id: str
+    transfer: str
+    amount: int
+    currency: str
+    destination: str
+    transfer_group: str | None
+    key: str | None
+    at: datetime
+
+
+def new_id(prefix: str) -> str:
+    return f"{prefix}_{secrets.token_hex(12)}"
+
+
+def page(items: list[Body], params: Mapping[str, Any], url: str) -> Body:
+    """One page of a list, newest first, as Stripe cuts it."""
+    size = int(params.get("limit", 10))
+    if not 1 <= size <= 100:
+        raise Refusal(400, "parameter_invalid_integer", "limit is from 1 to 100", param="limit")
+    places = {item["id"]: place for place, item in enumerate(items)}
+    for cursor in ("starting_after", "ending_before"):
+        if cursor in params and params[cursor] not in places:
+            raise Refusal(400, "resource_missing", f"No such object: {params[cursor]!r}", param=cursor)
+    if "ending_before" in params:
+        newer = items[: places[params["ending_before"]]]
+        data, more = newer[-size:], len(newer) > size
+    else:
+        start = places[params["starting_after"]] + 1 if "starting_after" in params else 0
+        data, more = items[start : start + size], len(items) > start + size
+    return {"object": "list", "data": data, "has_more": more, "url": url}
+
+
+def in_window(created: int, window: object) -> bool:
+    """Whether an instant is within a `created` filter: a second, or gt, gte, lt, lte."""
+    if isinstance(window, Mapping):
+        holds: dict[str, Callable[[int], bool]] = {
+            "gt": lambda bound: created > bound,
+            "gte": lambda bound: created >= bound,
+            "lt": lambda bound: created < bound,
+            "lte": lambda bound: created <= bound,
+        }
+        return all(holds[name](int(bound)) for name, bound in window.items())
+    return window is None or created == int(str(window))
+
+
+@dataclass
+class Platform:
+    """What stands behind the API; its methods are called one at a time."""
+
+    clock: Clock
+    account_id: str = "acct_platform"
+    livemode: bool = False
+    any_account: bool = False  # connected accounts come into being when they are named
+    list_lag: timedelta = timedelta()  # how long a new transfer is missing in lists
+    accounts: dict[str, Body] = field(default_factory=dict)
+    funds: Counter[str] = field(default_factory=Counter)  # paid in, by lower-case currency
+    entries: list[Entry] = field(default_factory=list)
+    transfers: dict[str, Body] = field(default_factory=dict)  # in the order they were made
+    events: list[Body] = field(default_factory=list)
+
+    def add_account(self, account_id: str, **changes: object) -> Body:
+        """Connect an account that can be paid, or one as `changes` says."""
+        bank = {"id": new_id("ba"), "object": "bank_account", "last4": "6789", "status": "new"}
+        account = {
+            "id": account_id,
+            "object": "account",
+            "type": "express",
+            "country": "US",
+            "default_currency": "usd",
+            "charges_enabled": True,
+            "payouts_enabled": True,
+            "details_submitted": True,
+            "capabilities": {"transfers": "active"},
+            "requirements": {
+                "currently_due": [],
+                "past_due": [],
+                "eventually_due": [],
+                "pending_verification": [],
+                "current_deadline": None,
+                "disabled_reason": None,
+                "errors": [],
+            },
+            "external_accounts": {"object": "list", "data": [bank], "has_more": False, "url": "/v1/x"},
+            "metadata": {},
+        }
+        self.accounts[account_id] = account | changes
+        return self.accounts[account_id]
+
+    def change_account(self, account_id: str, **changes: object) -> None:
+        """Change an account as its owner or Stripe would, and say so in an event."""
+        self.accounts[account_id] |= changes
+        self.emit("account.updated", self.accounts[account_id], account=account_id)
+
+    def emit(self, kind: str, about: Body, *, account: str | None = None, key: str | None = None) -> Body:
+        """Write an event down; `account` is the connected account it is about."""
+        event = {
+            "id": new_id("evt"),
+            "object": "event",
+            "type": kind,
+            "created": self._created(),
+            "api_version": "2026-10-28.endive",
+            "livemode": self.livemode,
+            "pending_webhooks": 0,
+            "data": {"object": dict(about)},
+            "request": {"id": None, "idempotency_key": key},
+        }
+        self.events.append(event if account is None else event | {"account": account})
+        return self.events[-1]
+
+    def available(self) -> dict[str, int]:
+        """What is left to send, by currency."""
+        left = Counter(self.funds)
+        for entry in self.entries:
+            left[entry.currency] += entry.amount if entry.kind == "reversal" else -entry.amount
+        return dict(left)
+
+    def account(self, account_id: str) -> Body:
+        if account_id == self.account_id:
+            return {"id": account_id, "object": "account", "country": "US", "default_currency": "usd"}
+        if account_id not in self.accounts and self.any_account and account_id.startswith("acct_"):
+            self.add_account(account_id)
+        if account_id not in self.accounts:
+            message = f"The provided key does not have access to account '{account_id}'"
+            raise Refusal(403, "account_invalid", message)
+        return self.accounts[account_id]
+
+    def balance(self) -> Body:
+        available = [
+            {"amount": amount, "currency": currency, "source_types": {"card": amount}}
+            for currency, amount in sorted(self.available().items())
+        ]
+        return {"object": "balance", "available": available, "pending": [], "livemode": self.livemode}
+
+    def create_transfer(self, params: Mapping[str, Any], *, key: str | None) -> Body:
+        amount, currency, destination = int(params["amount"]), params["currency"], params["destination"]
+        try:
+            account = self.account(destination)
+        except Refusal:
+            message = f"No such destination: '{destination}'"
+            raise Refusal(400, "resource_missing", message, param="destination") from None
+        if account.get("capabilities", {}).get("transfers") != "active":
+            message = "Your destination account needs the transfers capability enabled"
+            raise Refusal(400, "insufficient_capabilities_for_transfer", message)
+        if amount > self.available().get(currency, 0):
+            message = "You have insufficient available funds in your Stripe account"
+            raise Refusal(400, "balance_insufficient", message)
+        transfer = {
+            "id": new_id("tr"),
+            "object": "transfer",
+            "amount": amount,
+            "amount_reversed": 0,
+            "balance_transaction": new_id("txn"),
+            "created": self._created(),
+            "currency": currency,
+            "description": params.get("description"),
+            "destination": destination,
+            "destination_payment": new_id("py"),
+            "livemode": self.livemode,
+            "metadata": dict(params.get("metadata", {})),
+            "reversed": False,
+            "reversals": {"object": "list", "data": [], "has_more": False, "url": "/v1/x"},
+            "source_transaction": None,
+            "source_type": "card",
+            "transfer_group": params.get("transfer_group"),
+        }
+        self.transfers[transfer["id"]] = transfer
+        self._book("transfer", transfer["id"], transfer, amount, key)
+        self.emit("transfer.created", transfer, key=key)
+        return transfer
+
+    def transfer(self, transfer_id: str) -> Body:
+        if transfer_id not in self.transfers:
+            raise Refusal(404, "resource_missing", f"No such transfer: '{transfer_id}'", param="id")
+        return self.transfers[transfer_id]
+
+    def list_transfers(self, params: Mapping[str, Any]) -> Body:
+        newest = self.clock.now() - self.list_lag
+        found = [
+            transfer
+            for transfer in reversed(self.transfers.values())
+            if transfer["created"] <= newest.timestamp()
+            and in_window(transfer["created"], params.get("created"))
+            and all(params.get(name) in {None, transfer[name]} for name in ("transfer_group", "destination"))
+        ]
+        return page(found, params, "/v1/transfers")
+
+    def reverse(self, transfer_id: str, params: Mapping[str, Any], *, key: str | None) -> Body:
+        transfer = self.transfer(transfer_id)
+        left = transfer["amount"] - transfer["amount_reversed"]
+        amount = int(params.get("amount", left))
+        if not 0 < amount <= left:
+            message = f"Reversal amount ({amount}) is greater than the unreversed amount ({left})"
+            raise Refusal(400, "transfer_reversal_amount_invalid", message, param="amount")
+        reversal = {
+            "id": new_id("trr"),
+            "object": "transfer_reversal",
+            "amount": amount,
+            "created": self._created(),
+            "currency": transfer["currency"],
+            "metadata": dict(params.get("metadata", {})),
+            "transfer": transfer_id,
+        }
+        transfer["amount_reversed"] += amount
+        transfer["reversed"] = transfer["amount_reversed"] == transfer["amount"]
+        transfer["reversals"]["data"].insert(0, reversal)
+        self._book("reversal", reversal["id"], transfer, amount, key)
+        self.emit("transfer.reversed", transfer, key=key)
+        return reversal
+
+    def list_events(self, params: Mapping[str, Any], account: str | None) -> Body:
+        oldest = (self.clock.now() - timedelta(days=30)).timestamp()
+        kinds = params.get("types") or ([params["type"]] if "type" in params else None)
+        found = [
+            event
+            for event in reversed(self.events)
+            if event.get("account") == account
+            and event["created"] >= oldest
+            and (kinds is None or event["type"] in kinds)
+            and in_window(event["created"], params.get("created"))
+        ]
+        return page(found, params, "/v1/events")
+
+    def _book(
+        self, kind: Literal["transfer", "reversal"], ref: str, transfer: Body, amount: int, key: str | None
+    ) -> None:
+        self.entries.append(
+            Entry(
+                kind=kind,
+                id=ref,
+                transfer=transfer["id"],
+                amount=amount,
+                currency=transfer["currency"],
+                destination=transfer["destination"],
+                transfer_group=transfer["transfer_group"],
+                key=key,
+                at=self.clock.now(),
+            )
+        )
+
+    def _created(self) -> int:
+        return int(self.clock.now().timestamp())

@@ -1,0 +1,236 @@
+"""The fake's API: the layers a request passes in Stripe's order, and where a fault strikes.
+
+API key (401), request rate (429), idempotency store (replay, 409, 400), validation (nothing kept), execution (kept
+whatever comes of it), answer.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import time
+from collections import deque
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from threading import Lock
+from typing import Any
+
+from tests.stripe.faults import Fault, Faults
+from tests.stripe.keys import Keys
+from tests.stripe.platform import CURRENCIES, Body, Clock, Entry, Platform, Refusal, new_id
+
+TRANSFER_FIELDS = {
+    "amount",
+    "currency",
+    "description",
+    "destination",
+    "expand",
+    "metadata",
+    "source_transaction",
+    "source_type",
+    "transfer_group",
+}
+REVERSAL_FIELDS = {"amount", "description", "expand", "metadata", "refund_application_fee"}
+PAGE = b"<html><body><h1>Bad gateway</h1></body></html>"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Asked:
+    """One request as it arrived."""
+
+    method: str
+    path: str
+    params: Body
+    headers: Mapping[str, str]  # names in lower case
+
+    @property
+    def key(self) -> str | None:
+        return self.headers.get("idempotency-key")
+
+    @property
+    def account(self) -> str | None:
+        return self.headers.get("stripe-account")
+
+
+@dataclass(kw_only=True)
+class Reply:
+    """What goes out: nothing at all without `sent`; `cut` breaks off in the middle."""
+
+    status: int = 200
+    content: bytes = b""
+    kind: str = "application/json"
+    headers: dict[str, str] = field(default_factory=dict)
+    sent: bool = True
+    cut: bool = False
+
+
+NOTHING = Reply(sent=False)
+
+
+@dataclass
+class Service:
+    """A Stripe account behind an API; `limit_per_s` counts real seconds."""
+
+    platform: Platform
+    faults: Faults = field(default_factory=Faults)
+    secret_key: str | None = None  # None: any key is good
+    limit_per_s: int | None = None
+    asked: list[Asked] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.keys = Keys(self.platform.clock)
+        self._lock = Lock()
+        self._recent: deque[float] = deque()
+
+    @property
+    def clock(self) -> Clock:
+        return self.platform.clock
+
+    def books(self) -> tuple[Entry, ...]:
+        """Every movement of money so far, in order."""
+        with self._lock:
+            return tuple(self.platform.entries)
+
+    def answer(self, asked: Asked) -> Reply:
+        """Return what this request gets, after whatever delay its fault has."""
+        with self._lock:
+            self.asked.append(asked)
+        fault = self.faults.take(asked.method, asked.path, asked.key)
+        if fault is not None and fault.kind in {"refuse", "drop_before"}:
+            return NOTHING
+        if fault is not None and fault.kind == "page":
+            return Reply(status=fault.status, content=PAGE, kind="text/html")
+        request_id = new_id("req")
+        try:
+            self._admit(asked)
+            reply = (
+                self._keyed(asked, fault, request_id) if asked.method == "POST" else self._once(asked, fault)
+            )
+        except Refusal as refusal:
+            reply = _reply(refusal.status, refusal.body)
+        reply.headers["Request-Id"] = request_id
+        return _spoil(reply, fault)
+
+    def _admit(self, asked: Asked) -> None:
+        given = asked.headers.get("authorization", "").removeprefix("Bearer ")
+        if not given or self.secret_key not in {None, given}:
+            raise Refusal(401, None, f"Invalid API Key provided: {given[:8]}****", executed=False)
+        with self._lock:
+            now = time.monotonic()
+            while self._recent and self._recent[0] <= now - 1:
+                self._recent.popleft()
+            if self.limit_per_s is not None and len(self._recent) >= self.limit_per_s:
+                raise Refusal(429, "rate_limit", "Too many requests", executed=False)
+            self._recent.append(now)
+
+    def _once(self, asked: Asked, fault: Fault | None) -> Reply:
+        if fault is not None and fault.kind == "error":
+            return _reply(fault.status, fault.error)
+        with self._lock:
+            return _reply(200, self._execute(asked, asked.params))
+
+    def _keyed(self, asked: Asked, fault: Fault | None, request_id: str) -> Reply:
+        if fault is not None and fault.kind == "error" and not fault.kept:
+            return _reply(fault.status, fault.error)
+        key = asked.key or new_id("key")
+        with self._lock:
+            kept = self.keys.begin(asked.account, key, asked.path, asked.params, request_id)
+            if kept is not None:
+                assert kept.status is not None
+                assert kept.body is not None
+                reply = _reply(kept.status, kept.body)
+                reply.headers |= {"Idempotent-Replayed": "true", "Original-Request": kept.request_id}
+                return reply
+            try:
+                _validate(asked)
+            except Refusal:
+                self.keys.forget(asked.account, key)
+                raise
+        if fault is not None and fault.kind == "delay_before":
+            fault.delay()
+        with self._lock:
+            status, body = self._first(asked, fault)
+            self.keys.keep(asked.account, key, status, body)
+            return _reply(status, body)
+
+    def _first(self, asked: Asked, fault: Fault | None) -> tuple[int, Body]:
+        if fault is not None and fault.kind == "error":
+            return fault.status, fault.error
+        changed = fault.values if fault is not None and fault.kind == "alter" else {}
+        try:
+            body = self._execute(asked, asked.params | changed)
+        except Refusal as refusal:
+            return refusal.status, refusal.body
+        return (
+            (fault.status, fault.error) if fault is not None and fault.kind == "error_after" else (200, body)
+        )
+
+    def _execute(self, asked: Asked, params: Body) -> Body:
+        platform = self.platform
+        match [asked.method, *asked.path.removeprefix("/v1/").split("/")]:
+            case ["POST", "transfers"]:
+                return platform.create_transfer(params, key=asked.key)
+            case ["GET", "transfers"]:
+                return platform.list_transfers(params)
+            case ["GET", "transfers", transfer_id]:
+                return platform.transfer(transfer_id)
+            case ["POST", "transfers", transfer_id, "reversals"]:
+                return platform.reverse(transfer_id, params, key=asked.key)
+            case ["GET", "transfers", transfer_id, "reversals"]:
+                return dict(platform.transfer(transfer_id)["reversals"])
+            case ["GET", "account"]:
+                return platform.account(asked.account or platform.account_id)
+            case ["GET", "accounts", account_id]:
+                return platform.account(account_id)
+            case ["GET", "balance"]:
+                return platform.balance()
+            case ["GET", "events"]:
+                return platform.list_events(params, asked.account)
+        raise Refusal(404, None, f"Unrecognized request URL ({asked.method}: {asked.path})", executed=False)
+
+
+def _validate(asked: Asked) -> None:
+    """Refuse what Stripe refuses before it executes: nothing of it is kept under the key."""
+    reverses = re.fullmatch(r"/v1/transfers/[^/]+/reversals", asked.path)
+    known = REVERSAL_FIELDS if reverses else TRANSFER_FIELDS
+    for name in asked.params:
+        if name not in known:
+            message = f"Received unknown parameter: {name}"
+            raise Refusal(400, "parameter_unknown", message, executed=False, param=name)
+    for name in () if reverses else ("amount", "currency", "destination"):
+        if not asked.params.get(name):
+            message = f"Missing required param: {name}."
+            raise Refusal(400, "parameter_missing", message, executed=False, param=name)
+    amount = asked.params.get("amount")
+    if amount is not None and not re.fullmatch(r"[1-9][0-9]*", str(amount)):
+        message = f"Invalid positive integer: {amount}"
+        raise Refusal(400, "parameter_invalid_integer", message, executed=False, param="amount")
+    currency = asked.params.get("currency")
+    if currency is not None and currency not in CURRENCIES:
+        raise Refusal(400, None, f"Invalid currency: {currency}", executed=False, param="currency")
+
+
+def _reply(status: int, body: Body) -> Reply:
+    return Reply(status=status, content=json.dumps(body, indent=2).encode())
+
+
+def _spoil(reply: Reply, fault: Fault | None) -> Reply:
+    """Do to an answer what its fault says."""
+    match None if fault is None else fault.kind:
+        case "drop_after":
+            return NOTHING
+        case "half_body":
+            reply.cut = True
+        case "html":
+            return Reply(content=PAGE, kind="text/html", headers=reply.headers)
+        case "empty":
+            return Reply(headers=reply.headers)
+        case "edit":
+            assert fault is not None
+            body: dict[str, Any] = json.loads(reply.content) | fault.values
+            kept = {name: value for name, value in body.items() if name not in fault.without}
+            reply.content = json.dumps(kept).encode()
+        case "delay_after":
+            assert fault is not None
+            fault.delay()
+    return reply
