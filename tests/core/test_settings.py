@@ -13,7 +13,7 @@ OTHER = "sD0f6G-h3Jc5L_y8Wn1Bm7Tx2Qz9v4Rk"
 
 STRIPE = {
     "PAYDESK_PROVIDER": "stripe",
-    "STRIPE_SECRET_KEY": "sk_test_4eC39HqLyjWDarjtT1zdp7dc",
+    "STRIPE_SECRET_KEY": "sk_test_of_the_platform",
     "STRIPE_ACCOUNT_ID": "acct_1Platform",
 }
 LIVE = {
@@ -21,7 +21,7 @@ LIVE = {
     "PAYDESK_COOKIE_KEY": RANDOM,
     "PAYDESK_SECRETS_KEY": OTHER,
     **STRIPE,
-    "STRIPE_SECRET_KEY": "sk_live_4eC39HqLyjWDarjtT1zdp7dc",
+    "STRIPE_SECRET_KEY": "sk_live_of_the_platform",
 }
 
 
@@ -55,7 +55,7 @@ def test_what_is_set_is_what_holds():
             "PAYDESK_SIMULATOR_SUCCESS": "stripe=0.5, paypal=1",
             "PAYDESK_SIMULATOR_SILENCE": "0.25",
             "PAYDESK_SIMULATOR_BALANCE": "USD=100000.00,JPY=5000",
-            "STRIPE_SECRET_KEY": "rk_test_4eC39HqLyjWDarjtT1zdp7dc",
+            "STRIPE_SECRET_KEY": "rk_test_of_the_platform",
             "STRIPE_ACCOUNT_ID": "acct_1Platform",
             "STRIPE_API_BASE": "http://127.0.0.1:12111/",
             "PAYDESK_COOKIE_KEY": RANDOM,
@@ -73,7 +73,7 @@ def test_what_is_set_is_what_holds():
         "simulator_success": {"stripe": Decimal("0.5"), "paypal": Decimal(1)},
         "simulator_silence": Decimal("0.25"),
         "simulator_balance": {"USD": 10_000_000, "JPY": 5000},
-        "stripe_secret_key": "rk_test_4eC39HqLyjWDarjtT1zdp7dc",
+        "stripe_secret_key": "rk_test_of_the_platform",
         "stripe_account_id": "acct_1Platform",
         "stripe_api_base": "http://127.0.0.1:12111",
         "cookie_key": RANDOM,
@@ -94,7 +94,7 @@ def test_an_empty_setting_is_one_not_set():
         ("DATABASE_URL", "sqlite:///desk.db", "begins with postgresql://"),
         ("DATABASE_URL", "postgresql://localhost", "names no database"),
         ("PAYDESK_PROVIDER", "wire", "simulator or stripe"),
-        ("STRIPE_SECRET_KEY", "pk_test_4eC39HqLyjWDarjt", "no secret key of Stripe's"),
+        ("STRIPE_SECRET_KEY", "pk_test_of_the_platform", "no secret key of Stripe's"),
         ("STRIPE_ACCOUNT_ID", "1Platform", "begins with acct_"),
         ("STRIPE_API_BASE", "127.0.0.1:12111", "no address of a server"),
         ("STRIPE_API_BASE", "http://127.0.0.1:12111/v1", "no address of a server"),
@@ -184,7 +184,7 @@ def test_a_process_that_never_sends_holds_no_key_of_stripes():
 @pytest.mark.parametrize("env", ["demo", "test"])
 @pytest.mark.parametrize("prefix", ["sk_live_", "rk_live_"])
 def test_a_live_key_is_refused_outside_production_whoever_pays(env: str, prefix: str):
-    [fault] = faults(PAYDESK_ENV=env, STRIPE_SECRET_KEY=f"{prefix}4eC39HqLyjWDarjtT1zdp7dc")
+    [fault] = faults(PAYDESK_ENV=env, STRIPE_SECRET_KEY=f"{prefix}of_the_platform")
     assert "a live key, which moves real money" in fault
 
 
@@ -193,7 +193,7 @@ def test_a_test_key_and_another_stripe_are_refused_in_production(prefix: str):
     assert Settings.from_env(LIVE).stripe_api_base is None
     named = faults(
         **LIVE
-        | {"STRIPE_SECRET_KEY": f"{prefix}4eC39HqLyjWDarjtT1zdp7dc", "STRIPE_API_BASE": "https://example.com"}
+        | {"STRIPE_SECRET_KEY": f"{prefix}of_the_platform", "STRIPE_API_BASE": "https://example.com"}
     )
     assert [fault.split()[0] for fault in named] == ["STRIPE_SECRET_KEY", "STRIPE_API_BASE"]
     assert "a test key, which moves no money" in named[0]
