@@ -207,6 +207,6 @@ class TestTheSender:
         assert b.status_of(conn, payout) == "processing"
 
     def test_obeys_what_stops_an_approval_but_for_the_review_that_is_over_by_then(self) -> None:
-        assert STOPS_SENDING >= STOPS_APPROVAL - {"set_aside"}
+        assert STOPS_APPROVAL - {"set_aside"} <= STOPS_SENDING
         assert "set_aside" not in STOPS_SENDING
         assert "approvals_missing" in STOPS_SENDING - STOPS_APPROVAL
