@@ -38,6 +38,7 @@ class Succeeded:
 
     provider_ref: str
     request_id: str | None = None
+    message: str | None = None  # what else is worth keeping of it
 
 
 @dataclass(frozen=True, kw_only=True)
