@@ -21,13 +21,14 @@ import struct
 from dataclasses import asdict
 from datetime import datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from threading import Thread
+from threading import Event, Thread
 from types import TracebackType
 from typing import Self
 from urllib.parse import parse_qsl, urlsplit
 
 from tests.stripe.faults import Fault, Kind
-from tests.stripe.platform import Body, Clock, Entry, Platform
+from tests.stripe.parts import Body, Clock
+from tests.stripe.platform import Entry, Platform
 from tests.stripe.service import Asked, Reply, Service
 
 Request = socket.socket | tuple[bytes, socket.socket]
@@ -200,9 +201,10 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m tests.stripe.fake", description="A fake Stripe.")
     parser.add_argument("--port", type=int, default=12111)
     fake = FakeStripe(port=parser.parse_args().port, any_account=True)
-    print(f"A fake Stripe answers at http://127.0.0.1:{fake._port}; Ctrl-C ends it.", flush=True)  # noqa: T201
+    fake.start()
+    print(f"A fake Stripe answers at {fake.url}; Ctrl-C ends it.", flush=True)  # noqa: T201
     try:
-        Server(("127.0.0.1", fake._port), fake).serve_forever()
+        Event().wait()
     except KeyboardInterrupt:
         return
 

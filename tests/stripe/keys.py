@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from tests.stripe.platform import Body, Clock, Refusal
+from tests.stripe.parts import Body, Clock, Refusal
 
 KEY_LIVES = timedelta(hours=24)
 LONGEST_KEY = 255

@@ -2,40 +2,13 @@
 
 from __future__ import annotations
 
-import secrets
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any, Literal
 
-Body = dict[str, Any]
-CURRENCIES = frozenset({"usd", "eur", "gbp", "jpy", "kwd", "isk", "huf", "ugx", "brl"})
-
-
-class Refusal(Exception):
-    """An error Stripe would answer; `executed` ones are remembered under the idempotency key."""
-
-    def __init__(
-        self, status: int, code: str | None, message: str, *, executed: bool = True, **more: object
-    ) -> None:
-        super().__init__(message)
-        self.status, self.executed = status, executed
-        error = {"type": "invalid_request_error", "code": code, "message": message} | more
-        self.body: Body = {"error": {name: value for name, value in error.items() if value is not None}}
-
-
-class Clock:
-    """The fake's clock: the real one, or one that stands still, moved forward at will."""
-
-    def __init__(self, at: datetime | None = None) -> None:
-        self._at, self._moved = at, timedelta()
-
-    def now(self) -> datetime:
-        return (self._at or datetime.now(UTC)) + self._moved
-
-    def advance(self, by: timedelta) -> None:
-        self._moved += by
+from tests.stripe.parts import Body, Clock, Refusal, in_window, new_id, page
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,41 +26,6 @@ class Entry:
     at: datetime
 
 
-def new_id(prefix: str) -> str:
-    return f"{prefix}_{secrets.token_hex(12)}"
-
-
-def page(items: list[Body], params: Mapping[str, Any], url: str) -> Body:
-    """One page of a list, newest first, as Stripe cuts it."""
-    size = int(params.get("limit", 10))
-    if not 1 <= size <= 100:
-        raise Refusal(400, "parameter_invalid_integer", "limit is from 1 to 100", param="limit")
-    places = {item["id"]: place for place, item in enumerate(items)}
-    for cursor in ("starting_after", "ending_before"):
-        if cursor in params and params[cursor] not in places:
-            raise Refusal(400, "resource_missing", f"No such object: {params[cursor]!r}", param=cursor)
-    if "ending_before" in params:
-        newer = items[: places[params["ending_before"]]]
-        data, more = newer[-size:], len(newer) > size
-    else:
-        start = places[params["starting_after"]] + 1 if "starting_after" in params else 0
-        data, more = items[start : start + size], len(items) > start + size
-    return {"object": "list", "data": data, "has_more": more, "url": url}
-
-
-def in_window(created: int, window: object) -> bool:
-    """Whether an instant is within a `created` filter: a second, or gt, gte, lt, lte."""
-    if isinstance(window, Mapping):
-        holds: dict[str, Callable[[int], bool]] = {
-            "gt": lambda bound: created > bound,
-            "gte": lambda bound: created >= bound,
-            "lt": lambda bound: created < bound,
-            "lte": lambda bound: created <= bound,
-        }
-        return all(holds[name](int(bound)) for name, bound in window.items())
-    return window is None or created == int(str(window))
-
-
 @dataclass
 class Platform:
     """What stands behind the API; its methods are called one at a time."""
@@ -101,6 +39,7 @@ class Platform:
     funds: Counter[str] = field(default_factory=Counter)  # paid in, by lower-case currency
     entries: list[Entry] = field(default_factory=list)
     transfers: dict[str, Body] = field(default_factory=dict)  # in the order they were made
+    payouts: list[Body] = field(default_factory=list)  # from connected accounts to their banks
     events: list[Body] = field(default_factory=list)
 
     def add_account(self, account_id: str, **changes: object) -> Body:
@@ -251,6 +190,27 @@ class Platform:
         self._book("reversal", reversal["id"], transfer, amount, key)
         self.emit("transfer.reversed", transfer, key=key)
         return reversal
+
+    def pay_out(self, account_id: str | None, params: Mapping[str, Any], *, key: str | None) -> Body:
+        """Pay from a connected account to its bank: no money of the platform's."""
+        if account_id is None:
+            raise Refusal(400, "payouts_not_allowed", "This fake pays out of connected accounts only")
+        if self.account(account_id).get("payouts_enabled") is not True:
+            raise Refusal(400, "payouts_not_allowed", "Payouts are not enabled for this account")
+        payout = {
+            "id": new_id("po"),
+            "object": "payout",
+            "amount": int(params["amount"]),
+            "created": self._created(),
+            "currency": params["currency"],
+            "livemode": self.livemode,
+            "metadata": dict(params.get("metadata", {})),
+            "method": params.get("method", "standard"),
+            "status": "pending",
+        }
+        self.payouts.append(payout | {"account": account_id})
+        self.emit("payout.created", payout, account=account_id, key=key)
+        return payout
 
     def list_events(self, params: Mapping[str, Any], account: str | None) -> Body:
         oldest = (self.clock.now() - timedelta(days=30)).timestamp()

@@ -17,20 +17,39 @@ from typing import Any
 
 from tests.stripe.faults import Fault, Faults
 from tests.stripe.keys import Keys
-from tests.stripe.platform import CURRENCIES, Body, Clock, Entry, Platform, Refusal, new_id
+from tests.stripe.parts import Body, Clock, Refusal, new_id
+from tests.stripe.platform import Entry, Platform
 
-TRANSFER_FIELDS = {
-    "amount",
-    "currency",
-    "description",
-    "destination",
-    "expand",
-    "metadata",
-    "source_transaction",
-    "source_type",
-    "transfer_group",
+FIELDS = {
+    "transfer": {
+        "amount",
+        "currency",
+        "description",
+        "destination",
+        "expand",
+        "metadata",
+        "source_transaction",
+        "source_type",
+        "transfer_group",
+    },
+    "reversal": {"amount", "description", "expand", "metadata", "refund_application_fee"},
+    "payout": {
+        "amount",
+        "currency",
+        "description",
+        "destination",
+        "expand",
+        "metadata",
+        "method",
+        "source_type",
+    },
 }
-REVERSAL_FIELDS = {"amount", "description", "expand", "metadata", "refund_application_fee"}
+NEEDED = {
+    "transfer": ("amount", "currency", "destination"),
+    "reversal": (),
+    "payout": ("amount", "currency"),
+}
+CURRENCIES = frozenset({"usd", "eur", "gbp", "jpy", "kwd", "isk", "huf", "ugx", "brl"})
 PAGE = b"<html><body><h1>Bad gateway</h1></body></html>"
 
 
@@ -166,38 +185,55 @@ class Service:
         )
 
     def _execute(self, asked: Asked, params: Body) -> Body:
+        route = asked.path.removeprefix("/v1/").split("/")
+        done = (
+            self._make(asked, route, params) if asked.method == "POST" else self._show(asked, route, params)
+        )
+        if done is None:
+            message = f"Unrecognized request URL ({asked.method}: {asked.path})"
+            raise Refusal(404, None, message, executed=False)
+        return done
+
+    def _make(self, asked: Asked, route: list[str], params: Body) -> Body | None:
+        match route:
+            case ["transfers"]:
+                return self.platform.create_transfer(params, key=asked.key)
+            case ["transfers", transfer_id, "reversals"]:
+                return self.platform.reverse(transfer_id, params, key=asked.key)
+            case ["payouts"]:
+                return self.platform.pay_out(asked.account, params, key=asked.key)
+        return None
+
+    def _show(self, asked: Asked, route: list[str], params: Body) -> Body | None:
         platform = self.platform
-        match [asked.method, *asked.path.removeprefix("/v1/").split("/")]:
-            case ["POST", "transfers"]:
-                return platform.create_transfer(params, key=asked.key)
-            case ["GET", "transfers"]:
+        match route:
+            case ["transfers"]:
                 return platform.list_transfers(params)
-            case ["GET", "transfers", transfer_id]:
+            case ["transfers", transfer_id]:
                 return platform.transfer(transfer_id)
-            case ["POST", "transfers", transfer_id, "reversals"]:
-                return platform.reverse(transfer_id, params, key=asked.key)
-            case ["GET", "transfers", transfer_id, "reversals"]:
+            case ["transfers", transfer_id, "reversals"]:
                 return dict(platform.transfer(transfer_id)["reversals"])
-            case ["GET", "account"]:
+            case ["account"]:
                 return platform.account(asked.account or platform.account_id)
-            case ["GET", "accounts", account_id]:
+            case ["accounts", account_id]:
                 return platform.account(account_id)
-            case ["GET", "balance"]:
+            case ["balance"]:
                 return platform.balance()
-            case ["GET", "events"]:
+            case ["events"]:
                 return platform.list_events(params, asked.account)
-        raise Refusal(404, None, f"Unrecognized request URL ({asked.method}: {asked.path})", executed=False)
+        return None
 
 
 def _validate(asked: Asked) -> None:
     """Refuse what Stripe refuses before it executes: nothing of it is kept under the key."""
-    reverses = re.fullmatch(r"/v1/transfers/[^/]+/reversals", asked.path)
-    known = REVERSAL_FIELDS if reverses else TRANSFER_FIELDS
+    makes = "payout" if asked.path == "/v1/payouts" else "transfer"
+    if re.fullmatch(r"/v1/transfers/[^/]+/reversals", asked.path):
+        makes = "reversal"
     for name in asked.params:
-        if name not in known:
+        if name not in FIELDS[makes]:
             message = f"Received unknown parameter: {name}"
             raise Refusal(400, "parameter_unknown", message, executed=False, param=name)
-    for name in () if reverses else ("amount", "currency", "destination"):
+    for name in NEEDED[makes]:
         if not asked.params.get(name):
             message = f"Missing required param: {name}."
             raise Refusal(400, "parameter_missing", message, executed=False, param=name)

@@ -9,8 +9,8 @@ from core.providers import Declined, Succeeded, Unknown
 from core.providers.stripe import StripeTransfers
 from core.providers.stripe_answers import TABLE
 from tests.stripe.fake import FakeStripe
-from tests.stripe.faults import Gate, Kind
-from tests.stripe.rails import AGAIN, GROUP, ORDER, Seconds, moved, order, rail_to
+from tests.stripe.faults import Kind
+from tests.stripe.rails import AGAIN, GROUP, ORDER, Seconds, moved, order
 
 
 class TestSucceeded:
@@ -67,167 +67,6 @@ class TestSucceeded:
         assert isinstance(rail.send(order(currency=currency, amount_minor=amount_minor)), Succeeded)
         assert moved(fake) == [as_sent]
         assert rail.balance_minor(currency) == 0
-
-
-class TestUnknown:
-    """Every row of the table that leaves the money open, told by what the fake's books say happened."""
-
-    @pytest.mark.parametrize(
-        ("kind", "code", "left"),
-        [
-            ("refuse", "no_answer", []),
-            ("drop_before", "no_answer", []),
-            ("drop_after", "no_answer", [24_75]),
-            ("half_body", "no_answer", [24_75]),
-            ("html", "unreadable_answer", [24_75]),
-            ("empty", "unreadable_answer", [24_75]),
-        ],
-    )
-    def test_is_an_answer_that_is_lost_or_cannot_be_read_and_the_same_key_clears_it(
-        self, fake: FakeStripe, rail: StripeTransfers, kind: Kind, code: str, left: list[int]
-    ) -> None:
-        fake.fault(kind)
-
-        outcome = rail.send(ORDER)
-
-        assert isinstance(outcome, Unknown)
-        assert (outcome.code, outcome.ask_again) == (code, True)
-        assert moved(fake) == left
-        assert len(fake.asked("POST", "/v1/transfers")) == 1
-        assert isinstance(rail.send(AGAIN), Succeeded)
-        assert moved(fake) == [24_75]
-
-    def test_is_a_timeout(self, fake: FakeStripe) -> None:
-        rail = rail_to(fake, timeouts_s=(2.0, 0.15))
-        fake.fault("delay_after", seconds=0.4)
-
-        outcome = rail.send(ORDER)
-
-        assert isinstance(outcome, Unknown)
-        assert outcome.code == "no_answer"
-        assert moved(fake) == [24_75]
-
-    def test_is_a_stripe_that_is_away(self, fake: FakeStripe, rail: StripeTransfers) -> None:
-        rail.send(ORDER)
-        fake.stop()
-
-        outcome = rail.send(replace(ORDER, key="po_other_1"))
-
-        assert isinstance(outcome, Unknown)
-        assert outcome.code == "no_answer"
-        assert moved(fake) == [24_75]
-
-    def test_is_a_connection_that_cannot_be_trusted(self, fake: FakeStripe, rail: StripeTransfers) -> None:
-        rail.send(ORDER)
-        rail = replace(rail, api_base=fake.url.replace("http:", "https:"))
-
-        outcome = rail.send(AGAIN)
-
-        assert isinstance(outcome, Unknown)
-        assert moved(fake) == [24_75]
-
-    @pytest.mark.parametrize("kind", ["error", "error_after"])
-    @pytest.mark.parametrize("status", [500, 502, 503])
-    def test_is_every_5xx_whether_or_not_the_money_moved_and_it_is_sent_once(
-        self, fake: FakeStripe, rail: StripeTransfers, kind: Kind, status: int
-    ) -> None:
-        fake.fault(kind, status=status)
-
-        outcome = rail.send(ORDER)
-
-        assert isinstance(outcome, Unknown)
-        assert (outcome.code, outcome.ask_again) == ("server_error", True)
-        assert len(fake.asked("POST", "/v1/transfers")) == 1
-        assert moved(fake) == ([] if kind == "error" else [24_75])
-        again = rail.send(AGAIN)  # Stripe remembers the 5xx under the key
-        assert isinstance(again, Unknown)
-        assert moved(fake) == ([] if kind == "error" else [24_75])
-
-    @pytest.mark.parametrize("status", [400, 403, 404, 502])
-    def test_is_a_page_that_is_not_stripes_whatever_its_status(
-        self, fake: FakeStripe, rail: StripeTransfers, status: int
-    ) -> None:
-        fake.fault("page", status=status)
-
-        outcome = rail.send(ORDER)
-
-        assert isinstance(outcome, Unknown)
-        assert outcome.code == "unreadable_answer"
-
-    @pytest.mark.parametrize("body", [("id",), ("id", "object", "amount")])
-    def test_is_a_200_that_names_no_transfer(
-        self, fake: FakeStripe, rail: StripeTransfers, body: tuple[str, ...]
-    ) -> None:
-        fake.fault("edit", without=body)
-
-        outcome = rail.send(ORDER)
-
-        assert isinstance(outcome, Unknown)
-        assert outcome.code == "no_transfer_id"
-        assert isinstance(rail.send(AGAIN), Succeeded)
-        assert moved(fake) == [24_75]
-
-    @pytest.mark.parametrize(
-        "values",
-        [
-            {"amount": 24_76},
-            {"amount": "2475"},
-            {"currency": "eur"},
-            {"destination": "acct_2"},
-            {"transfer_group": None},
-            {"livemode": True},
-        ],
-    )
-    def test_is_a_transfer_of_anything_else_and_it_waits_for_people(
-        self, fake: FakeStripe, rail: StripeTransfers, values: dict[str, object]
-    ) -> None:
-        fake.fault("edit", values=values)
-
-        outcome = rail.send(ORDER)
-
-        assert isinstance(outcome, Unknown)
-        assert (outcome.code, outcome.ask_again) == ("wrong_transfer", False)
-        assert fake.books()[0].id in outcome.message
-        assert next(iter(values)) in outcome.message
-
-    def test_is_a_key_in_flight_elsewhere(self, fake: FakeStripe, rail: StripeTransfers) -> None:
-        gate = Gate()
-        fake.fault("delay_before", gate=gate)
-        outcomes: list[Succeeded | Declined | Unknown] = []
-        first = Thread(target=lambda: outcomes.append(rail.send(ORDER)))
-        first.start()
-        gate.arrived.wait(10)
-
-        second = rail.send(AGAIN)
-        gate.opened.set()
-        first.join()
-
-        assert isinstance(second, Unknown)
-        assert second.code == "idempotency_key_in_use"
-        assert isinstance(outcomes[0], Succeeded)
-        assert moved(fake) == [24_75]
-
-    def test_is_a_key_that_did_something_else_and_it_waits_for_people(
-        self, fake: FakeStripe, rail: StripeTransfers
-    ) -> None:
-        rail.send(ORDER)
-
-        outcome = rail.send(order(amount_minor=24_76))
-
-        assert isinstance(outcome, Unknown)
-        assert (outcome.code, outcome.ask_again) == ("idempotency_error", False)
-        assert moved(fake) == [24_75]
-
-    @pytest.mark.parametrize("status", [405, 408, 413, 424])
-    def test_is_a_failed_dependency_and_every_4xx_that_is_no_refusal(
-        self, fake: FakeStripe, rail: StripeTransfers, status: int
-    ) -> None:
-        fake.fault("error", status=status, type="invalid_request_error")
-
-        outcome = rail.send(ORDER)
-
-        assert isinstance(outcome, Unknown)
-        assert outcome.code == ("dependency_failed" if status == 424 else "odd_answer")
 
 
 class TestTooManyRequests:
@@ -355,7 +194,6 @@ class TestDeclined:
         "params",
         [
             {"method": "paypal", "destination": "email:0123456789abcdef"},
-            {"method": "stripe_instant"},
             {"destination": "email:0123456789abcdef"},
             {"currency": "KWD", "amount_minor": 24_751},
             {"currency": "IQD"},
@@ -369,6 +207,54 @@ class TestDeclined:
         assert isinstance(outcome, Declined)
         assert (outcome.code, outcome.error_class) == ("cannot_be_sent", "instruction")
         assert fake.service.asked == []
+
+
+class TestInstant:
+    INSTANT = order(method="stripe_instant")
+
+    def test_is_the_same_transfer_and_a_payout_from_the_partners_own_balance_once(
+        self, fake: FakeStripe, rail: StripeTransfers
+    ) -> None:
+        first, second = rail.send(self.INSTANT), rail.send(replace(self.INSTANT, asked_before=True))
+
+        [payout] = fake.platform.payouts
+        assert isinstance(first, Succeeded)
+        assert first.message == f"Instant payout {payout['id']}"
+        assert isinstance(second, Succeeded)
+        assert second.message == first.message
+        assert (payout["account"], payout["amount"], payout["method"]) == ("acct_1", 24_75, "instant")
+        assert moved(fake) == [24_75]
+        assert [asked.key for asked in fake.asked("POST", "/v1/payouts")] == [f"{ORDER.key}_instant"] * 2
+
+    def test_is_asked_for_only_once_the_transfer_is_certain(
+        self, fake: FakeStripe, rail: StripeTransfers
+    ) -> None:
+        fake.fault("drop_after")
+        assert isinstance(rail.send(self.INSTANT), Unknown)
+        assert fake.platform.payouts == []
+
+        assert isinstance(rail.send(replace(self.INSTANT, asked_before=True)), Succeeded)
+
+        assert len(fake.platform.payouts) == len(moved(fake)) == 1
+
+    @pytest.mark.parametrize("kind", ["error", "drop_after", "html"])
+    def test_that_goes_wrong_leaves_the_transfer_paid_and_says_so(
+        self, fake: FakeStripe, rail: StripeTransfers, kind: Kind
+    ) -> None:
+        fake.fault(kind, path="/v1/payouts", message="Not eligible for instant payouts")
+
+        outcome = rail.send(self.INSTANT)
+
+        assert isinstance(outcome, Succeeded)
+        assert str(outcome.message).startswith("The instant payout is open: ")
+        assert moved(fake) == [24_75]
+
+    def test_is_not_asked_for_where_a_standard_transfer_is(
+        self, fake: FakeStripe, rail: StripeTransfers
+    ) -> None:
+        rail.send(ORDER)
+
+        assert fake.asked("POST", "/v1/payouts") == []
 
 
 def test_the_table_ends_in_unknown() -> None:
