@@ -22,7 +22,7 @@ from core.earnings import NewEarning, record_earnings
 from core.ledger import lock_partners
 from core.policy import Policy
 from core.pricing import bounty_earned, bounty_instant, price_month, recurring_months
-from core.programs import NoPolicyInForce, PolicyVersion, Program, current_policy, lock_programs, programs
+from core.programs import PolicyVersions, Program, current_policy, lock_programs, programs
 from core.runs import RunResult, partner_ranges, unit_of_work
 
 
@@ -89,32 +89,6 @@ def accrue_range(
     )
 
 
-VERSIONS = text("""
-    SELECT id, version, terms, effective_at FROM policy WHERE program_id = :program_id ORDER BY version DESC
-""")
-
-
-class _Versions:
-    """The versions of a program's policy, read once; `at` is the one that was in force at an instant."""
-
-    def __init__(self, conn: Connection, program_id: int) -> None:
-        self._program_id = program_id
-        self._newest_first = [
-            (
-                row.effective_at,
-                PolicyVersion(id=row.id, version=row.version, policy=Policy.model_validate(row.terms)),
-            )
-            for row in conn.execute(VERSIONS, {"program_id": program_id})
-        ]
-
-    def at(self, instant: datetime) -> PolicyVersion:
-        """The highest version in effect at the instant. Refuses NoPolicyInForce."""
-        for effective_at, version in self._newest_first:
-            if effective_at <= instant:
-                return version
-        raise NoPolicyInForce(program_id=self._program_id, at=f"{instant:%Y-%m-%d %H:%M} UTC")
-
-
 def _accrues_from(policy: Policy, zone: ZoneInfo) -> datetime:
     return (
         datetime.min.replace(tzinfo=UTC)
@@ -149,7 +123,7 @@ def _bounties(
         "signed_up_by": now - timedelta(days=bounty.active_days),
         "accrues_from": _accrues_from(policy, ZoneInfo(program.zone)),
     }
-    versions = _Versions(conn, program.id)
+    versions = PolicyVersions(conn, program.id)
     earnings = []
     for row in conn.execute(OLD_ENOUGH, values):
         days = bounty.active_days
@@ -202,7 +176,7 @@ def _months(
         "periods": [month.period for month in months],
         "starts": [month.first_instant for month in months],
     }
-    versions = _Versions(conn, program.id)
+    versions = PolicyVersions(conn, program.id)
     earnings = []
     for row in conn.execute(MONTHS, values):
         version = versions.at(row.starts_at)
@@ -259,7 +233,7 @@ def _periods(
         "zone": program.zone,
         "month_begins": month_bounds(month_of(now, zone), zone)[0],
     }
-    versions = _Versions(conn, program.id)
+    versions = PolicyVersions(conn, program.id)
     earnings = []
     for row in conn.execute(SERVICES, values):
         closes_at = month_bounds(row.period, zone)[1]

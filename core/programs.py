@@ -101,6 +101,37 @@ def current_policy(conn: Connection, program_id: int, *, now: datetime) -> Polic
     return PolicyVersion(id=row.id, version=row.version, policy=Policy.model_validate(row.terms))
 
 
+VERSIONS = text("""
+    SELECT id, version, terms, effective_at FROM policy WHERE program_id = :program_id ORDER BY version DESC
+""")
+
+
+class PolicyVersions:
+    """The versions of a program's policy, read once; `at` is the one that was in force at an instant."""
+
+    def __init__(self, conn: Connection, program_id: int) -> None:
+        self._program_id = program_id
+        self._newest_first = [
+            (
+                row.effective_at,
+                PolicyVersion(id=row.id, version=row.version, policy=Policy.model_validate(row.terms)),
+            )
+            for row in conn.execute(VERSIONS, {"program_id": program_id})
+        ]
+
+    def at(self, instant: datetime) -> PolicyVersion:
+        """The highest version in effect at the instant. Refuses NoPolicyInForce."""
+        for effective_at, version in self._newest_first:
+            if effective_at <= instant:
+                return version
+        raise NoPolicyInForce(program_id=self._program_id, at=f"{instant:%Y-%m-%d %H:%M} UTC")
+
+    def pricing(self, instant: datetime) -> PolicyVersion:
+        """The version that prices what happened at the instant: the first one also prices what came before it."""
+        oldest = min(effective_at for effective_at, _ in self._newest_first)
+        return self.at(max(instant, oldest))
+
+
 PARTNER_TERMS = text("""
     SELECT p.tier, p.overrides, g.id, g.code, g.name, g.currency, g.zone
       FROM partner p JOIN program g ON g.id = p.program_id

@@ -9,7 +9,7 @@ from datetime import datetime
 from sqlalchemy import Connection, text
 
 from core.ledger import lock_partners
-from core.programs import PolicyVersion, Program, current_policy, lock_programs, programs
+from core.programs import PolicyVersion, PolicyVersions, Program, current_policy, lock_programs, programs
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -26,7 +26,8 @@ class Directory:
 
     programs: dict[str, Program]
     programs_by_id: dict[int, Program]
-    policies: dict[int, PolicyVersion]
+    policies: dict[int, PolicyVersion]  # in force now: what a file may bring
+    versions: dict[int, PolicyVersions]  # in force then: what a sale earned
     partners: dict[str, KnownPartner]
 
 
@@ -52,5 +53,6 @@ def open_directory(conn: Connection, partner_codes: Iterable[str], *, now: datet
         programs=known,
         programs_by_id={program.id: program for program in known.values()},
         policies={one.id: current_policy(conn, one.id, now=now) for one in known.values()},
+        versions={one.id: PolicyVersions(conn, one.id) for one in known.values()},
         partners=partners,
     )

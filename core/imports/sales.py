@@ -213,8 +213,8 @@ def _read_gross(row: Row, program: Program) -> int:
 
 
 def _price(sale: NewSale, sale_id: int, directory: Directory) -> NewEarning | None:
-    """Price one sale into its earning; None where it is paid with its month."""
-    terms = directory.policies[sale.program_id]
+    """Price one sale into its earning by the policy in force when it happened; None where it is paid with its month."""
+    terms = directory.versions[sale.program_id].pricing(sale.occurred_at)
     split = price_sale(terms.policy, kind=sale.kind, gross_minor=sale.gross_minor)
     if split is None or split.net_minor == 0:  # a cent's share may round to nothing
         return None

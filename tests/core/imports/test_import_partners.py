@@ -85,6 +85,7 @@ def test_an_account_taken_away_and_given_again_starts_the_hold(desk: Desk):
     later = NOW + timedelta(days=30)
     assert desk.take("partners", CREATOR, now=later).updated == 1
     assert desk.rows(HOLDS)[-1] == ("destination_changed", later + timedelta(days=7))
+    assert desk.rows(DESTINATIONS)[-1] == ("stripe", "acct_1", True)
 
 
 def test_for_paypal_a_changed_email_is_a_changed_destination_and_its_writing_is_not(desk: Desk):

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import json
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
+from decimal import Decimal
 
 import pytest
+from sqlalchemy import text
 
 import core.imports as importing
+from core.commission import Percent
 from core.imports import import_file
 from core.imports.reading import UnreadableFile
+from core.policy import PRESETS
 from tests.core.imports.desk import (
     BARBER,
     BROKER,
@@ -46,6 +51,27 @@ def test_a_booking_is_priced_into_a_held_earning_by_the_policy_in_force(desk: De
         ("booking", "boo_1", 10005, 1001, 9004, release_at, 1, True, True, "user:mia"),
     ]
     assert desk.rows(BALANCE, code="CRE1") == [(9004, 0)]
+
+
+def test_a_sale_that_arrives_late_is_priced_by_the_policy_in_force_when_it_happened(desk: Desk):
+    half = next(one.policy for one in PRESETS if one.code == "creator").model_copy(
+        update={"commission": Percent(pct=Decimal(50))}
+    )
+    with desk.engine.begin() as conn:
+        add = text("""
+            INSERT INTO policy (program_id, version, terms, effective_at, made_by)
+            SELECT id, 2, CAST(:terms AS jsonb), '2026-11-10T00:00Z', 'user:alma' FROM program WHERE code = 'creator'""")
+        conn.execute(add, {"terms": json.dumps(half.model_dump(mode="json"))})
+    early = "creator,CRE1,booking,b1,2026-11-09T23:59:59Z,100.00,EUR,Call\n"
+    late = "creator,CRE1,booking,b2,2026-11-10T00:00:00Z,100.00,EUR,Call\n"
+    )
+
+    assert desk.take("sales", early + late).added == 2
+
+    earned = desk.rows(
+        "SELECT e.source_ref, e.amount_minor, p.version FROM earning e JOIN policy p ON p.id = e.policy_id ORDER BY 1"
+    )
+    assert earned == [("b1", 9000, 1), ("b2", 5000, 2)]
 
 
 def test_a_barbers_service_waits_for_its_month_and_a_deduction_counts_at_once(desk: Desk):
