@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from functools import cache
 
 from core.providers import Provider
@@ -32,6 +33,7 @@ def stripe_rail(secret_key: str, account_id: str, api_base: str | None) -> Provi
     """Return the one rail of this process, so that all its jobs share one request rate."""
     from core.providers.stripe import StripeTransfers
 
+    logging.getLogger("stripe").setLevel(logging.WARNING)  # every call is kept with its attempt
     return StripeTransfers(secret_key=secret_key, account_id=account_id, api_base=api_base)
 
 
