@@ -35,7 +35,8 @@ EXPIRES_AFTER = timedelta(hours=24)
 
 SAME = text("""
     SELECT min(id) FROM proposal
-     WHERE kind = :kind AND ids = :ids AND decision IS NULL AND expires_at > :now AND content = CAST(:content AS jsonb)
+     WHERE kind = :kind AND ids = CAST(:ids AS bigint[]) AND content = CAST(:content AS jsonb)
+       AND decision IS NULL AND expires_at > :now
 """)
 ADD = text("""
     INSERT INTO proposal (kind, subject, ids, content, why, made_by, made_at, expires_at)

@@ -7,10 +7,10 @@ from sqlalchemy import Connection
 from tests.building.rows import DAY, NOW, change, insert_returning_id
 
 
-def proposal(conn: Connection, kind: str = "start_sending", **different: object) -> int:
+def proposal(conn: Connection, **different: object) -> int:
     """A proposal of mia's that waits for another person until tomorrow."""
     values: dict[str, object] = {
-        "kind": kind,
+        "kind": "start_sending",
         "subject": "sending_stop",
         "ids": [1],
         "content": "{}",
@@ -53,5 +53,6 @@ def start(conn: Connection, stop_id: int, proposal_id: int, by: str = "user:ann"
 
 def agree_absent(conn: Connection, payout_id: int, n: int) -> None:
     """Two people agree that an attempt moved nothing."""
-    about = {"subject": "payout", "ids": [payout_id], "content": f'{{"attempt": {n}}}'}
-    decide_proposal(conn, proposal(conn, "proved_absent", **about))
+    content = f'{{"attempt": {n}}}'
+    agreed = proposal(conn, kind="proved_absent", subject="payout", ids=[payout_id], content=content)
+    decide_proposal(conn, agreed)

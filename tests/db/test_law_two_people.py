@@ -150,7 +150,12 @@ def test_a_stop_ends_only_by_a_confirmed_proposal_about_itself(owner: Connection
     b.decide_proposal(owner, no, "refuse")
     with refused(owner, rule):
         b.start(owner, stop, no)
-    for other in ({"kind": "proved_absent"}, {"subject": "payout"}, {"ids": [stop, stop + 1]}):
+    others: list[dict[str, object]] = [
+        {"kind": "proved_absent"},
+        {"subject": "payout"},
+        {"ids": [stop, stop + 1]},
+    ]
+    for other in others:
         foreign = b.proposal(owner, **({"ids": [stop]} | other))
         b.decide_proposal(owner, foreign)
         with refused(owner, rule):
@@ -206,7 +211,7 @@ def test_an_attempt_is_absent_only_by_a_confirmed_proposal_about_itself(
 ) -> None:
     b.claim(owner, approved)
     b.end_attempt(owner, approved, "unknown")
-    about = {"subject": "payout", "ids": [approved]}
+    about: dict[str, object] = {"kind": "proved_absent", "subject": "payout", "ids": [approved]}
     absent = text("UPDATE attempt SET state = 'absent' WHERE payout_id = :id")
     rows = (
         about | {"kind": "start_sending", "content": '{"attempt": 1}'},
@@ -217,9 +222,9 @@ def test_an_attempt_is_absent_only_by_a_confirmed_proposal_about_itself(
         about | {"ids": [approved + 1], "content": '{"attempt": 1}'},
     )
     for row in rows:
-        b.decide_proposal(owner, b.proposal(owner, **({"kind": "proved_absent"} | row)))
-    waiting = b.proposal(owner, "proved_absent", **about, content='{"attempt": 1}')
-    no = b.proposal(owner, "proved_absent", **about, content='{"attempt": 1}')
+        b.decide_proposal(owner, b.proposal(owner, **row))
+    waiting = b.proposal(owner, **about, content='{"attempt": 1}')
+    no = b.proposal(owner, **about, content='{"attempt": 1}')
     b.decide_proposal(owner, no, "refuse")
 
     with refused(owner, "absent_by_two_people"):
