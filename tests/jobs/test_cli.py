@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import io
 import json
-import logging
 import os
 import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from uuid import uuid4
@@ -24,54 +21,10 @@ from core.sign_in import SignInRefused
 from jobs.cli.main import main
 from jobs.cli.proof import ask_password
 from jobs.clock import Clock
+from tests.jobs.terminal import NOW, SECRET, Run
 
 ROOT = Path(__file__).resolve().parents[2]
-SECRET = "correct horse battery staple"
-NOW = "2026-11-20T12:00:00Z"
-
-Run = Callable[..., tuple[int, object]]
-
-
-@pytest.fixture
-def environment(database: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
-    """The settings of a desk on this test's own database."""
-    for name in list(os.environ):
-        if name.startswith("PAYDESK_"):
-            monkeypatch.delenv(name)
-    settings = {
-        "DATABASE_URL": make_url(database).set(drivername="postgresql").render_as_string(hide_password=False),
-        "PAYDESK_ENV": "test",
-        "PAYDESK_DATA_DIR": str(tmp_path / "data"),
-        "PAYDESK_HTTP_PORT": "18599",
-    }
-    for name, value in settings.items():
-        monkeypatch.setenv(name, value)
-    monkeypatch.setattr(logging.root, "handlers", list(logging.root.handlers))  # a command sets its own
-    return settings
-
-
-@pytest.fixture
-def run(
-    environment: dict[str, str], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> Run:
-    """Runs a command with --json and returns its exit code and document."""
-    del environment
-
-    def run(*argv: str, stdin: str = "", now: str = NOW) -> tuple[int, object]:
-        monkeypatch.setattr(sys, "stdin", io.StringIO(stdin))
-        code = main([*argv, "--json", "--now", now])
-        return code, json.loads(capsys.readouterr().out)
-
-    return run
-
-
-@pytest.fixture
-def desk(run: Run) -> Run:
-    """The same, on a desk with its programs and people."""
-    assert run("db", "migrate")[0] == 0
-    for name, role in (("mia", "maker"), ("ada", "approver"), ("vic", "viewer")):
-        assert run("users", "add", name, "--role", role, stdin=SECRET + "\n")[0] == 0
-    return run
+NEWEST = max((ROOT / "db" / "migrations").glob("*.sql")).name[:4]
 
 
 def user_rows(engine: Engine) -> list[tuple[str, list[str], bool]]:
@@ -93,10 +46,10 @@ def test_migrate_installs_the_presets_once_and_touches_none_that_is_there(
             .render_as_string(hide_password=False)
         )
         monkeypatch.setenv("DATABASE_URL", empty)
-        assert run("db", "migrate") == (0, {"ok": True, "revision": "0001", "programs_added": 6})
+        assert run("db", "migrate") == (0, {"ok": True, "revision": NEWEST, "programs_added": 6})
         with psycopg.connect(empty) as owner:
             owner.execute("UPDATE program SET name = 'Ours' WHERE code = 'barber'")
-        assert run("db", "migrate") == (0, {"ok": True, "revision": "0001", "programs_added": 0})
+        assert run("db", "migrate") == (0, {"ok": True, "revision": NEWEST, "programs_added": 0})
         with psycopg.connect(empty) as owner:
             assert owner.execute("SELECT name FROM program WHERE code = 'barber'").fetchone() == ("Ours",)
         server.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
