@@ -730,12 +730,20 @@ CREATE TABLE approval (
     CONSTRAINT reject_has_a_reason CHECK (decision <> 'reject' OR coalesce(reason, '') <> '')
 );
 
--- Who made a payout what it is: its maker, whoever wrote one of its earnings by hand, whoever set its destination.
+-- Who made a payout what it is: its maker, whoever wrote one of its earnings by hand, whoever set its destination. What is
+-- left of a split earning stays its writer's; who split it wrote nothing.
 CREATE FUNCTION payout_makers(wanted bigint) RETURNS SETOF text LANGUAGE sql STABLE SET search_path = public, pg_temp
     SET enable_seqscan = off AS $$
+    WITH RECURSIVE source AS (
+        SELECT e.id, e.kind, e.corrects_id, e.import_id, e.made_by
+          FROM payout_item i JOIN earning e ON e.id = i.earning_id
+         WHERE i.payout_id = wanted
+         UNION
+        SELECT e.id, e.kind, e.corrects_id, e.import_id, e.made_by
+          FROM source s JOIN earning e ON e.id = s.corrects_id
+         WHERE s.kind IN ('carry_out', 'carry_in'))
     SELECT made_by FROM payout WHERE id = wanted
-     UNION SELECT e.made_by FROM payout_item i JOIN earning e ON e.id = i.earning_id
-            WHERE i.payout_id = wanted AND e.import_id IS NULL
+     UNION SELECT made_by FROM source WHERE import_id IS NULL AND kind NOT IN ('carry_out', 'carry_in')
      UNION SELECT d.made_by FROM payout p JOIN destination d ON d.id = p.destination_id WHERE p.id = wanted
 $$;
 

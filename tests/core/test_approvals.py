@@ -9,6 +9,7 @@ from core.decisions import Wanted, approve_payouts
 from core.steering import set_aside, take_back_payouts
 from tests import builders as b
 from tests.core.deciding import refusal
+from tests.core.giving import earn
 from tests.desk import ABE, ADA, DAY, MIA, NOW, OLA, Balance, Desk, Rail
 
 BEA = Actor(name="user:bea", channel="page", roles=frozenset({"maker", "approver"}))
@@ -46,6 +47,34 @@ class TestAnApproval:
         payout = b.payout(conn, ana, [b.earning(conn, ana, 100_00)])
 
         assert refusal(conn, approve_payouts, Wanted(id=payout), actor=BEA) == "own_payout"
+
+    def test_is_refused_to_the_writer_of_an_earning_of_which_another_person_left_a_part(
+        self, desk: Desk
+    ) -> None:
+        desk.partner("AFF1")
+        earn(desk, "AFF1", 100_00)  # by hand, by mia
+        desk.release()
+        ann = Actor(name="user:ann", channel="cli", roles=frozenset({"maker"}))
+        desk.request("AFF1", "30.00", actor=ann)
+        rest = desk.request("AFF1", "70.00", actor=ann)
+        mia = Actor(name=MIA.name, channel="cli", roles=frozenset({"maker", "approver"}))
+
+        decision = desk.approve(rest, actor=mia)
+
+        assert ([no.code for no in decision.refused], desk.status(rest)) == (["own_payout"], "pending")
+
+    def test_is_open_to_whoever_only_asked_for_another_part_of_the_same_earning(self, desk: Desk) -> None:
+        desk.funded("AFF1")
+        bea, ann = (
+            Actor(name=f"user:{name}", channel="cli", roles=frozenset({"maker", "approver"}))
+            for name in ("bea", "ann")
+        )
+        first = desk.request("AFF1", "30.00", actor=bea)
+        rest = desk.request("AFF1", "70.00", actor=ann)
+
+        assert desk.approve(first, actor=ann).done == [first]
+        assert desk.approve(rest, actor=bea).done == [rest]
+        assert desk.faults() == []
 
     def test_is_open_to_whoever_imported_its_sales_or_set_it_aside(self, conn: Connection, ana: int) -> None:
         ian = Actor(name="user:ian", channel="cli", roles=frozenset({"operator", "approver"}))
