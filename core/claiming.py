@@ -29,7 +29,8 @@ class Claim:
 LOCK_TO_CLAIM = text("""
     SELECT p.id
       FROM payout p JOIN partner_balance b USING (partner_id)
-     WHERE p.id = :payout_id AND p.status IN ('approved', 'retrying')
+     WHERE p.id = :payout_id
+       AND (p.status = 'approved' OR (p.status = 'retrying' AND (p.retry_at <= :now OR :at_once)))
        FOR UPDATE OF b, p SKIP LOCKED
 """)
 BEGIN_PROCESSING = text("""
@@ -54,13 +55,17 @@ class StoppedMeanwhile(Exception):
     """Sending was stopped between the guards and the attempt: the transaction is undone, and nothing may follow."""
 
 
-def claim_payout(conn: Connection, payout_id: int, provider: Provider, *, now: datetime) -> Claim | None:
+def claim_payout(
+    conn: Connection, payout_id: int, provider: Provider, *, now: datetime, at_once: bool = False
+) -> Claim | None:
     """Claim one payout for sending and freeze what will be sent, or return None when it may not leave or is taken.
 
+    A retrying one whose time has not come may not leave, unless a person wants it `at_once`.
     The key and the transfer group carry the payout's random reference, never its serial number: they stay unique across
     a restored or a second database. Raises StoppedMeanwhile when sending is stopped while the claim is made.
     """
-    if conn.execute(LOCK_TO_CLAIM, {"payout_id": payout_id}).first() is None:
+    wanted = {"payout_id": payout_id, "now": now, "at_once": at_once}
+    if conn.execute(LOCK_TO_CLAIM, wanted).first() is None:
         return None
     if any(
         reason.code in STOPS_SENDING for reason in blocking_reasons(conn, [payout_id], now=now)[payout_id]

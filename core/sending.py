@@ -102,7 +102,7 @@ def send_due(
         due = due_payouts(conn, now=now, only=only, retrying_only=retrying_only) if stop is None else []
         if dry_run:
             return _would_send(conn, due, provider, now=now, limit=limit)
-    run = Run(engine, provider, due, now=now, limit=limit, stopping=stopping)
+    run = Run(engine, provider, due, now=now, limit=limit, at_once=only is not None, stopping=stopping)
     if only is None and not retrying_only:
         run.take_up()
     with ThreadPoolExecutor(max_workers=WORKERS, thread_name_prefix="send") as workers:
@@ -124,10 +124,11 @@ class Run:
         *,
         now: datetime,
         limit: int | None,
+        at_once: bool,
         stopping: Callable[[], bool],
     ) -> None:
         self.result = SendResult()
-        self._engine, self._provider, self._now = engine, provider, now
+        self._engine, self._provider, self._now, self._at_once = engine, provider, now, at_once
         self._due, self._limit, self._stopping = deque(due), limit, stopping
         self._orphans: deque[Claim] = deque()
         self._funds = Funds(provider)
@@ -150,7 +151,7 @@ class Run:
 
     def _next(self) -> Claim | None:
         with self._lock:
-            if self._orphans and not self._is_stopped():
+            if self._orphans and not self._stopping() and not self._is_stopped():
                 self._claimed += 1
                 return self._orphans.popleft()
             while self._due and (self._limit is None or self._claimed < self._limit) and not self._stopping():
@@ -159,7 +160,9 @@ class Run:
                     continue
                 try:
                     with self._engine.begin() as conn:
-                        claim = claim_payout(conn, payout.id, self._provider, now=self._now)
+                        claim = claim_payout(
+                            conn, payout.id, self._provider, now=self._now, at_once=self._at_once
+                        )
                 except StoppedMeanwhile:
                     return None
                 if claim is not None:

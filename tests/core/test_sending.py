@@ -9,7 +9,7 @@ from core.decisions import Wanted, cancel_payouts
 from core.guards import blocking_reasons
 from core.providers import Order, Succeeded
 from core.resolving import resolve_due
-from core.sending import send_due, send_one
+from core.sending import Run, due_payouts, send_due, send_one
 from core.steering import retry_payouts
 from tests.desk import ADA, DAY, HOUR, NOW, OLA, SILENCE, Balance, Desk, Rail, declined
 
@@ -189,6 +189,25 @@ class TestADefiniteNo:
         desk.send(Rail())
 
         assert desk.status(payout) == "paid"
+
+    def test_is_not_overtaken_by_a_run_whose_list_was_made_before_the_refusal(self, desk: Desk) -> None:
+        first = desk.approved("AFF1")
+        second = desk.approved("AFF2")
+        theirs = Rail(declined("network_timeout"))
+
+        def meanwhile(_order: Order) -> Succeeded:
+            send_due(desk.engine, theirs, now=NOW, only=second)
+            return Succeeded(provider_ref="tr_first")
+
+        ours = Rail(meanwhile)
+        with desk.engine.connect() as conn:
+            due = due_payouts(conn, now=NOW)
+        run = Run(desk.engine, ours, due, now=NOW, limit=None, at_once=False, stopping=lambda: False)
+        run.work()  # one worker: held at the first payout while they send the second
+
+        assert [order.payout_id for order in theirs.sent] == [second]
+        assert [order.payout_id for order in ours.sent] == [first]
+        assert desk.status(second) == "retrying"
 
 
 class TestSilence:
