@@ -99,9 +99,11 @@ CHANGE_PARTNERS = text("""
     UPDATE partner p SET tier = c.tier, country = c.country, joined_on = c.joined_on, status = c.status
       FROM changed_partner c WHERE p.id = c.partner_id
 """)
+# One that was taken away before is replaced too: emptying the details first hides no change.
 OPEN_DESTINATIONS = text("""
     INSERT INTO destination (partner_id, method, account, fingerprint, replaces_id, made_by, opened_at)
-    SELECT c.partner_id, c.method, c.account, c.fingerprint, p.destination_id, :made_by, :now
+    SELECT c.partner_id, c.method, c.account, c.fingerprint,
+           coalesce(p.destination_id, (SELECT max(id) FROM destination WHERE partner_id = p.id)), :made_by, :now
       FROM changed_partner c JOIN partner p ON p.id = c.partner_id
      WHERE c.moves AND c.fingerprint IS NOT NULL
     RETURNING id, partner_id
