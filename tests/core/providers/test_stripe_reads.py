@@ -110,6 +110,15 @@ class TestBalance:
         with pytest.raises(StripeRefused, match="could not be asked"):
             rail.balance_minor("USD")
 
+    def test_waits_for_its_turn_like_every_call_and_is_not_asked_out_of_turn(
+        self, fake: FakeStripe, rail: StripeTransfers
+    ) -> None:
+        rail.pace.pause(60)
+
+        with pytest.raises(StripeRefused, match="Too many requests"):
+            rail.balance_minor("USD")
+        assert fake.service.asked == []
+
 
 class TestTheAccount:
     def test_of_another_key_sends_nothing(self, fake: FakeStripe) -> None:

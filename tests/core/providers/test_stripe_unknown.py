@@ -95,11 +95,19 @@ class TestUnknown:
         assert isinstance(outcome, Unknown)
         assert outcome.code == "unreadable_answer"
 
-    @pytest.mark.parametrize("body", [("id",), ("id", "object", "amount")])
+    @pytest.mark.parametrize(
+        "edit",
+        [
+            {"without": ("id",)},
+            {"without": ("id", "object", "amount")},
+            {"values": {"id": None}},
+            {"values": {"id": "po_123"}},
+        ],
+    )
     def test_is_a_200_that_names_no_transfer(
-        self, fake: FakeStripe, rail: StripeTransfers, body: tuple[str, ...]
+        self, fake: FakeStripe, rail: StripeTransfers, edit: dict[str, object]
     ) -> None:
-        fake.fault("edit", without=body)
+        fake.fault("edit", **edit)
 
         outcome = rail.send(ORDER)
 
