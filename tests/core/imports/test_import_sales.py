@@ -64,7 +64,6 @@ def test_a_sale_that_arrives_late_is_priced_by_the_policy_in_force_when_it_happe
         conn.execute(add, {"terms": json.dumps(half.model_dump(mode="json"))})
     early = "creator,CRE1,booking,b1,2026-11-09T23:59:59Z,100.00,EUR,Call\n"
     late = "creator,CRE1,booking,b2,2026-11-10T00:00:00Z,100.00,EUR,Call\n"
-    )
 
     assert desk.take("sales", early + late).added == 2
 
