@@ -35,6 +35,7 @@ def main(argv: Sequence[str]) -> int:
     """Run one command line and return its exit code: 0 done, 1 refused or found, 2 wrong usage."""
     as_json = "--json" in argv
     try:
+        _must_be_text(argv)
         args = build_parser().parse_args(argv)
         command: Command = args.command
         log_lines(as_json=command is processes.schedule)
@@ -53,6 +54,15 @@ def main(argv: Sequence[str]) -> int:
             log.exception("this is a fault of ours")
             sentence = f"{type(fault).__name__}: {fault}"
         return _say({"error": sentence}, REFUSED, as_json=as_json)
+
+
+def _must_be_text(argv: Sequence[str]) -> None:
+    """Refuse bytes that are no text before they reach a table or a terminal."""
+    for word in argv:
+        try:
+            word.encode()
+        except UnicodeEncodeError as fault:
+            raise WrongUsage("a word of the command line is not UTF-8") from fault
 
 
 def _desk(args: object, *, as_json: bool) -> Desk:

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from core.settings import Settings
 
 LARGEST_ID = 2**63 - 1
+FIRST_YEAR, LAST_YEAR = 1970, 2999
 Subparsers = argparse._SubParsersAction  # noqa: SLF001 - argparse gives the type no other name
 
 
@@ -34,13 +35,17 @@ class Parser(argparse.ArgumentParser):
 
 
 def instant(given: str) -> datetime:
-    """Read an ISO 8601 instant; without an offset it is UTC."""
+    """Read an ISO 8601 instant; without an offset it is UTC. Years in which the desk can count on and back, no others."""
     read = datetime.fromisoformat(given)
+    if not FIRST_YEAR <= read.year <= LAST_YEAR:
+        raise ValueError
     return read.replace(tzinfo=UTC) if read.tzinfo is None else read.astimezone(UTC)
 
 
 def positive(given: str) -> int:
-    """Read an id or a number of things, from 1."""
+    """Read an id or a number of things, from 1, in plain digits: an id that is guessed at decides on another payout."""
+    if not (given.isascii() and given.isdigit()):
+        raise ValueError
     number = int(given)
     if not 1 <= number <= LARGEST_ID:
         raise ValueError
