@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -15,7 +15,7 @@ from core.accrual import accrue_due
 from core.decisions import Decision, Wanted, approve_payouts
 from core.imports import ImportResult, import_file
 from core.programs import install_presets
-from core.providers import Absent, Declined, Order, Succeeded, Unknown
+from core.providers import Absent, Declined, Order, ProviderTransfer, Succeeded, Unknown
 from core.providers.simulator import REFUSALS, Simulator
 from core.queueing import queue_due
 from core.release import release_due
@@ -230,6 +230,7 @@ class Rail:
         self._found = found or Absent()
         self.sent: list[Order] = []
         self.looked_up: list[Order] = []
+        self.books: list[ProviderTransfer] = []
 
     def send(self, order: Order) -> Answer:
         self.sent.append(order)
@@ -242,6 +243,9 @@ class Rail:
 
     def balance_minor(self, _currency: str) -> int | None:
         return None
+
+    def list_transfers(self, since: datetime, until: datetime) -> Iterator[ProviderTransfer]:
+        return (one for one in self.books if since <= one.created_at < until)
 
 
 def declined(code: str) -> Declined:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal, Protocol
@@ -69,6 +70,19 @@ class Absent:
     """A look at the provider's books that did not find the transfer. One such look proves nothing."""
 
 
+@dataclass(frozen=True, kw_only=True)
+class ProviderTransfer:
+    """A transfer as the provider's books show it, whoever made it; `reversed_minor` of it came back."""
+
+    provider_ref: str
+    transfer_group: str | None
+    amount_minor: int
+    currency: str
+    destination: str
+    reversed_minor: int
+    created_at: datetime  # the provider's clock
+
+
 class Provider(Protocol):
     """A rail that moves money."""
 
@@ -92,4 +106,8 @@ class Provider(Protocol):
 
     def balance_minor(self, currency: str) -> int | None:
         """Return what the platform may still send in this currency, or None when there is no limit to know."""
+        ...
+
+    def list_transfers(self, since: datetime, until: datetime) -> Iterator[ProviderTransfer]:
+        """Yield every transfer made from `since` to before `until`, in any order, without changing anything."""
         ...

@@ -9,13 +9,23 @@ from __future__ import annotations
 
 import hashlib
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from decimal import Decimal
 
 from sqlalchemy import Connection, Engine, text
 
-from core.providers import Absent, Declined, ErrorClass, Order, Succeeded, Unknown, params_hash
+from core.providers import (
+    Absent,
+    Declined,
+    ErrorClass,
+    Order,
+    ProviderTransfer,
+    Succeeded,
+    Unknown,
+    params_hash,
+)
 
 # Shares of attempts that succeed, by method.
 SUCCESS: dict[str, Decimal] = {
@@ -53,6 +63,14 @@ WRITE = text("""
     INSERT INTO simulator_transfer (idem_key, params_hash, transfer_group, amount_minor, currency, destination,
                                     provider_ref, code, at)
     VALUES (:key, :params_hash, :group, :amount_minor, :currency, :destination, :provider_ref, :code, :at)
+""")
+
+# By key: the books are read a page at a time, and no connection is held while somebody works with one.
+PAGE = 1_000
+LIST = text("""
+    SELECT provider_ref, transfer_group, amount_minor, currency, destination, at FROM simulator_transfer
+     WHERE provider_ref IS NOT NULL AND (at, provider_ref) > (:at, :ref) AND at < :until
+     ORDER BY at, provider_ref LIMIT :page
 """)
 
 
@@ -102,6 +120,26 @@ class Simulator:
         """Return what is left of the configured balance, or None where it is unlimited."""
         with self.engine.connect() as conn:
             return self._left(conn, currency)
+
+    def list_transfers(self, since: datetime, until: datetime) -> Iterator[ProviderTransfer]:
+        """Yield what was moved in that time, oldest first; nothing is ever reversed here."""
+        after, ref = since, ""
+        while True:
+            with self.engine.connect() as conn:
+                rows = conn.execute(LIST, {"at": after, "ref": ref, "until": until, "page": PAGE}).all()
+            for row in rows:
+                yield ProviderTransfer(
+                    provider_ref=row.provider_ref,
+                    transfer_group=row.transfer_group,
+                    amount_minor=row.amount_minor,
+                    currency=row.currency,
+                    destination=row.destination,
+                    reversed_minor=0,
+                    created_at=row.at,
+                )
+            if len(rows) < PAGE:
+                return
+            after, ref = rows[-1].at, rows[-1].provider_ref
 
     def _left(self, conn: Connection, currency: str) -> int | None:
         if currency not in self.balance:
