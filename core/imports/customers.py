@@ -18,7 +18,7 @@ from core.imports.reading import Column, Row
 from core.imports.sorting import Sorted
 
 COLUMNS = (
-    Column(name="customer_ref", limit=100),
+    Column(name="customer_ref", limit=100, is_key=True),
     Column(name="name", limit=200, required=False),
     Column(name="referral_code", limit=100),
     Column(name="signed_up_at", limit=100),
@@ -134,6 +134,8 @@ class CustomersImport:
                 self._known[key] = Known(customer=customer, line=row.line)
                 result.changed.append(change)
             else:
+                if not known.line:
+                    self._known[key] = Known(customer=customer, line=row.line)
                 result.unchanged += 1
         return result
 

@@ -11,6 +11,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
+from unicodedata import category, normalize
 
 from core.refusals import Refusal
 
@@ -27,12 +28,16 @@ class UnreadableFile(Refusal):
 
 @dataclass(frozen=True, kw_only=True)
 class Column:
-    """One column of an import: the longest text it takes, whether it may be empty, whether its text may have lines."""
+    """One column of an import: the longest text it takes, whether it may be empty, whether its text may have lines.
+
+    `is_key` tells that it names what happened at the source: two texts that look the same must be the same.
+    """
 
     name: str
     limit: int
     required: bool = True
     multiline: bool = False
+    is_key: bool = False
 
 
 @dataclass(slots=True)
@@ -51,6 +56,7 @@ class Row:
 
 CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")
 CONTROL_OR_LINE = re.compile(r"[\x00-\x1f\x7f-\x9f]")
+UNSEEN = frozenset({"Cf", "Zl", "Zp"})  # joiners, marks of direction and the like
 
 
 def decode(data: bytes) -> str:
@@ -180,6 +186,10 @@ def _check_texts(row: Row, columns: Sequence[Column], *, any_control: bool) -> N
                 row.refuse(column.name, f"{column.name} holds a control character.")
         elif CONTROL_OR_LINE.search(value):
             row.refuse(column.name, f"{column.name} holds a line break, tab or control character.")
+        if column.is_key and not value.isascii():
+            row.values[column.name] = normalize("NFC", value)
+            if any(category(letter) in UNSEEN for letter in value):
+                row.refuse(column.name, f"{column.name} holds a character that nobody sees.")
 
 
 # A spreadsheet runs a cell that begins like a formula. In a rejects file such a text gets an apostrophe, and reading a
@@ -208,7 +218,9 @@ def write_rejects(columns: Sequence[Column], rejects: Sequence[Row]) -> bytes:
                 *(_masked(values.get(column.name, "")) for column in columns),
                 row.line,
                 ", ".join(dict.fromkeys(name for name, _ in row.problems if name)),
-                " ".join(sentence for _, sentence in row.problems),
+                _masked(
+                    " ".join(sentence for _, sentence in row.problems)
+                ),  # some begin with what stood there
             ]
         )
     return out.getvalue().encode()

@@ -25,7 +25,7 @@ COLUMNS = (
     Column(name="program", limit=100),
     Column(name="partner_code", limit=100),
     Column(name="kind", limit=100),
-    Column(name="source_ref", limit=100),
+    Column(name="source_ref", limit=100, is_key=True),
     Column(name="occurred_at", limit=100),
     Column(name="gross", limit=100),
     Column(name="currency", limit=100),

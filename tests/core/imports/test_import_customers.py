@@ -130,3 +130,13 @@ def test_a_dry_run_of_changes_tells_the_same_and_changes_nothing(desk: Desk):
     assert outcome(desk.take("customers", CANCELLED, dry_run=True)) == (0, 1, 0, 0, 0)
     assert desk.value("SELECT cancelled_at FROM customer") is None
     assert desk.rows(HISTORY) == []
+
+
+@pytest.mark.parametrize("lines", [ACTIVE + CANCELLED, CANCELLED + ACTIVE])
+def test_within_one_file_another_content_is_a_conflict_also_after_a_repeat_of_the_books(
+    desk: Desk, lines: str
+):
+    assert desk.take("customers", lines.splitlines(keepends=True)[0]).added == 1
+    before = desk.rows("SELECT cancelled_at FROM customer")
+    assert outcome(desk.take("customers", lines)) == (0, 0, 1, 0, 1)
+    assert desk.rows("SELECT cancelled_at FROM customer") == before

@@ -161,6 +161,22 @@ def test_within_one_file_the_first_row_stands_a_repeat_is_unchanged_and_another_
     assert desk.value("SELECT gross_minor FROM sale") == 10005
 
 
+def test_references_that_look_the_same_are_the_same(desk: Desk):
+    row = "creator,CRE1,booking,{},2026-11-01T10:00:00Z,50.00,EUR,\n"
+    assert outcome(desk.take("sales", row.format("caf\u00e9-1") + row.format("cafe\u0301-1"))) == (
+        1,
+        0,
+        1,
+        0,
+        0,
+    )
+    unseen = desk.take("sales", row.format("bk-9\u200b") + row.format("bk\u202e-9") + row.format("bk-9"))
+    assert outcome(unseen) == (1, 0, 0, 2, 0)
+    assert {problem[1:] for problem in unseen.problems} == {
+        ("source_ref", "source_ref holds a character that nobody sees.")
+    }
+
+
 def test_a_reference_is_of_its_program_and_never_moves_to_another_partner(desk: Desk):
     other = CREATOR.replace("CRE1", "CRE2").replace("acct_1", "acct_2")
     assert desk.take("partners", other).added == 1

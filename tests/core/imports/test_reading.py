@@ -120,3 +120,9 @@ def test_no_cell_of_a_rejects_file_begins_like_a_formula():
     ]
     cells = [cells[2] for cells in csv.reader(io.StringIO(write_rejects(COLUMNS, rows).decode()))][1:]
     assert [cell[0] for cell in cells] == ["'"] * 4
+
+
+def test_the_problem_is_told_as_text_even_where_it_begins_with_what_stood_there():
+    rows = [Row(7, [], {"ref": "a", "amount": "=1+1", "note": ""}, [("amount", "=1+1 is not an amount.")])]
+    _, (*_, problem) = csv.reader(io.StringIO(write_rejects(COLUMNS, rows).decode()))
+    assert problem == "'=1+1 is not an amount."
