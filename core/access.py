@@ -20,9 +20,11 @@ RIGHTS: dict[str, frozenset[str]] = {
     # Choosing, ordering and leaving out is not making: it changes no amount, destination or hold.
     "steer payouts": frozenset({"operator", "maker", "approver"}),
     "hold money": frozenset({"maker", "approver"}),
+    "correct earnings": frozenset({"maker"}),
     # Stopping takes one person, so nearly everybody may; what takes two asks both of them for the right.
     "stop sending": frozenset({"operator", "maker", "approver", "admin"}),
     "start sending": frozenset({"operator", "approver", "admin"}),
+    "close differences": frozenset({"maker", "approver"}),
     "prove absence": frozenset({"operator", "approver"}),
     "import files": frozenset({"maker", "operator", "admin"}),
     "run jobs": frozenset({"operator", "admin"}),
@@ -54,12 +56,13 @@ class Actor:
     def may(self, right: str) -> bool:
         """Tell whether a role of this actor carries the right.
 
-        The host's own user runs the desk but decides nothing; a job decides nothing but to stop.
+        The host's own user runs the desk but decides nothing; a job decides nothing: it
+        stops sending, and books what a provider says of money that goes back.
         """
         if self.name.startswith("os:"):
             return right in {"import files", "run jobs", "manage people", "see personal data"}
         if self.name.startswith("job:"):
-            return right == "stop sending"
+            return right in {"stop sending", "correct earnings"}
         return bool(self.roles & RIGHTS[right])
 
     def must(self, right: str) -> None:

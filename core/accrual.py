@@ -1,9 +1,9 @@
 """Accrual: earnings that come of time passing, by unique key, caught up after an outage and never doubled.
 
 A bounty is judged by dates: earned when the customer was active for the whole time, whenever the job runs. A recurring
-month counts the customers active at its first instant. A closed month of services is priced whole; sales that arrive
-after its close are priced with it again and the difference is written as a true-up. Each is priced by the policy that
-was in force at its own instant.
+month counts the customers active at its first instant. A closed month of services is priced whole; after its close, late
+sales and refunds price it again and the difference is written as a true-up. Each is priced by the policy that was in
+force at its own instant.
 """
 
 from __future__ import annotations
@@ -200,10 +200,14 @@ def _months(
 
 
 SERVICES = text("""
-    WITH services AS (
+    WITH refunded AS (
+        SELECT sale_id, sum(gross_minor)::bigint AS gross_minor
+          FROM sale_refund WHERE partner_id = ANY(:partner_ids) GROUP BY 1),
+    services AS (
         SELECT s.partner_id, to_char(s.occurred_at AT TIME ZONE :zone, 'YYYY-MM') AS period,
-               count(*) AS services, sum(s.gross_minor)::bigint AS gross_minor
-          FROM sale s
+               count(*) FILTER (WHERE s.gross_minor > coalesce(r.gross_minor, 0)) AS services,
+               sum(s.gross_minor - coalesce(r.gross_minor, 0))::bigint AS gross_minor
+          FROM sale s LEFT JOIN refunded r ON r.sale_id = s.id
          WHERE s.program_id = :program_id AND s.partner_id = ANY(:partner_ids) AND s.kind <> 'deduction'
            AND s.occurred_at < :month_begins
          GROUP BY 1, 2),

@@ -48,14 +48,15 @@ CHECKS: dict[str, str] = {
           LEFT JOIN (SELECT partner_id, sum(amount_minor) AS amount FROM earning
                       WHERE kind <> 'return' GROUP BY 1) e USING (partner_id)
          WHERE b.held + b.available + b.reserved + b.paid + b.fees <> coalesce(e.amount, 0)""",
+    # What is neither open nor in a payout cancels out among itself: a void with what it voids, a closed carry pair.
     "every earning is open, in one live payout, voided, or a closed carry": """
-        SELECT e.id FROM earning e
+        SELECT e.id FROM earning e JOIN open_item o ON o.earning_id = e.id JOIN payout_item i ON i.earning_id = e.id AND i.live
+         UNION
+        SELECT coalesce(e.corrects_id, e.id) FROM earning e
           LEFT JOIN open_item o ON o.earning_id = e.id
           LEFT JOIN payout_item i ON i.earning_id = e.id AND i.live
-         WHERE (o.earning_id IS NOT NULL) = (i.earning_id IS NOT NULL)
-           AND NOT (o.earning_id IS NULL AND i.earning_id IS NULL AND (
-                    e.kind IN ('void', 'carry_out', 'carry_in')
-                    OR EXISTS (SELECT 1 FROM earning v WHERE v.corrects_id = e.id AND v.kind = 'void')))""",
+         WHERE o.earning_id IS NULL AND i.earning_id IS NULL
+         GROUP BY 1 HAVING sum(e.amount_minor) <> 0""",
     "closed carries come in pairs": """
         SELECT o.source_ref FROM earning o JOIN earning c
             ON c.program_id = o.program_id AND c.source_ref = o.source_ref AND c.kind = 'carry_in'
@@ -102,6 +103,27 @@ CHECKS: dict[str, str] = {
     "corrections stay within their earning": """
         SELECT e.id FROM earning e JOIN earning c ON c.corrects_id = e.id AND c.kind IN ('void', 'clawback', 'reinstate')
          GROUP BY e.id, e.amount_minor HAVING e.amount_minor + sum(c.amount_minor) < 0 OR sum(c.amount_minor) > 0""",
+    "a reinstatement puts back what its event took": """
+        SELECT r.id FROM earning r
+          LEFT JOIN earning t ON t.source_ref = r.source_ref AND t.kind IN ('void', 'clawback') AND t.corrects_id = r.corrects_id
+         WHERE r.kind = 'reinstate' AND t.amount_minor IS DISTINCT FROM -r.amount_minor""",
+    "refunds stay within their sale": """
+        SELECT s.id FROM sale_refund r JOIN sale s ON s.id = r.sale_id
+         GROUP BY s.id, s.gross_minor HAVING sum(r.gross_minor) NOT BETWEEN 0 AND s.gross_minor""",
+    "what came back is an earning of its payout": """
+        SELECT coalesce(e.id, t.earning_id)
+          FROM (SELECT * FROM earning WHERE kind = 'return') e
+          FULL JOIN (SELECT * FROM ledger_transfer WHERE kind = 'return') t ON t.earning_id = e.id
+         WHERE e.amount_minor IS DISTINCT FROM t.amount_minor OR e.partner_id IS DISTINCT FROM t.partner_id""",
+    "a payout is reversed when all of it came back": """
+        SELECT p.id FROM payout p
+          JOIN (SELECT payout_id, sum(amount_minor) AS amount FROM ledger_transfer WHERE kind = 'return' GROUP BY 1) t
+            ON t.payout_id = p.id
+         WHERE t.amount > p.net_minor OR (t.amount = p.net_minor) <> (p.status = 'reversed')
+         UNION
+        SELECT p.id FROM payout p
+         WHERE p.status = 'reversed'
+           AND NOT EXISTS (SELECT 1 FROM ledger_transfer t WHERE t.payout_id = p.id AND t.kind = 'return')""",
     "counters equal the payouts": """
         SELECT * FROM (
             SELECT program_id, status, method, currency, sum(n) AS n, sum(amount) AS amount FROM (
@@ -118,8 +140,10 @@ CHECKS: dict[str, str] = {
              UNION ALL
             SELECT (e.occurred_at AT TIME ZONE g.zone)::date, e.program_id, m.measure, -1, -m.amount
               FROM earning e JOIN program g ON g.id = e.program_id
-             CROSS JOIN LATERAL (VALUES ('earned', e.amount_minor), ('platform_fee', e.fee_minor)) AS m (measure, amount)
-             WHERE e.kind NOT IN ('carry_out', 'carry_in', 'return')
+             CROSS JOIN LATERAL (VALUES ('earned', e.amount_minor, e.kind <> 'return'),
+                                        ('platform_fee', e.fee_minor, e.kind <> 'return'),
+                                        ('returned', e.amount_minor, e.kind = 'return')) AS m (measure, amount, wanted)
+             WHERE e.kind NOT IN ('carry_out', 'carry_in') AND m.wanted
              UNION ALL
             SELECT (p.processed_at AT TIME ZONE g.zone)::date, p.program_id, m.measure, -1, -m.amount
               FROM payout p JOIN program g ON g.id = p.program_id

@@ -15,6 +15,7 @@ from tests.building.partners import (
     policy_of,
     program,
     program_of,
+    refund,
     sale,
     user,
 )
@@ -72,6 +73,7 @@ __all__ = [
     "program",
     "program_of",
     "proposal",
+    "refund",
     "sale",
     "set_status",
     "start",

@@ -158,6 +158,21 @@ def sale(
     return insert_returning_id(conn, "sale", values)
 
 
+def refund(conn: Connection, sale_id: int, gross_minor: int, **different: object) -> int:
+    """What went back of a sale that is priced with its month."""
+    of = text("SELECT partner_id FROM sale WHERE id = :id")
+    values: dict[str, object] = {
+        "sale_id": sale_id,
+        "partner_id": conn.execute(of, {"id": sale_id}).scalar_one(),
+        "event_ref": f"refund:re_{next(number)}",
+        "gross_minor": gross_minor,
+        "reason": "refunded",
+        "made_by": "job:sync",
+        "at": NOW,
+    }
+    return insert_returning_id(conn, "sale_refund", values | different)
+
+
 def program_of(conn: Connection, partner_id: int) -> int:
     """The program a partner belongs to."""
     return int(

@@ -5,7 +5,10 @@ from collections.abc import Iterator
 import pytest
 from sqlalchemy import Connection, Engine, text
 
+from core.access import job_actor
+from core.corrections import correct_sale, reinstate_earning
 from core.decisions import Wanted, cancel_payouts
+from core.returns import book_return
 from core.verify import CHECKS, verify
 from db.engine import app_role, make_engine
 from tests.conftest import _clone
@@ -50,7 +53,25 @@ BREAK: dict[str, list[str]] = {
         EARN.format(kind="bonus", amount=1, corrects="NULL"),
         "UPDATE partner_balance SET fees = fees + 1",
     ],
+    "a reinstatement puts back what its event took": [
+        "UPDATE earning SET amount_minor = amount_minor + 1 WHERE kind = 'reinstate'",
+        "UPDATE earning SET source_ref = 'dispute:dp_2' WHERE kind = 'reinstate'",
+    ],
+    "refunds stay within their sale": [
+        "UPDATE sale_refund SET gross_minor = gross_minor + 10000",
+    ],
+    "what came back is an earning of its payout": [
+        "UPDATE earning SET amount_minor = amount_minor + 1 WHERE kind = 'return'",
+        "DELETE FROM ledger_transfer WHERE kind = 'return'",
+        EARN.format(kind="return", amount=1, corrects="NULL"),
+    ],
+    "a payout is reversed when all of it came back": [
+        "UPDATE payout SET status = 'paid' WHERE status = 'reversed'",
+        "UPDATE payout SET status = 'reversed' WHERE status = 'paid'",
+        "UPDATE ledger_transfer SET amount_minor = amount_minor + 1 WHERE kind = 'return'",
+    ],
     "every earning is open, in one live payout, voided, or a closed carry": [
+        "DELETE FROM earning WHERE kind = 'void'",
         "DELETE FROM open_item o USING earning e WHERE e.id = o.earning_id AND e.kind = 'booking'",
         "INSERT INTO open_item SELECT earning_id, 1, 1, now() FROM payout_item WHERE live AND amount_minor > 0 LIMIT 1",
     ],
@@ -103,7 +124,7 @@ BREAK: dict[str, list[str]] = {
     "daily totals equal sales, earnings and payouts": [
         *[
             f"UPDATE daily_total SET amount_minor = amount_minor + 1 WHERE measure = '{measure}'"  # noqa: S608 - below
-            for measure in ("revenue", "platform_fee", "earned", "paid", "payout_fee", "failed")
+            for measure in ("revenue", "platform_fee", "earned", "paid", "payout_fee", "failed", "returned")
         ],
         "UPDATE daily_total SET day = day + 1",
         "UPDATE sale SET gross_minor = gross_minor + 1",
@@ -148,7 +169,45 @@ def live(desk: Desk) -> None:
     for day in (1, 9):
         desk.sale("CREATOR", "10.00", ref=f"b{day}", program="creator", kind="booking", at=NOW - day * DAY)
     desk.release()
+    send_back(desk)
     assert desk.faults() == []
+
+
+def send_back(desk: Desk) -> None:
+    """An earning voided, one clawed back and put back, a service refunded, a payout come back whole and one in part."""
+    for code in ("VOIDED", "DISPUTED"):
+        desk.funded(code)
+    events = [
+        ("sale-VOIDED", "refund:re_1", 100_00),
+        ("sale-DISPUTED", "dispute:dp_1", 40_00),
+        ("sale-CANCELLED", "refund:re_2", 10_00),
+    ]
+    for sale, event, gross_minor in events:
+        refund(desk, "affiliate", sale, event, gross_minor)
+    by = {"by_event_ref": "dispute:dp_1:won", "reason": "won", "actor": SYNC, "now": NOW}
+    desk.decide(lambda c: reinstate_earning(c, "dispute:dp_1", **by))  # type: ignore[arg-type]
+    desk.partner("BARBER", program="barber")
+    desk.sale("BARBER", "100.00", ref="cut", program="barber", kind="service", at=NOW - 40 * DAY)
+    refund(desk, "barber", "cut", "refund:re_3", 30_00)
+    for code, amount_minor in (("REVERSED", 24_75), ("BACK", 1_00)):
+        payout = desk.approved(code)
+        desk.send()
+        come_back(desk, payout, f"trr_{code}", amount_minor)
+
+
+SYNC = job_actor("sync")
+PROGRAM = "SELECT id FROM program WHERE code = :code"
+
+
+def refund(desk: Desk, program: str, sale: str, event: str, gross_minor: int) -> None:
+    program_id = desk.scalar(PROGRAM, code=program)
+    why = {"event_ref": event, "reason": "refunded", "actor": SYNC, "now": NOW}
+    desk.decide(lambda c: correct_sale(c, program_id, sale, gross_minor=gross_minor, **why))  # type: ignore[arg-type]
+
+
+def come_back(desk: Desk, payout: int, event: str, amount_minor: int) -> None:
+    why = {"event_ref": event, "reason": "account closed", "actor": SYNC, "now": NOW}
+    desk.decide(lambda c: book_return(c, payout, amount_minor=amount_minor, **why))  # type: ignore[arg-type]
 
 
 @pytest.fixture
@@ -174,7 +233,7 @@ def test_no_check_is_without_a_way_to_break_it() -> None:
 def test_books_in_which_everything_has_happened_are_green(owner: Connection) -> None:
     assert red(owner) == {}
     statuses = set(owner.execute(text("SELECT status FROM payout")).scalars())
-    assert statuses == {"paid", "cancelled", "failed", "retrying", "processing", "pending"}
+    assert statuses == {"paid", "reversed", "cancelled", "failed", "retrying", "processing", "pending"}
 
 
 @pytest.mark.parametrize(("check", "broken"), [(check, sql) for check, all_ in BREAK.items() for sql in all_])

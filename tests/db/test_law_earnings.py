@@ -59,6 +59,10 @@ def test_one_refund_takes_back_once_whatever_it_is_called(owner: Connection, ana
     with refused(owner, "corrected_once_per_event"):
         b.fact(owner, ana, -40, kind="void", source_ref="refund:re_1", corrects_id=sold)
     b.fact(owner, ana, -40, kind="void", source_ref="refund:re_2", corrects_id=sold)
+    ben = b.partner(owner, b.program(owner))
+    of_ben = b.fact(owner, ben, 100)
+    with refused(owner, "corrected_once_per_event"):  # nor in another program
+        b.fact(owner, ben, -40, kind="clawback", source_ref="refund:re_1", corrects_id=of_ben)
 
 
 @proves("earning.corrections_stay_within", "corrections_never_exceed_the_earning")
@@ -67,12 +71,12 @@ def test_corrections_never_take_more_than_the_earning_nor_give_more_back(owner: 
     rule = "corrections_never_exceed_the_earning"
     with refused(owner, rule):
         b.fact(owner, ana, -101, kind="clawback", corrects_id=sold)
-    b.fact(owner, ana, -60, kind="clawback", corrects_id=sold)
+    b.fact(owner, ana, -60, kind="clawback", source_ref="refund:re_1", corrects_id=sold)
     with refused(owner, rule):
         b.fact(owner, ana, -41, kind="void", corrects_id=sold)
-    with refused(owner, rule):
-        b.fact(owner, ana, 61, kind="reinstate", corrects_id=sold)
-    b.fact(owner, ana, 60, kind="reinstate", corrects_id=sold)
+    with refused(owner, "reinstate_puts_back_what_was_taken"):
+        b.fact(owner, ana, 61, kind="reinstate", source_ref="refund:re_1", corrects_id=sold)
+    b.fact(owner, ana, 60, kind="reinstate", source_ref="refund:re_1", corrects_id=sold)
     b.fact(owner, ana, -100, kind="void", corrects_id=sold)
     ben = b.partner(owner, b.program_of(owner, ana))
     of_ben = b.fact(owner, ben, 100)

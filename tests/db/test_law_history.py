@@ -13,6 +13,7 @@ HISTORY = {
     "destination": "account",
     "change": "new_value",
     "sale": "gross_minor",
+    "sale_refund": "gross_minor",
     "earning": "amount_minor",
     "ledger_transfer": "amount_minor",
     "approval": "actor",
@@ -27,7 +28,7 @@ HISTORY = {
 def a_story(owner: Connection) -> None:
     """A row in every table of history."""
     ana = b.partner(owner, b.program(owner))
-    b.sale(owner, ana, 100)
+    b.refund(owner, b.sale(owner, ana, 100), 40)
     payout = b.payout(owner, ana, [b.earning(owner, ana, 100)])
     b.approve(owner, payout)
     b.claim(owner, payout)
