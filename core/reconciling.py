@@ -1,0 +1,123 @@
+"""Reconciliation: the provider's books against ours. It reads both, writes down every difference, and mends nothing.
+
+    reconcile
+      provider.list_transfers   no transaction, lock or connection is held while the provider is asked
+      _mirror                   one transaction per thousand transfers: what the provider shows
+      _compare                  one transaction: the run, its days, its differences (core/differences.py)
+
+A run that is killed leaves part of a mirror and no row of its own: the next one covers the same time again.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from datetime import UTC, datetime, timedelta
+from itertools import islice
+
+from sqlalchemy import Connection, Engine, text
+
+from core.access import job_actor
+from core.differences import Found, write_differences
+from core.providers import Provider, ProviderTransfer
+from core.runs import RANGE, RunResult, unit_of_work
+from core.stops import stop_sending
+
+# What is looked at again every time: money comes back, and is found to be elsewhere, for weeks.
+LOOK_BACK = timedelta(days=35)
+# The provider's clock may run behind ours: what it dates before our attempt is ours all the same.
+CLOCKS_DIFFER = timedelta(hours=1)
+
+
+def reconcile(
+    engine: Engine, provider: Provider, *, now: datetime, since: datetime | None = None, dry_run: bool = False
+) -> RunResult:
+    """Compare the provider's books with ours from the day of `since` to `now`, and write down what differs.
+
+    Without `since`: from 35 days before the end of the last run, or from the desk's first day. `count` and `amounts` are
+    the differences found for the first time, `details` has `transfers` and `open`. A transfer of ours that no attempt
+    made stops all sending.
+    """
+    start = _first_day(engine, provider.name, now) if since is None else _day(since)
+    listed = provider.list_transfers(start - CLOCKS_DIFFER, now)
+    if dry_run:
+        kept = list(listed)
+        with unit_of_work(engine, dry_run=True) as conn:
+            _mirror(conn, provider.name, kept, now=now)
+            return _compare(conn, provider.name, len(kept), since=start, now=now)
+    transfers = 0
+    for some in _ranges(listed):
+        with engine.begin() as conn:
+            _mirror(conn, provider.name, some, now=now)
+        transfers += len(some)
+    with engine.begin() as conn:
+        return _compare(conn, provider.name, transfers, since=start, now=now)
+
+
+BEFORE = text("""
+    SELECT (SELECT max(until) FROM reconciliation WHERE provider = :provider) AS last_until,
+           least((SELECT min(created_at) FROM program), (SELECT min(started_at) FROM attempt)) AS first_at
+""")
+
+
+def _first_day(engine: Engine, provider: str, now: datetime) -> datetime:
+    with engine.connect() as conn:
+        before = conn.execute(BEFORE, {"provider": provider}).one()
+    if before.last_until is not None:
+        return _day(min(before.last_until, now) - LOOK_BACK)
+    return _day(min(before.first_at or now, now - timedelta(days=1)))
+
+
+def _day(instant: datetime) -> datetime:
+    return instant.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
+
+
+def _ranges(transfers: Iterable[ProviderTransfer]) -> Iterator[list[ProviderTransfer]]:
+    rest = iter(transfers)
+    while some := list(islice(rest, RANGE)):
+        yield some
+
+
+MIRROR = text("""
+    INSERT INTO provider_transfer (provider, provider_ref, transfer_group, amount_minor, currency, destination,
+                                   reversed_minor, created_at, seen_at)
+    VALUES (:provider, :provider_ref, :transfer_group, :amount_minor, :currency, :destination, :reversed_minor,
+            :created_at, :now)
+    ON CONFLICT (provider, provider_ref) DO UPDATE
+       SET (transfer_group, amount_minor, currency, destination, reversed_minor, created_at, seen_at)
+         = (excluded.transfer_group, excluded.amount_minor, excluded.currency, excluded.destination,
+            excluded.reversed_minor, excluded.created_at, excluded.seen_at)
+""")
+
+
+def _mirror(conn: Connection, provider: str, transfers: list[ProviderTransfer], *, now: datetime) -> None:
+    if transfers:
+        # In one order, so that two runs at once never wait for each other in a circle.
+        rows = sorted(transfers, key=lambda one: one.provider_ref)
+        conn.execute(MIRROR, [{"provider": provider, "now": now, **vars(one)} for one in rows])
+
+
+WRITE_RUN = text("""
+    INSERT INTO reconciliation (provider, since, until, transfers) VALUES (:provider, :since, :now, :transfers)
+    RETURNING id
+""")
+
+
+def _compare(conn: Connection, provider: str, transfers: int, *, since: datetime, now: datetime) -> RunResult:
+    values = {"provider": provider, "since": since, "now": now, "transfers": transfers}
+    run_id = conn.execute(WRITE_RUN, values).scalar_one()
+    new, still_open = write_differences(conn, provider, run_id=run_id, since=since, now=now)
+    result = RunResult(count=len(new), details={"transfers": transfers, "open": still_open})
+    result.amounts = Counter()
+    for one in new:
+        result.amounts[one.currency] += one.amount_minor
+    _stop_for(conn, new, now=now)
+    return result
+
+
+def _stop_for(conn: Connection, new: list[Found], *, now: datetime) -> None:
+    ours = [one.provider_ref for one in new if one.carries_our_group and one.provider_ref]
+    if ours:
+        rest = f" and {len(ours) - 1} more" if len(ours) > 1 else ""
+        why = f"The provider holds a transfer of ours that no attempt here made: {ours[0]}{rest}."
+        stop_sending(conn, why=why, actor=job_actor("reconcile"), now=now)
