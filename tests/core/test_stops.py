@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from datetime import timedelta
 from threading import Event
 
+import psycopg
 import pytest
 from sqlalchemy import Connection, event, text
 
@@ -77,6 +78,16 @@ class TestStopSending:
 
         with desk.engine.connect() as conn:
             assert current_stop(conn) == second
+
+    def test_the_start_wakes_the_sender_when_it_is_committed(self, desk: Desk, database: str) -> None:
+        stop = stopped(desk)
+        with psycopg.connect(database, autocommit=True) as listener:
+            listener.execute("LISTEN paydesk_send")
+
+            started_again(desk, stop)
+
+            woken = [note.channel for note in listener.notifies(timeout=10, stop_after=1)]
+        assert woken == ["paydesk_send"]
 
 
 class TestWhileSendingIsStopped:
