@@ -13,17 +13,27 @@ from __future__ import annotations
 import secrets
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from math import ceil
 from typing import Any, TypeVar
 
 import stripe
-from stripe.params import TransferCreateParams
+from stripe.params import TransferCreateParams, TransferListParams, TransferListParamsCreated
 
-from core.providers import Absent, Declined, Order, Succeeded, Unknown
+from core.providers import Absent, Declined, Order, ProviderTransfer, Succeeded, Unknown
 from core.providers.pace import Pace
 from core.providers.stripe_accounts import GONE, Readiness, readiness_of
-from core.providers.stripe_answers import OURS, Failure, classify, judge_listed, judge_transfer
+from core.providers.stripe_answers import (
+    OURS,
+    Failure,
+    StripeRefused,
+    WrongAccount,
+    classify,
+    judge_listed,
+    judge_transfer,
+)
 from core.providers.stripe_money import CannotBeSent, minor_amount, stripe_amount
 
 API_VERSION = "2026-10-28.endive"  # what the pinned SDK speaks; events and types follow it
@@ -47,14 +57,6 @@ CHANCE = secrets.SystemRandom()
 stripe.enable_telemetry = False
 
 Answer = TypeVar("Answer")
-
-
-class StripeRefused(RuntimeError):
-    """A reading of Stripe's that did not succeed: nothing is claimed until it does; the message says why."""
-
-
-class WrongAccount(RuntimeError):
-    """The API key belongs to another account or mode than the settings name: nothing may be sent with it."""
 
 
 @dataclass(kw_only=True)
@@ -102,14 +104,7 @@ class StripeTransfers:
         """
         asked = transfer_params(order)
         try:
-            listed = self._read(
-                lambda client: [
-                    one.to_dict()
-                    for one in client.v1.transfers.list(
-                        {"transfer_group": asked["transfer_group"], "limit": PAGE}
-                    ).auto_paging_iter()
-                ]
-            )
+            listed = list(self._pages({"transfer_group": asked["transfer_group"]}))
         except (StripeRefused, WrongAccount) as fault:
             return Unknown(message=str(fault)[:MESSAGE_MAX], code="not_listed")
         return judge_listed(listed, asked, livemode=self.livemode) or Absent()
@@ -126,6 +121,21 @@ class StripeTransfers:
         if known is None or now - known[0] > BALANCE_LIVES_S:
             known = self._balance = (now, self._available())
         return minor_amount(known[1].get(currency.lower(), 0), currency)
+
+    def list_transfers(self, since: datetime, until: datetime) -> Iterator[ProviderTransfer]:
+        """Yield every transfer made between these whole seconds, newest first. Refuses StripeRefused and WrongAccount."""
+        window: TransferListParamsCreated = {"gte": int(since.timestamp()), "lt": ceil(until.timestamp())}
+        for one in self._pages({"created": window}):
+            currency = str(one["currency"]).upper()
+            yield ProviderTransfer(
+                provider_ref=str(one["id"]),
+                transfer_group=one.get("transfer_group"),
+                amount_minor=minor_amount(int(one["amount"]), currency),
+                currency=currency,
+                destination=str(one["destination"]),
+                reversed_minor=minor_amount(int(one.get("amount_reversed") or 0), currency),
+                created_at=datetime.fromtimestamp(int(one["created"]), UTC),
+            )
 
     def account_ready(self, account_id: str) -> Readiness:
         """Return whether this connected account can be paid now. Refuses StripeRefused and WrongAccount."""
@@ -180,6 +190,21 @@ class StripeTransfers:
         except Exception as fault:  # noqa: BLE001 - the transfer is made, whatever becomes of this
             return f"The instant payout is open: {_failure(fault).message}"[:MESSAGE_MAX]
         return f"Instant payout {payout.id}"
+
+    def _pages(self, wanted: TransferListParams) -> Iterator[dict[str, Any]]:
+        """Yield the transfers of a list over all its pages, each page in its turn."""
+        question: TransferListParams = {**wanted, "limit": PAGE}
+
+        def page(client: stripe.StripeClient) -> tuple[list[dict[str, Any]], bool]:
+            listed = client.v1.transfers.list(question)
+            return [each.to_dict() for each in listed.data], listed.has_more
+
+        more = True
+        while more:
+            transfers, more = self._read(page)
+            yield from transfers
+            if more:
+                question = {**question, "starting_after": transfers[-1]["id"]}
 
     def _available(self) -> dict[str, int]:
         balance = self._read(lambda client: client.v1.balance.retrieve().to_dict())

@@ -42,6 +42,14 @@ Meaning = Literal["unknown", "waits for people", "declined", "declined, if the k
 SERVER_ERROR = 500
 
 
+class StripeRefused(RuntimeError):
+    """A reading of Stripe's that did not succeed: nothing is claimed until it does; the message says why."""
+
+
+class WrongAccount(RuntimeError):
+    """The API key belongs to another account or mode than the settings name: nothing may be sent with it."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Failure:
     """What came back instead of a transfer; no `http_status`: no answer, no `error_type`: no body of Stripe's."""

@@ -4,7 +4,8 @@ from datetime import timedelta
 
 import pytest
 
-from core.providers.stripe import StripeRefused, StripeTransfers
+from core.providers.stripe import StripeTransfers
+from core.providers.stripe_answers import StripeRefused
 from core.resolving import resolve_due
 from core.sending import send_due
 from tests.desk import DAY, HOUR, NOW, Balance, Desk

@@ -5,8 +5,9 @@ from datetime import timedelta
 
 import pytest
 
-from core.providers import Absent, Declined, Succeeded, Unknown
-from core.providers.stripe import StripeRefused, StripeTransfers, WrongAccount
+from core.providers import Absent, Declined, ProviderTransfer, Succeeded, Unknown
+from core.providers.stripe import StripeTransfers
+from core.providers.stripe_answers import StripeRefused, WrongAccount
 from tests.desk import NOW
 from tests.stripe.fake import FakeStripe
 from tests.stripe.faults import Kind
@@ -66,6 +67,47 @@ class TestFind:
         fake.fault(kind, method="GET")
 
         assert isinstance(rail.find(AGAIN), Unknown)
+
+    @pytest.mark.parametrize("missing", ["data", "has_more"])
+    def test_proves_nothing_when_the_list_is_not_whole(
+        self, fake: FakeStripe, rail: StripeTransfers, missing: str
+    ) -> None:
+        fake.fault("edit", method="GET", without=(missing,))
+
+        assert isinstance(rail.find(AGAIN), Unknown)
+
+
+class TestListTransfers:
+    def test_yields_every_transfer_of_the_window_in_our_units_over_all_pages(
+        self, fake: FakeStripe, rail: StripeTransfers
+    ) -> None:
+        fake.platform.funds["isk"] = 900_00
+        wanted = {"currency": "usd", "destination": "acct_1", "transfer_group": GROUP}
+        before = fake.platform.create_transfer(wanted | {"amount": 1}, key=None)
+        fake.clock.advance(timedelta(hours=1))
+        made = [fake.platform.create_transfer(wanted | {"amount": n}, key=None) for n in range(1, 131)]
+        krona = fake.platform.create_transfer(wanted | {"amount": 900_00, "currency": "isk"}, key=None)
+        fake.platform.reverse(krona["id"], {"amount": 400_00}, key=None)
+        fake.clock.advance(timedelta(hours=1))
+        after = fake.platform.create_transfer(wanted | {"amount": 1}, key=None)
+        hour = NOW + timedelta(hours=1)
+
+        listed = {each.provider_ref: each for each in rail.list_transfers(hour, hour + timedelta(hours=1))}
+
+        assert set(listed) == {each["id"] for each in (*made, krona)}
+        assert before["id"] not in listed
+        assert after["id"] not in listed
+        assert listed[krona["id"]] == ProviderTransfer(
+            provider_ref=krona["id"],
+            transfer_group=GROUP,
+            amount_minor=900,
+            currency="ISK",
+            destination="acct_1",
+            reversed_minor=400,
+            created_at=hour,
+        )
+        assert sum(each.amount_minor for each in listed.values() if each.currency == "USD") == 130 * 131 // 2
+        assert len(fake.asked("GET", "/v1/transfers")) == 2
 
 
 class TestBalance:
