@@ -1,7 +1,8 @@
 """Holds: a reason-coded block on a partner, a payout or an earning, and its end.
 
 Only a hold on an earning moves money, and only while that earning is released and open; a hold on a partner or a
-payout blocks queueing and sending. A hold pulls an earning's payout back as long as nothing has been sent.
+payout blocks queueing and sending. A hold pulls an earning's payout back as long as nothing has been sent. It holds all
+that is left of the earning, so the parts it was split into have rows of their own, which are lifted with it.
 """
 
 from __future__ import annotations
@@ -15,9 +16,10 @@ from sqlalchemy import Connection, text
 
 from core import audit
 from core.access import Actor
+from core.families import Part, first_of, read_family
 from core.ledger import Movement, lock_partners, post
+from core.pulling_back import pull_back_payouts
 from core.refusals import Refusal
-from core.taking import undo_payouts
 
 Reason = Literal[
     "new_partner",
@@ -129,9 +131,6 @@ FLIP = text("""
        AND b.partner_id = o.partner_id AND p.id = o.partner_id AND g.id = p.program_id
     RETURNING o.partner_id, o.amount_minor, g.currency, o.release_at <= b.released_to AS released
 """)
-PAYOUT_OF = text("""
-    SELECT payout_id FROM payout_item WHERE earning_id = :earning_id AND live
-""")
 
 
 def place_hold(
@@ -164,15 +163,15 @@ def place_hold(
     if conn.execute(SAME_HOLD, where | {"reason": reason, "now": now}).first():
         raise AlreadyHeld(reason=reason.replace("_", " "))
     values = where | {"reason": reason, "note": note, "until": until, "made_by": actor.name, "now": now}
+    pulled = [] if earning_id is None else _pull_back(conn, earning_id, reason, now=now)
     hold_id = int(conn.execute(ADD, values).scalar_one())
-    pulled: list[int] = []
-    if earning_id is not None and not _move(conn, earning_id, on_hold=True, now=now):
-        # In a payout, then: giving its money back puts this earning into the hold just written.
-        ids = list(conn.execute(PAYOUT_OF, {"earning_id": earning_id}).scalars())
-        sentence = f"An earning in it was put on hold ({reason.replace('_', ' ')})."
-        pulled = pull_back_payouts(
-            conn, ids, ("pending", "approved"), reason_code="earning_on_hold", reason=sentence, now=now
-        )
+    if earning_id is not None:
+        _move(conn, earning_id, on_hold=True, now=now)
+        for part in _rest_of(conn, earning_id):
+            row = values | {"earning_id": part.id}
+            if conn.execute(SAME_HOLD, row).first() is None:
+                conn.execute(ADD, row)
+                _move(conn, part.id, on_hold=True, now=now)
     audit.record(
         conn,
         "hold.placed",
@@ -186,7 +185,46 @@ def place_hold(
     return hold_id
 
 
+def _pull_back(conn: Connection, earning_id: int, reason: str, *, now: datetime) -> list[int]:
+    """Cancel what has not been sent of an earning and its parts, the latest first, so that each split closes itself."""
+    family = read_family(conn, first_of(conn, earning_id))
+    ids = {part.payout_id for part in family.parts if part.amount_minor > 0 and part.payout_id is not None}
+    ids |= {part.payout_id for part in family.parts if part.id == earning_id and part.payout_id is not None}
+    sentence = f"An earning in it was put on hold ({reason.replace('_', ' ')})."
+    pulled: list[int] = []
+    for payout_id in sorted(ids, reverse=True):
+        pulled += pull_back_payouts(
+            conn,
+            [payout_id],
+            ("pending", "approved"),
+            reason_code="earning_on_hold",
+            reason=sentence,
+            now=now,
+        )
+    return pulled
+
+
+def _rest_of(conn: Connection, earning_id: int) -> list[Part]:
+    """Return the other parts of an earning that are open or may come back: not those paid or cancelled out."""
+    family = read_family(conn, first_of(conn, earning_id))
+    return [
+        part
+        for part in family.parts
+        if part.id != earning_id
+        and part.amount_minor > 0
+        and not part.is_closed
+        and part.payout_status not in {"paid", "reversed"}
+    ]
+
+
 READ_HOLD = text("SELECT partner_id, earning_id, payout_id, reason, closed_at FROM hold WHERE id = :id")
+# The rows written by one act on one earning and its parts.
+PLACED_WITH = text("""
+    SELECT h.id, h.earning_id FROM hold h JOIN hold t ON t.id = :id
+     WHERE h.id <> t.id AND h.partner_id = t.partner_id AND h.earning_id = ANY(:earning_ids) AND h.closed_at IS NULL
+       AND (h.reason, h.made_by, h.opened_at) = (t.reason, t.made_by, t.opened_at)
+     ORDER BY h.id
+""")
 CLOSE = text("""
     UPDATE hold SET closed_at = :now, closed_by = :closed_by, close_note = :note WHERE id = :id AND closed_at IS NULL
     RETURNING id
@@ -210,13 +248,19 @@ def lift_hold(conn: Connection, hold_id: int, *, actor: Actor, now: datetime, no
     if found is None:
         raise UnknownHold(hold_id=hold_id)
     lock_partners(conn, [found.partner_id])
-    closed = conn.execute(CLOSE, {"id": hold_id, "now": now, "closed_by": actor.name, "note": note.strip()})
-    if closed.first() is None:
+    closing = {"now": now, "closed_by": actor.name, "note": note.strip()}
+    if conn.execute(CLOSE, closing | {"id": hold_id}).first() is None:
         raise HoldEnded(hold_id=hold_id)
     if found.earning_id is not None:
-        where = {"partner_id": found.partner_id, "earning_id": found.earning_id, "now": now}
-        if not conn.execute(STILL_HELD, where).scalar_one():
-            _move(conn, found.earning_id, on_hold=False, now=now)
+        earning_ids = [part.id for part in read_family(conn, first_of(conn, found.earning_id)).parts]
+        held = [found.earning_id]
+        for other in conn.execute(PLACED_WITH, {"id": hold_id, "earning_ids": earning_ids}).all():
+            conn.execute(CLOSE, closing | {"id": other.id})
+            held.append(other.earning_id)
+        for earning_id in held:
+            where = {"partner_id": found.partner_id, "earning_id": earning_id, "now": now}
+            if not conn.execute(STILL_HELD, where).scalar_one():
+                _move(conn, earning_id, on_hold=False, now=now)
     audit.record(
         conn,
         "hold.lifted",
@@ -229,16 +273,11 @@ def lift_hold(conn: Connection, hold_id: int, *, actor: Actor, now: datetime, no
     )
 
 
-IS_OPEN = text("SELECT EXISTS (SELECT 1 FROM open_item WHERE earning_id = :earning_id)")
-
-
-def _move(conn: Connection, earning_id: int, *, on_hold: bool, now: datetime) -> bool:
-    """Put an open earning into its hold or take it out, with its money when that is released; False: not open."""
+def _move(conn: Connection, earning_id: int, *, on_hold: bool, now: datetime) -> None:
+    """Put an earning into its hold or take it out, with its money when that is released; one in a payout stays there."""
     flipped = conn.execute(FLIP, {"earning_id": earning_id, "on_hold": on_hold}).one_or_none()
-    if flipped is None:
-        return bool(conn.execute(IS_OPEN, {"earning_id": earning_id}).scalar_one())
     # A negative earning counts at once, whatever blocks it: there is no money of it to hold.
-    if flipped.released and flipped.amount_minor > 0:
+    if flipped is not None and flipped.released and flipped.amount_minor > 0:
         movement = Movement(
             partner_id=flipped.partner_id,
             kind="hold" if on_hold else "lift",
@@ -249,40 +288,3 @@ def _move(conn: Connection, earning_id: int, *, on_hold: bool, now: datetime) ->
             earning_id=earning_id,
         )
         post(conn, [movement], now=now)
-    return True
-
-
-LOCK_PAYOUTS = text("SELECT id FROM payout WHERE id = ANY(:ids) ORDER BY id FOR UPDATE")
-CANCEL = text("""
-    UPDATE payout SET status = 'cancelled', reason_code = :reason_code, reason = :reason, retry_at = NULL,
-                      decided_at = :now
-     WHERE id = ANY(:ids) AND status = ANY(:statuses)
-    RETURNING id
-""")
-
-
-def pull_back_payouts(
-    conn: Connection,
-    payout_ids: Sequence[int],
-    statuses: Sequence[str],
-    *,
-    reason_code: str,
-    reason: str,
-    now: datetime,
-) -> list[int]:
-    """Cancel those of the payouts that still have one of these statuses and give their money back; returns their ids.
-
-    The caller holds the partners' balance rows.
-    """
-    if not payout_ids:
-        return []
-    conn.execute(LOCK_PAYOUTS, {"ids": list(payout_ids)})
-    values = {
-        "ids": list(payout_ids),
-        "statuses": list(statuses),
-        "reason_code": reason_code,
-        "reason": reason,
-    }
-    cancelled = sorted(conn.execute(CANCEL, values | {"now": now}).scalars())
-    undo_payouts(conn, cancelled, now=now)
-    return cancelled

@@ -15,11 +15,11 @@ from sqlalchemy import Connection, text
 
 from core.access import Actor
 from core.copying import copied
-from core.holds import pull_back_payouts
 from core.ledger import lock_partners
 from core.partners import COPIED, PartnerDetails, destination_of, policies_of
 from core.policy import resolve
 from core.programs import lock_programs
+from core.pulling_back import pull_back_payouts
 
 UNSENT = ("pending", "approved", "retrying")
 

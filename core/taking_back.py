@@ -17,8 +17,8 @@ from core import audit
 from core.access import Actor
 from core.earnings import NewEarning, record_earnings
 from core.families import UNSENT, Family, read_family
-from core.holds import pull_back_payouts
 from core.ledger import Movement, post
+from core.pulling_back import pull_back_payouts
 from core.refunds import TakenElsewhere
 
 

@@ -10,6 +10,7 @@ import pytest
 from sqlalchemy import Connection, Engine, text
 
 from core.access import Actor, NotAllowed
+from core.drafting import OverBalance
 from core.holds import (
     AlreadyHeld,
     HoldEnded,
@@ -23,9 +24,13 @@ from core.holds import (
     place_hold,
 )
 from core.ledger import lock_partners
+from core.refusals import Refusal
+from core.resolving import resolve_due
 from core.verify import CHECKS
 from tests import builders as make
 from tests.builders import DAY, NOW, Balance
+from tests.desk import HOUR, SILENCE, Desk, Rail, declined
+from tests.desk import NOW as DESK_NOW
 
 MIA = Actor(name="user:mia", channel="page", roles=frozenset({"maker"}))
 VIC = Actor(name="user:vic", channel="page", roles=frozenset({"viewer", "operator", "admin"}))
@@ -220,3 +225,65 @@ def waits_for_lock(engine: Engine) -> None:
                 return
             conn.rollback()
     raise AssertionError("nobody waits")
+
+
+def test_a_hold_on_an_earning_paid_in_part_holds_the_rest_and_lifting_frees_it(desk: Desk):
+    desk.funded("AFF1")  # one sale of 100.00
+    desk.approve(desk.request("AFF1", "30.00"))
+    desk.send()
+    sale, ana = (
+        desk.scalar("SELECT id FROM earning WHERE kind = 'commission'"),
+        desk.scalar("SELECT id FROM partner"),
+    )
+
+    hold_id = desk.decide(lambda conn: place(conn, ana, earning_id=sale))  # type: ignore[arg-type]
+
+    assert desk.balance("AFF1")[:3] == (70_00, 0, 0)
+    with pytest.raises(OverBalance):
+        desk.request("AFF1", "70.00")
+    assert desk.faults() == []
+    desk.decide(lambda conn: lift(conn, hold_id))
+    assert desk.balance("AFF1")[:3] == (0, 70_00, 0)
+    assert desk.scalar("SELECT count(*) FROM hold WHERE closed_at IS NULL") == 0
+    assert desk.faults() == []
+
+
+@pytest.mark.parametrize("kind", ["commission", "carry_in"])
+def test_a_hold_on_an_earning_or_a_part_of_it_pulls_all_its_unsent_payouts_back(desk: Desk, kind: str):
+    desk.funded("AFF1")
+    payouts = [desk.request("AFF1", "30.00"), desk.request("AFF1", "50.00"), desk.request("AFF1", "20.00")]
+    held = desk.scalar("SELECT min(id) FROM earning WHERE kind = :kind", kind=kind)
+    ana = desk.scalar("SELECT id FROM partner")
+
+    hold_id = desk.decide(lambda conn: place(conn, ana, earning_id=held))  # type: ignore[arg-type]
+
+    assert [desk.status(payout) for payout in payouts] == ["cancelled"] * 3
+    assert desk.balance("AFF1")[:3] == (100_00, 0, 0)
+    assert desk.faults() == []
+    desk.decide(lambda conn: lift(conn, hold_id))
+    assert desk.balance("AFF1")[:3] == (0, 100_00, 0)
+    assert desk.faults() == []
+
+
+def test_a_part_under_way_goes_back_into_the_hold_when_it_does_not_arrive(desk: Desk):
+    desk.funded("AFF1")
+    away = desk.request("AFF1", "30.00")
+    desk.approve(away)
+    desk.send(Rail(SILENCE))
+    rest = desk.request("AFF1", "70.00")
+    sale, ana = (
+        desk.scalar("SELECT id FROM earning WHERE kind = 'commission'"),
+        desk.scalar("SELECT id FROM partner"),
+    )
+
+    desk.decide(lambda conn: place(conn, ana, earning_id=sale))  # type: ignore[arg-type]
+
+    assert (desk.status(away), desk.status(rest)) == ("processing", "cancelled")
+    assert desk.balance("AFF1")[:3] == (70_00, 0, 30_00)
+    resolve_due(desk.engine, Rail(declined("invalid_bank_account")), now=DESK_NOW + HOUR)
+    assert desk.status(away) == "failed"
+    with pytest.raises(Refusal):
+        desk.request("AFF1", "1.00")
+    held, available, reserved = desk.balance("AFF1")[:3]
+    assert (held + available, available <= 0, reserved) == (100_00, True, 0)
+    assert desk.faults() == []
