@@ -41,9 +41,10 @@ class Child:
     deaths: int = field(default=0)
 
     def start(self) -> None:
-        """Start it in a session of its own: Ctrl-C reaches it through us, once."""
+        """Start it in a session of its own: Ctrl-C reaches it through us, once. It speaks by its log, on stderr."""
+        quiet = subprocess.DEVNULL
         self.process = subprocess.Popen(
-            self.command, cwd=ROOT, stdin=subprocess.DEVNULL, start_new_session=True
+            self.command, cwd=ROOT, stdin=quiet, stdout=quiet, start_new_session=True
         )
         self.started_at = time.monotonic()
 
@@ -126,6 +127,7 @@ def _dashboard(port: int) -> list[str]:
         "run",
         "app.py",
         "--server.headless=true",
+        f"--server.address={HOST}",
         f"--server.port={port}",
     ]
 
