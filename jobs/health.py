@@ -53,6 +53,7 @@ def find_faults(conn: Connection, *, now: datetime, books_note: str | None = Non
     faults = [Fault(name="books_broken", sentence=books)] if books else []
     faults += _stopped(conn)
     faults += _old_unknown(conn, now)
+    faults += _open_differences(conn)
     faults += _silent_scheduler(conn)
     faults += _late_jobs(conn, now)
     faults += _failing_jobs(conn)
@@ -82,6 +83,23 @@ def _old_unknown(conn: Connection, now: datetime) -> list[Fault]:
     n = sum(row.n for row in rows)
     sentence = f"{_plural(n, 'payout')} sent over an hour ago got no answer yet: the money may have moved."
     return [Fault(name="unknown_outcomes", sentence=sentence, money_at_risk=_money(rows))]
+
+
+DIFFERENCES = text("""
+    SELECT currency, count(*) AS n, sum(amount_minor) AS amount_minor FROM difference
+     WHERE closed_at IS NULL GROUP BY currency ORDER BY currency
+""")
+
+
+def _open_differences(conn: Connection) -> list[Fault]:
+    rows = conn.execute(DIFFERENCES).all()
+    if not rows:
+        return []
+    n = sum(row.n for row in rows)
+    sentence = (
+        f"{_plural(n, 'difference')} between the provider's books and ours: somebody looks, and closes each."
+    )
+    return [Fault(name="open_differences", sentence=sentence, money_at_risk=_money(rows))]
 
 
 WAITING = text("""

@@ -34,6 +34,7 @@ DID = {
     "send": "payout",
     "retry": "payout",
     "resolve": "outcome",
+    "reconcile": "difference",
     "check": "fault",
 }
 

@@ -44,6 +44,7 @@ PAGES = (
     Place(file="pages/partners.py", title="Partners", icon="groups", section="Pay"),
     Place(file="pages/partner.py", title="Partner", icon="person", hidden=True),
     Place(file="pages/analytics.py", title="Analytics", icon="insights", section="Understand"),
+    Place(file="pages/reconciliation.py", title="Reconciliation", icon="balance", section="Understand"),
     Place(file="pages/operations.py", title="Operations", icon="monitor_heart", section="Run"),
 )
 

@@ -42,5 +42,6 @@ TIMETABLE = {
     "queue": Turn(at=time(2, 15)),
     "send": Turn(every_s=2),
     "resolve": Turn(every_s=60),
+    "reconcile": Turn(at=time(6, 0)),
     "check": Turn(every_s=300),
 }

@@ -53,9 +53,9 @@ def by_hand(
         conn.execute(BY_HAND, values | {"destination": "acct_1", "at": at})
 
 
-def run(desk: Desk, now: datetime = MORNING, **how: bool) -> RunResult:
+def run(desk: Desk, now: datetime = MORNING, *, dry_run: bool = False) -> RunResult:
     """Reconcile with the simulator."""
-    return reconcile(desk.engine, desk.simulator(), now=now, **how)
+    return reconcile(desk.engine, desk.simulator(), now=now, dry_run=dry_run)
 
 
 def rows(desk: Desk) -> list[Row]:

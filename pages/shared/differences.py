@@ -1,0 +1,164 @@
+"""Differences to the provider's books as rows with their evidence, and the one thing to do about each."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+from zoneinfo import ZoneInfo
+
+import pandas as pd
+import streamlit as st
+
+from core.access import Actor
+from core.differences import close_difference
+from db.engine import Connection
+from pages.shared import elements, frame, status, tables
+from pages.shared import format as fmt
+from pages.shared.cells import instant, number
+from pages.shared.decisions import Outcome, decide, token_for
+from pages.shared.lines import card_text
+from pages.shared.status import Colour
+
+RIGHT = "close differences"
+REASON = "difference-reason"
+KINDS: dict[str, tuple[str, str, Colour]] = {
+    "missing_here": ("Not ours", "question_mark", "red"),
+    "missing_there": ("Not at the provider", "search_off", "red"),
+    "wrong_amount": ("Wrong amount", "difference", "red"),
+    "wrong_destination": ("Wrong destination", "wrong_location", "red"),
+    "duplicate": ("Second transfer", "content_copy", "red"),
+    "total": ("Day’s total", "functions", "orange"),
+}
+
+
+def kind_badge(kind: str, *, quiet: bool = False) -> str:
+    """The kind of a difference as a badge; `quiet` once it is closed."""
+    words, icon, colour = KINDS[kind]
+    return status.tag(words, icon, "gray" if quiet else colour)
+
+
+def subject(row: Any) -> str:  # noqa: ANN401 - a row of a frame
+    """What a difference is about: the payout, as a link, and the transfer."""
+    parts = []
+    if number(row.payout_id):
+        parts.append(f"payout {_link(number(row.payout_id))}")
+    if card_text(row.provider_ref):
+        parts.append(fmt.plain(str(row.provider_ref)))
+    return ", ".join(parts) or fmt.ABSENT
+
+
+def _link(payout_id: int) -> str:
+    return f"[{payout_id}](/payout?id={payout_id})"
+
+
+def evidence(row: Any, now: datetime, zone: ZoneInfo, *, masked: bool) -> str:  # noqa: ANN401 - as above
+    """What the two books say, in a sentence or two."""
+    figures: dict[str, Any] = row.figures
+    currency, made = str(row.currency), fmt.moment(instant(row.at), zone, now)
+    transfer, payout = fmt.plain(card_text(row.provider_ref)), _link(number(row.payout_id))
+
+    def account(side: str) -> str:
+        name = card_text(figures.get(f"{side}_destination"))
+        return "an account" if masked or not name else fmt.plain(name)
+
+    def amount(side: str) -> str:
+        return fmt.money(int(figures[f"{side}_minor"]), figures.get(f"{side}_currency", currency))
+
+    match str(row.kind):
+        case "missing_here":
+            said = f"Transfer {transfer} to {account('theirs')}, made {made}, was made by no attempt of ours."
+            if number(row.payout_id):
+                said += f" It carries the mark of payout {payout}."
+            elif card_text(figures.get("transfer_group")):
+                said += f" Its group: {fmt.plain(str(figures['transfer_group']))}."
+        case "duplicate":
+            of = f"payout {payout}" if number(row.payout_id) else fmt.plain(str(figures["transfer_group"]))
+            said = f"Transfer {transfer} to {account('theirs')}, made {made}, is a second one for {of}."
+        case "missing_there":
+            said = (
+                f"Payout {payout} was paid to {account('ours')} on {made} as {transfer};"
+                " the provider holds no such transfer."
+            )
+        case "wrong_amount":
+            said = f"Payout {payout} pays {amount('ours')}; transfer {transfer} of {made} moved {amount('theirs')}."
+        case "wrong_destination":
+            said = f"Payout {payout} goes to {account('ours')}; transfer {transfer} of {made} went to {account('theirs')}."
+        case _:
+            day = fmt.plain(str(instant(row.at) or now)[:10])
+            said = (
+                f"On {day} our books hold {amount('ours')} for {account('theirs')}, the provider {amount('theirs')}:"
+                " something came back on one side only."
+            )
+    back = int(figures.get("reversed_minor") or 0)
+    return said + (f" {fmt.money(back, currency)} of it came back." if back else "")
+
+
+def difference_rows(found: pd.DataFrame, now: datetime, zone: ZoneInfo) -> None:
+    """Draw the open differences; who may close one has a button at its right."""
+    person = frame.person()
+    masked = not person.may("see personal data")
+    with st.container(border=True, gap="small"):
+        st.markdown(
+            elements.title(
+                "Open differences", "oldest first; nothing was changed, and each waits for a person"
+            )
+        )
+        for row in tables.each(found):
+            said = evidence(row, now, zone, masked=masked)
+            with st.container(
+                horizontal=True, wrap=False, vertical_alignment="center", horizontal_alignment="distribute"
+            ):
+                with st.container(gap=None, width="stretch"):
+                    st.markdown(_head(row, now, zone))
+                    st.markdown(f":small[{said}]")
+                if person.may(RIGHT) and st.button(
+                    "Close", key=f"close-{row.id}", icon=":material/done:", width="content"
+                ):
+                    _close(row, said)
+        rest = number(found["of"].iloc[0]) - len(found)
+        if rest > 0:
+            st.caption(f"and {fmt.count(rest, 'more', 'more')}, found later")
+
+
+def _head(row: Any, now: datetime, zone: ZoneInfo) -> str:  # noqa: ANN401 - as above
+    gone = instant(row.gone_at)
+    badges = kind_badge(str(row.kind))
+    if gone is not None:
+        badges += f" {status.tag(f'Gone since {fmt.moment(gone, zone, now)}', 'event_available')}"
+    found = f":gray[:small[found {fmt.ago(instant(row.found_at), now)}]]"
+    return f"{badges}\u2002**:small[{fmt.money(number(row.amount_minor), str(row.currency))}]**\u2002{found}"
+
+
+@st.dialog("Close a difference", width="medium", icon=":material/balance:")
+def _close(row: Any, said: str) -> None:  # noqa: ANN401 - as above
+    st.markdown(
+        f"{kind_badge(str(row.kind))}\u2002**{fmt.money(number(row.amount_minor), str(row.currency))}**"
+    )
+    st.markdown(said)
+    st.text_input("Reason", key=REASON, max_chars=500, placeholder="What it was, and what was done about it")
+    st.caption("Closing changes neither book. The difference and the reason are kept, and in the audit.")
+    token = token_for(f"close_difference_{row.id}")
+    with st.container(horizontal=True, horizontal_alignment="right"):
+        if st.button("Cancel", key="difference-cancel") or elements.primary(
+            "Close the difference",
+            "done",
+            key="difference-close",
+            on_click=_closed,
+            args=(token, number(row.id)),
+        ):
+            st.rerun()
+
+
+def _closed(token: UUID, difference_id: int) -> None:
+    reason = st.session_state[REASON].strip()
+
+    def work(conn: Connection, actor: Actor, now: datetime) -> Outcome:
+        close_difference(conn, difference_id, reason=reason, actor=actor, now=now)
+        return Outcome(
+            badge="done",
+            headline="The difference is closed.",
+            then="It is asked again only if its figures change.",
+        )
+
+    decide(f"close_difference_{difference_id}", token, work)
