@@ -59,20 +59,26 @@ class SendResult:
 DUE = text("""
     SELECT id, currency, net_minor FROM payout
      WHERE status IN ('approved', 'retrying') AND (status = 'approved' OR retry_at <= :now)
-       AND (NOT :retrying_only OR status = 'retrying')
+       AND (NOT :retrying_only OR status = 'retrying') AND method = ANY(:methods)
      ORDER BY priority_rank DESC, queued_at, id
 """)
 DUE_ONE = text("""
     SELECT id, currency, net_minor FROM payout
      WHERE id = :only AND status IN ('approved', 'retrying') AND (NOT :retrying_only OR status = 'retrying')
+       AND method = ANY(:methods)
 """)
 
 
 def due_payouts(
-    conn: Connection, *, now: datetime, only: int | None = None, retrying_only: bool = False
+    conn: Connection,
+    *,
+    methods: frozenset[str],
+    now: datetime,
+    only: int | None = None,
+    retrying_only: bool = False,
 ) -> list[Row[tuple[int, str, int]]]:
-    """Return the payouts to be sent, urgent ones first, then the oldest; `only` makes that one due now."""
-    values = {"now": now, "retrying_only": retrying_only}
+    """Return the payouts to be sent by these methods, urgent ones first, then the oldest; `only` is due now."""
+    values = {"methods": sorted(methods), "now": now, "retrying_only": retrying_only}
     if only is not None:
         return list(conn.execute(DUE_ONE, values | {"only": only}))
     return list(conn.execute(DUE, values))
@@ -99,7 +105,11 @@ def send_due(
         stop = current_stop(conn)
         if stop is not None and only is not None:
             raise SendingStopped(who=stop.who, why=stop.why)
-        due = due_payouts(conn, now=now, only=only, retrying_only=retrying_only) if stop is None else []
+        due = (
+            due_payouts(conn, methods=provider.methods, now=now, only=only, retrying_only=retrying_only)
+            if stop is None
+            else []
+        )
         if dry_run:
             return _would_send(conn, due, provider, now=now, limit=limit)
     run = Run(engine, provider, due, now=now, limit=limit, at_once=only is not None, stopping=stopping)

@@ -16,7 +16,7 @@ from core.decisions import Decision, Wanted, approve_payouts
 from core.imports import ImportResult, import_file
 from core.programs import install_presets
 from core.providers import Absent, Declined, Order, ProviderTransfer, Succeeded, Unknown
-from core.providers.simulator import REFUSALS, Simulator
+from core.providers.simulator import REFUSALS, SUCCESS, Simulator
 from core.queueing import queue_due
 from core.release import release_due
 from core.requests import request_payout
@@ -222,6 +222,7 @@ class Rail:
 
     name = "rail"
     lease_s = 30
+    methods = frozenset(SUCCESS)
 
     def __init__(
         self, *answers: Answer | Callable[[Order], Answer], found: Succeeded | Absent | Unknown | None = None

@@ -96,6 +96,11 @@ class Provider(Protocol):
         """How long one call may take before another process may take it up: the read timeout and 30 s."""
         ...
 
+    @property
+    def methods(self) -> frozenset[str]:
+        """The payout methods it serves; a payout by another one is left alone."""
+        ...
+
     def send(self, order: Order) -> Succeeded | Declined | Unknown:
         """Send the order; the same key again returns the first result and moves nothing."""
         ...

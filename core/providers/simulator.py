@@ -93,6 +93,7 @@ class Simulator:
     balance: Mapping[str, int] = field(default_factory=dict)
     name: str = "simulator"
     lease_s: int = 30
+    methods: frozenset[str] = frozenset(SUCCESS)
 
     def send(self, order: Order) -> Succeeded | Declined | Unknown:
         """Send one order: replay what the key already did, or decide and write it down, perhaps without an answer."""

@@ -71,6 +71,7 @@ class StripeTransfers:
     pace: Pace = field(default_factory=lambda: Pace(rate_per_s=RATE_PER_S, burst=BURST))
     name: str = "stripe"
     lease_s: int = LEASE_S
+    methods: frozenset[str] = frozenset({"stripe", INSTANT})
 
     def __post_init__(self) -> None:
         self.livemode = self.secret_key.startswith(("sk_live_", "rk_live_"))

@@ -112,6 +112,20 @@ class TestSendDue:
         assert rail.sent[0].params["amount_minor"] == 49_00
         assert "@" not in json.dumps(rail.sent[0].params)
 
+    def test_leaves_a_payout_alone_whose_method_the_provider_does_not_serve(self, desk: Desk) -> None:
+        by_stripe = desk.approved("AFF1")
+        desk.funded("AFF2", method="paypal", account="")
+        by_paypal = desk.request("AFF2", "25.00")
+        desk.approve(by_paypal)
+        rail = Rail()
+        rail.methods = frozenset({"stripe"})
+
+        assert send_due(desk.engine, rail, now=NOW, dry_run=True).count == 1
+        desk.send(rail)
+
+        assert [order.payout_id for order in rail.sent] == [by_stripe]
+        assert desk.status(by_paypal) == "approved"
+
 
 class TestADefiniteNo:
     @pytest.mark.parametrize(
@@ -201,7 +215,7 @@ class TestADefiniteNo:
 
         ours = Rail(meanwhile)
         with desk.engine.connect() as conn:
-            due = due_payouts(conn, now=NOW)
+            due = due_payouts(conn, methods=Rail.methods, now=NOW)
         run = Run(desk.engine, ours, due, now=NOW, limit=None, at_once=False, stopping=lambda: False)
         run.work()  # one worker: held at the first payout while they send the second
 
