@@ -100,7 +100,7 @@ def _long(day: date) -> str:
 def _figures(
     run: LastRun | None, found: pd.DataFrame, amounts: dict[str, int], now: datetime, zone: ZoneInfo
 ) -> None:
-    grid = st.grid(3, min_column_width=220)
+    grid = st.grid(3, min_column_width=190)
     oldest = f"oldest found {fmt.ago(instant(found['found_at'].iloc[0]), now)}"
     grid.metric(
         "Open differences",

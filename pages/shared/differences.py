@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 from zoneinfo import ZoneInfo
@@ -23,7 +23,7 @@ from pages.shared.status import Colour
 RIGHT = "close differences"
 REASON = "difference-reason"
 KINDS: dict[str, tuple[str, str, Colour]] = {
-    "missing_here": ("Not ours", "question_mark", "red"),
+    "missing_here": ("Not in our books", "question_mark", "red"),
     "missing_there": ("Not at the provider", "search_off", "red"),
     "wrong_amount": ("Wrong amount", "difference", "red"),
     "wrong_destination": ("Wrong destination", "wrong_location", "red"),
@@ -67,25 +67,25 @@ def evidence(row: Any, now: datetime, zone: ZoneInfo, *, masked: bool) -> str:  
 
     match str(row.kind):
         case "missing_here":
-            said = f"Transfer {transfer} to {account('theirs')}, made {made}, was made by no attempt of ours."
+            said = f"Transfer {transfer} to {account('theirs')} ({made}) was made by no attempt of ours."
             if number(row.payout_id):
                 said += f" It carries the mark of payout {payout}."
             elif card_text(figures.get("transfer_group")):
                 said += f" Its group: {fmt.plain(str(figures['transfer_group']))}."
         case "duplicate":
             of = f"payout {payout}" if number(row.payout_id) else fmt.plain(str(figures["transfer_group"]))
-            said = f"Transfer {transfer} to {account('theirs')}, made {made}, is a second one for {of}."
+            said = f"Transfer {transfer} to {account('theirs')} ({made}) is a second one for {of}."
         case "missing_there":
             said = (
-                f"Payout {payout} was paid to {account('ours')} on {made} as {transfer};"
+                f"Payout {payout} was paid to {account('ours')} as {transfer} ({made});"
                 " the provider holds no such transfer."
             )
         case "wrong_amount":
-            said = f"Payout {payout} pays {amount('ours')}; transfer {transfer} of {made} moved {amount('theirs')}."
+            said = f"Payout {payout} pays {amount('ours')}; transfer {transfer} ({made}) moved {amount('theirs')}."
         case "wrong_destination":
-            said = f"Payout {payout} goes to {account('ours')}; transfer {transfer} of {made} went to {account('theirs')}."
+            said = f"Payout {payout} goes to {account('ours')}; transfer {transfer} ({made}) went to {account('theirs')}."
         case _:
-            day = fmt.plain(str(instant(row.at) or now)[:10])
+            day = fmt.day((instant(row.at) or now).astimezone(UTC).date(), now.date())
             said = (
                 f"On {day} our books hold {amount('ours')} for {account('theirs')}, the provider {amount('theirs')}:"
                 " something came back on one side only."

@@ -30,6 +30,7 @@ PAGES = {
     "batch-build": "batch",
     "partners": "partners",
     "analytics": "analytics",
+    "reconciliation": "reconciliation?days=shown",
     "operations": "operations",
 }
 
