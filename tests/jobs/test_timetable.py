@@ -121,6 +121,7 @@ def test_the_nights_jobs_keep_their_times():
         "accrue": Daily(time_of_day(1, 30)),
         "release": Hourly(),
         "queue": Daily(time_of_day(2, 15)),
+        "reconcile": Daily(time_of_day(6, 0)),
     }
     every = {name: job.every_s for name, job in all_jobs().items() if job.every_s is not None}
     assert every == {"send": 2, "resolve": 60, "check": 300}
