@@ -130,7 +130,9 @@ def test_unknown_things_are_refused_by_name(desk: Run):
         assert (exit_code, document["refused"]) == (1, code), argv  # type: ignore[index]
 
 
-@pytest.mark.parametrize("job", ["accrue", "release", "queue", "send", "retry", "resolve", "check"])
+@pytest.mark.parametrize(
+    "job", ["accrue", "release", "queue", "send", "retry", "resolve", "reconcile", "check"]
+)
 def test_every_job_prints_its_figures(desk: Run, job: str):
     for options in ((), ("--dry-run",)):
         code, document = desk(job, *options)
