@@ -29,7 +29,7 @@ def page() -> None:
     now, person = frame.now(), frame.person()
     with frame.reading() as conn:
         since = last_visit(conn, person.name)
-        seen = overview(conn, now=now, since=since)
+        seen = overview(conn, now=now, since=since, reader=f"user:{person.name}")
     frame.header(
         "Overview",
         "What needs you, and what leaves today?",
@@ -43,7 +43,7 @@ def page() -> None:
     with elements.card(middle, "Releases coming", _releases_note(seen)):
         _releases(seen)
     bottom = st.grid(3, min_column_width=300)
-    with elements.card(bottom, "Leaves today", "approved and waiting, net"):
+    with elements.card(bottom, "Leaves today", "approved and not blocked, net"):
         _leaves(seen)
     with elements.card(bottom, "Since your last visit", _visit_note(since, now)):
         _since(seen, since)
@@ -62,30 +62,35 @@ def _figures(seen: Overview, now: datetime) -> None:
     partner = int(seen.blocked_by.loc[seen.blocked_by["whose"] == "partner", "count"].sum())
     note = f"{partner:,} wait for the partner" if partner else "nothing waits for a partner"
     _note(grid, "Blocked", fmt.count(seen.blocked.count, "payout"), note)
-    currency = _leading(seen.leaves_today, "count") or _leading(seen.releases, "count")
-    if currency is None:
-        _note(grid, "Leaves today", fmt.ABSENT, "nothing is approved")
-        _note(grid, "Releases within 7 days", fmt.ABSENT, "nothing is held")
-        return
-    leaves = _of(seen.leaves_today, currency)
-    _note(
-        grid,
-        f"Leaves today, {currency}",
-        fmt.money(int(leaves["net_minor"].sum()), currency),
-        fmt.count(int(leaves["count"].sum()), "payout") + _others(seen.leaves_today, "net_minor", currency),
+    _sum(
+        grid, "Leaves today", seen.leaves_today, of=("net_minor", "payout"), nothing="nothing approved waits"
     )
-    days = _within(seen.releases, now)
-    coming = _of(days, currency)
-    _note(
-        grid,
-        f"Releases within 7 days, {currency}",
-        fmt.money(int(coming["amount_minor"].sum()), currency),
-        fmt.count(int(coming["count"].sum()), "earning") + _others(days, "amount_minor", currency),
-    )
+    soon = _within(seen.releases, now)
+    _sum(grid, "Releases within 7 days", soon, of=("amount_minor", "earning"), nothing="nothing is due")
 
 
 def _note(grid: st.delta_generator.DeltaGenerator, label: str, value: str, note: str) -> None:
     grid.metric(label, value, delta=None, delta_description=note, border=True, height="stretch")
+
+
+def _sum(
+    grid: st.delta_generator.DeltaGenerator,
+    label: str,
+    rows: pd.DataFrame,
+    *,
+    of: tuple[str, str],
+    nothing: str,
+) -> None:
+    """One sum (`of`: its column, and what is counted) in the currency most rows are in; the others stand in its note."""
+    column, noun = of
+    currency = _leading(rows, "count")
+    if currency is None:
+        _note(grid, label, fmt.ABSENT, nothing)
+        return
+    mine = _of(rows, currency)
+    counted = fmt.count(int(mine["count"].sum()), noun)
+    value = fmt.money(int(mine[column].sum()), currency)
+    _note(grid, f"{label}, {currency}", value, counted + _others(rows, column, currency))
 
 
 def _oldest(need: Need, now: datetime) -> str:
@@ -115,15 +120,31 @@ def _within(releases: pd.DataFrame, now: datetime) -> pd.DataFrame:
 
 def _needs(seen: Overview, now: datetime) -> None:
     mine = [
-        (seen.ready, "payouts ready to approve", "fact_check", QUEUE, {"view": "ready"}),
-        (seen.second_person, "need a second person", "group", QUEUE, {"view": "second_person"}),
-        (seen.unknown, "unknown outcomes", "help", OPERATIONS, {}),
-        (seen.aside, "set aside for later", "event_busy", QUEUE, {"view": "aside"}),
+        (
+            seen.ready,
+            "payout ready to approve",
+            "payouts ready to approve",
+            "fact_check",
+            QUEUE,
+            {"view": "ready"},
+        ),
+        (
+            seen.second_person,
+            "needs a second person",
+            "need a second person",
+            "group",
+            QUEUE,
+            {"view": "second_person"},
+        ),
+        (seen.unknown, "unknown outcome", "unknown outcomes", "help", OPERATIONS, {}),
+        (seen.aside, "set aside for later", "set aside for later", "event_busy", QUEUE, {"view": "aside"}),
     ]
     with st.container(gap="xxsmall"):
         waiting = [one for one in mine if one[0].count]
-        for need, words, icon, page, query in waiting:
-            line(f"{need.count:,} {words}", quiet(_oldest(need, now)), page=page, icon=icon, query=query)
+        for need, one, many, icon, page, query in waiting:
+            yours = f"{need.mine:,} with your approval, " if need.mine else ""
+            label = fmt.count(need.count, one, many)
+            line(label, quiet(yours + _oldest(need, now)), page=page, icon=icon, query=query)
         if not waiting:
             st.markdown(
                 ":small[:green[:material/task_alt:] Nothing waits for you. New payouts are queued at night.]"
@@ -132,15 +153,18 @@ def _needs(seen: Overview, now: datetime) -> None:
             st.caption("Not yours today")
         for row in seen.blocked_by.head(BLOCKED_SHOWN).itertuples(name="Blocked"):
             line(
-                f"{row.count:,} wait: {row.sentence}",
+                f"{fmt.count(number(row.count), 'waits', 'wait')}: {row.sentence}",
                 quiet(WHOSE[str(row.whose)]),
                 page=QUEUE,
                 icon="block",
                 query={"view": "blocked"},
             )
+        if more := int(seen.blocked_by["count"].iloc[BLOCKED_SHOWN:].sum()):
+            words = fmt.count(more, "waits for another reason", "wait for other reasons")
+            line(words, page=QUEUE, icon="block", query={"view": "blocked"})
         if seen.retrying.count:
             line(
-                f"{seen.retrying.count:,} retry by themselves",
+                fmt.count(seen.retrying.count, "retries by itself", "retry by themselves"),
                 quiet(f"next {fmt.moment(seen.retrying.next_at, frame.zone(), now)}"),
                 page=QUEUE,
                 icon="replay",
@@ -178,7 +202,7 @@ def _leaves(seen: Overview) -> None:
                 f"{row.currency} · {fmt.method(str(row.method))} :gray[:small[{row.count:,}]]",
                 figure(fmt.money(number(row.net_minor), str(row.currency))),
                 page=QUEUE,
-                query={"view": "approved", "method": str(row.method)},
+                query={"view": "leaves", "currency": str(row.currency), "method": str(row.method)},
             )
 
 
@@ -191,7 +215,7 @@ def _since(seen: Overview, since: datetime | None) -> None:
     if since is None or visit is None:
         st.caption("From your next visit on, this says what was paid, what failed and who is new.")
         return
-    day = since.date().isoformat()
+    after = since.isoformat()
     with st.container(gap="xxsmall"):
         for row in visit.paid.itertuples():
             line(
@@ -199,7 +223,7 @@ def _since(seen: Overview, since: datetime | None) -> None:
                 figure(fmt.money(number(row.net_minor), str(row.currency))),
                 page=QUEUE,
                 icon="check_circle",
-                query={"view": "paid", "since": day},
+                query={"view": "all", "status": "paid", "currency": str(row.currency), "ended_after": after},
             )
         for row in visit.failed.itertuples():
             line(
@@ -207,14 +231,14 @@ def _since(seen: Overview, since: datetime | None) -> None:
                 quiet(status.look(str(row.code)).word),
                 page=QUEUE,
                 icon="error",
-                query={"view": "all", "status": "failed", "since": day},
+                query={"view": "all", "status": "failed", "ended_after": after},
             )
         if visit.queued:
             line(
                 f"{fmt.count(visit.queued, 'payout')} queued",
                 page=QUEUE,
                 icon="inbox",
-                query={"since": day},
+                query={"view": "all", "queued_after": after},
             )
         if visit.new_partners:
             line(f"{fmt.count(visit.new_partners, 'new partner')}", page=PARTNERS, icon="person_add")

@@ -31,7 +31,7 @@ def page() -> None:
         "Payout queue",
         "Which payouts may leave, and which may not yet?",
         at=now,
-        tools=lambda: queue_filters.csv_button(shown, now=now, masked=masked),
+        tools=lambda: _tools(shown, now, masked=masked),
     )
     with frame.reading() as conn:
         views = counters(conn, now=now).views
@@ -54,13 +54,21 @@ def page() -> None:
         _nothing(shown)
         return
     st.session_state[LAST_SEEN] = [int(payout_id) for payout_id in listed.frame["id"]]
-    seen = _grid(listed.frame, shown, now)
+    seen = _grid(listed.frame, shown, now, ticks=person.may("steer payouts"))
     _pages(listed, shown, matching, sums)
     queue_bar.bar(seen, shown.wanted, matching, person)
 
 
-def _grid(listed: pd.DataFrame, shown: Shown, now: datetime) -> list[Seen]:
-    """Draw the rows and return those ticked; a click on a cell opens the payout, on its partner the partner."""
+def _tools(shown: Shown, now: datetime, *, masked: bool) -> None:
+    queue_filters.order_and_columns(shown)
+    queue_filters.csv_button(shown, now=now, masked=masked)
+
+
+def _grid(listed: pd.DataFrame, shown: Shown, now: datetime, *, ticks: bool) -> list[Seen]:
+    """Draw the rows and return those ticked; a click on a cell opens the payout, on its partner the partner.
+
+    Who may decide nothing has no ticks.
+    """
     names = list(shown.columns)
     event: Any = st.dataframe(
         cells(listed, names, Sight(now=now, zone=frame.zone())),
@@ -70,7 +78,7 @@ def _grid(listed: pd.DataFrame, shown: Shown, now: datetime) -> list[Seen]:
         hide_index=True,
         column_config=configs(names),
         on_select="rerun",
-        selection_mode=["multi-row", "single-cell"],
+        selection_mode=["multi-row", "single-cell"] if ticks else ["single-cell"],
     )
     for place, column in event.selection.cells:
         row = listed.iloc[place]
@@ -121,6 +129,13 @@ def _nothing(shown: Shown) -> None:
     if shown.narrowed:
         with elements.empty("No payout matches", f"You asked for {shown.words}.", "filter_alt_off"):
             st.button("Clear filters", on_click=queue_filters.clear)
+            if shown.wanted.search:
+                st.page_link(
+                    "pages/partners.py",
+                    label="Look among the partners",
+                    icon=":material/groups:",
+                    query_params={"search": shown.wanted.search},
+                )
     elif shown.wanted.view in ("open", "all"):
         caption = (
             "Payouts are queued from released earnings by each program's schedule, or asked for by a partner."

@@ -29,13 +29,15 @@ PRIORITIES = ("urgent", "high", "normal", "low")
 METHODS = ("stripe", "stripe_instant", "bank_transfer", "paypal", "check", "manual")
 DAYS: dict[str, timedelta] = {"24h": timedelta(hours=24), "7d": timedelta(days=7), "30d": timedelta(days=30)}
 LONGEST_TEXT = 200
+COLUMNS = ("status", "priority", "method", "currency")  # asked for as they are
 _IDS = ARRAY(BigInteger)
 
 
 @dataclass(frozen=True, kw_only=True)
 class PayoutFilter:
     """Which payouts are wanted; what is left empty asks nothing. `since` and `until` are days in UTC over
-    the queueing instant, both included; `days` is counted back from now.
+    the queueing instant, both included; `days` is counted back from now; `queued_after` and `ended_after` are
+    instants, not included, over when it was queued and when it was paid or failed.
     """
 
     view: str = "open"
@@ -43,10 +45,13 @@ class PayoutFilter:
     priority: str | None = None
     method: str | None = None
     program: str | None = None
+    currency: str | None = None
     partner: str | None = None
     days: str | None = None
     since: date | None = None
     until: date | None = None
+    queued_after: datetime | None = None
+    ended_after: datetime | None = None
     search: str = ""
 
     def to_query(self) -> dict[str, str]:
@@ -67,10 +72,13 @@ class PayoutFilter:
             priority=_one_of(query, "priority", PRIORITIES),
             method=_one_of(query, "method", METHODS),
             program=_plain(query, "program") or None,
+            currency=_plain(query, "currency") or None,
             partner=_plain(query, "partner") or None,
             days=_one_of(query, "days", DAYS),
             since=_day(query, "since"),
             until=_day(query, "until"),
+            queued_after=_instant(query, "queued_after"),
+            ended_after=_instant(query, "ended_after"),
             search=_plain(query, "search"),
         )
 
@@ -91,6 +99,14 @@ def _day(query: Mapping[str, str], name: str) -> date | None:
         return None
 
 
+def _instant(query: Mapping[str, str], name: str) -> datetime | None:
+    try:
+        told = datetime.fromisoformat(query.get(name, "").replace(" ", "+"))
+        return told.astimezone(UTC) if told.tzinfo else None
+    except (ValueError, OverflowError):
+        return None
+
+
 def statuses(wanted: PayoutFilter) -> tuple[str, ...] | None:
     """Return the statuses the filter comes down to, or None when its view asks for more than a status."""
     of_view = STATUSES_OF_VIEW.get(wanted.view)
@@ -107,26 +123,31 @@ def conditions(
     With `masked`, names, emails and accounts are not searched.
     """
     found = [in_view(wanted.view, now=now)] if wanted.view != "all" else []
-    if wanted.status:
-        found.append(payout.c.status == wanted.status)
-    if wanted.priority:
-        found.append(payout.c.priority == wanted.priority)
-    if wanted.method:
-        found.append(payout.c.method == wanted.method)
+    found += [payout.c[name] == value for name in COLUMNS if (value := getattr(wanted, name))]
+    found += _times(wanted, now=now)
     if wanted.program:
         code = select(program.c.id).where(program.c.code == wanted.program)
         found.append(payout.c.program_id == code.scalar_subquery())
     if wanted.partner:
         who = select(partner.c.id).where(partner.c.code == wanted.partner)
         found.append(payout.c.partner_id == who.scalar_subquery())
+    if wanted.search:
+        found.append(_among(find_payouts(conn, wanted.search, masked=masked)))
+    return found
+
+
+def _times(wanted: PayoutFilter, *, now: datetime) -> list[ColumnElement[bool]]:
+    found: list[ColumnElement[bool]] = []
     if wanted.days in DAYS:
         found.append(payout.c.queued_at > now - DAYS[wanted.days])
     if wanted.since:
         found.append(payout.c.queued_at >= datetime.combine(wanted.since, time(), UTC))
     if wanted.until and wanted.until < date.max:
         found.append(payout.c.queued_at < datetime.combine(wanted.until + timedelta(days=1), time(), UTC))
-    if wanted.search:
-        found.append(_among(find_payouts(conn, wanted.search, masked=masked)))
+    if wanted.queued_after:
+        found.append(payout.c.queued_at > wanted.queued_after)
+    if wanted.ended_after:
+        found.append(payout.c.processed_at > wanted.ended_after)
     return found
 
 

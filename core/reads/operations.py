@@ -6,10 +6,12 @@ from dataclasses import dataclass
 from datetime import datetime
 
 import pandas as pd
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection, select, text
 
 from core.reads.frames import to_frame
 from core.reads.shown import mask
+from core.reads.tables import payout
+from core.reads.views import blocked
 
 BEAT_IS_OLD_S = 30.0  # it beats every 5 s
 
@@ -105,7 +107,7 @@ STUCK = text("""
                WHEN p.status = 'retrying' THEN 'not_retried' END AS why,
                CASE p.status WHEN 'processing' THEN coalesce(a.started_at, p.decided_at, p.queued_at)
                              WHEN 'retrying' THEN p.retry_at ELSE coalesce(p.decided_at, p.queued_at) END AS since) stuck
-     WHERE p.status IN ('approved', 'processing', 'retrying') AND stuck.why IS NOT NULL
+     WHERE p.status IN ('approved', 'processing', 'retrying') AND stuck.why IS NOT NULL AND p.id <> ALL(:blocked)
        AND stuck.since < CAST(:now AS timestamptz) - make_interval(mins => :after_minutes)
      ORDER BY stuck.since, p.id LIMIT :limit
 """)
@@ -115,7 +117,14 @@ def stuck_payouts(
     conn: Connection, *, now: datetime, masked: bool, after_minutes: int = 15, limit: int = 200
 ) -> pd.DataFrame:
     """Return payouts that should have moved on by now, oldest first, with why: not_sent, not_retried,
-    no_answer_recorded, no_attempt. An unknown outcome is no such case; it has its own list.
+    no_answer_recorded, no_attempt. An unknown outcome is no such case; it has its own list, and so has what is blocked.
     """
-    found = to_frame(conn.execute(STUCK, {"now": now, "after_minutes": after_minutes, "limit": limit}))
+    waits = select(payout.c.id).where(payout.c.status.in_(("approved", "retrying")), blocked(now=now))
+    asked = {
+        "now": now,
+        "after_minutes": after_minutes,
+        "limit": limit,
+        "blocked": list(conn.execute(waits).scalars()),
+    }
+    found = to_frame(conn.execute(STUCK, asked))
     return mask(found, ("partner_name",)) if masked else found

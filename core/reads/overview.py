@@ -7,21 +7,26 @@ from dataclasses import dataclass
 from datetime import datetime
 
 import pandas as pd
-from sqlalchemy import Connection, text
+from sqlalchemy import BigInteger, Connection, cast, func, select, text
 
+from core.decisions import APPROVED_BY_ME
 from core.guards import HOLD_WORDS, PARTNERS_MOVE
 from core.reads.frames import to_frame
 from core.reads.operations import scheduler_beat
-from core.reads.views import Waiting, open_views
+from core.reads.tables import payout
+from core.reads.views import Waiting, leaves_today, open_views
 
 
 @dataclass(frozen=True, kw_only=True)
 class Need:
-    """So many payouts wait for something: since when the oldest was queued, and when the next moves by itself."""
+    """So many payouts wait for something: since when the oldest was queued, when the next moves by itself, and how
+    many of them the reader has approved already.
+    """
 
     count: int
     oldest_at: datetime | None
     next_at: datetime | None
+    mine: int = 0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -86,14 +91,6 @@ RETRYING = text("""
 BACK_ON = text("""
     SELECT min(aside_until)::timestamp AT TIME ZONE 'UTC' FROM payout WHERE status = 'pending' AND aside_until > :today
 """)
-# What is approved, due again or under way: it leaves by itself.
-LEAVES_TODAY = text("""
-    SELECT p.currency, p.method, count(*) AS count, sum(p.net_minor)::bigint AS net_minor
-      FROM payout p JOIN program g ON g.id = p.program_id
-     WHERE p.status IN ('approved', 'processing', 'retrying')
-       AND (p.retry_at IS NULL OR (p.retry_at AT TIME ZONE g.zone)::date <= (:now AT TIME ZONE g.zone)::date)
-     GROUP BY p.currency, p.method ORDER BY p.currency, sum(p.net_minor) DESC, p.method
-""")
 PAID_SINCE = text("""
     SELECT currency, count(*) AS count, sum(net_minor)::bigint AS net_minor
       FROM payout WHERE status IN ('paid', 'reversed') AND processed_at > :since GROUP BY currency ORDER BY currency
@@ -135,8 +132,8 @@ BOOKS = text("""
 """)
 
 
-def overview(conn: Connection, *, now: datetime, since: datetime | None = None) -> Overview:
-    """Return the morning page; `since` is the person's visit before, None leaves that card out."""
+def overview(conn: Connection, *, now: datetime, since: datetime | None = None, reader: str = "") -> Overview:
+    """Return the morning page; `since` is the person's visit before, None leaves that card out; `reader` as in history."""
     mark = conn.execute(EARLIEST_MARK).scalar_one()
     waiting = open_views(conn, now=now)
     again = conn.execute(RETRYING).one()
@@ -144,13 +141,13 @@ def overview(conn: Connection, *, now: datetime, since: datetime | None = None) 
     back_on = conn.execute(BACK_ON, {"today": now.date()}).scalar_one()
     return Overview(
         ready=_need(waiting["ready"]),
-        second_person=_need(waiting["second_person"]),
+        second_person=_second_person(conn, waiting["second_person"], reader),
         blocked=_need(waiting["blocked"]),
         blocked_by=_blocked_by(conn, waiting["blocked"].ids, now=now),
         retrying=Need(count=again.n, oldest_at=again.oldest_at, next_at=again.next_at),
         unknown=Need(count=unknown.n, oldest_at=unknown.oldest_at, next_at=unknown.next_at),
         aside=_need(waiting["aside"], next_at=back_on),
-        leaves_today=to_frame(conn.execute(LEAVES_TODAY, {"now": now})),
+        leaves_today=_leaves_today(conn, now=now),
         since_visit=None if since is None else _since_visit(conn, since),
         releases=to_frame(conn.execute(RELEASES, {"now": now, "mark": mark})),
         health=health(conn),
@@ -159,6 +156,24 @@ def overview(conn: Connection, *, now: datetime, since: datetime | None = None) 
 
 def _need(waiting: Waiting, *, next_at: datetime | None = None) -> Need:
     return Need(count=waiting.count, oldest_at=waiting.oldest_at, next_at=next_at)
+
+
+def _second_person(conn: Connection, waiting: Waiting, reader: str) -> Need:
+    asked = {"ids": list(waiting.ids), "actor": reader}
+    mine = len(set(conn.execute(APPROVED_BY_ME, asked).scalars()))
+    return Need(count=waiting.count, oldest_at=waiting.oldest_at, next_at=None, mine=mine)
+
+
+def _leaves_today(conn: Connection, *, now: datetime) -> pd.DataFrame:
+    """Return currency, method, count, net_minor of what the queue's view of the same name lists."""
+    net = cast(func.sum(payout.c.net_minor), BigInteger)
+    query = (
+        select(payout.c.currency, payout.c.method, func.count().label("count"), net.label("net_minor"))
+        .where(leaves_today(now=now))
+        .group_by(payout.c.currency, payout.c.method)
+        .order_by(payout.c.currency, net.desc(), payout.c.method)
+    )
+    return to_frame(conn.execute(query))
 
 
 def _blocked_by(conn: Connection, ids: Sequence[int], *, now: datetime) -> pd.DataFrame:

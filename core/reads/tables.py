@@ -40,7 +40,9 @@ payout_counter = table(
 payout_item = table(
     "payout_item", column("payout_id", BigInteger), column("earning_id", BigInteger), column("live", Boolean)
 )
-program = table("program", column("id", Integer), column("code", Text), column("currency", Text))
+program = table(
+    "program", column("id", Integer), column("code", Text), column("currency", Text), column("zone", Text)
+)
 partner = table(
     "partner",
     column("id", BigInteger),

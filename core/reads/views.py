@@ -6,11 +6,22 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, and_, case, func, not_, or_, select
+from sqlalchemy import ColumnElement, Connection, Date, and_, case, cast, func, not_, or_, select
 
-from core.reads.tables import approval, hold, partner, payout, payout_item
+from core.reads.tables import approval, hold, partner, payout, payout_item, program
 
-VIEWS = ("open", "ready", "blocked", "second_person", "retrying", "approved", "paid", "aside", "all")
+VIEWS = (
+    "open",
+    "ready",
+    "blocked",
+    "second_person",
+    "retrying",
+    "approved",
+    "leaves",
+    "paid",
+    "aside",
+    "all",
+)
 STATUSES = (
     "pending",
     "approved",
@@ -33,6 +44,8 @@ STATUSES_OF_VIEW: dict[str, tuple[str, ...]] = {
     "all": STATUSES,
 }
 
+NAMED = ("blocked", "second_person")  # the views whose payouts are told by id
+
 _owner = partner.alias("owner")
 
 
@@ -40,6 +53,8 @@ def in_view(view: str, *, now: datetime) -> ColumnElement[bool]:
     """Return what makes a payout part of a view."""
     if view in STATUSES_OF_VIEW:
         return payout.c.status.in_(STATUSES_OF_VIEW[view])
+    if view == "leaves":
+        return leaves_today(now=now)
     flags = Flags(
         status=payout.c.status, aside=set_aside(now=now), stopped=blocked(now=now), begun=begun_approval()
     )
@@ -81,7 +96,9 @@ class Waiting:
 
 
 def open_views(conn: Connection, *, now: datetime) -> dict[str, Waiting]:
-    """Return ready, blocked, second_person and aside, each open payout looked at once; ids only of the blocked."""
+    """Return ready, blocked, second_person and aside, each open payout looked at once; ids only of the blocked and
+    of those that wait for a second person.
+    """
     names = ("ready", "blocked", "second_person", "aside")
     looked_at = (
         select(
@@ -104,7 +121,7 @@ def open_views(conn: Connection, *, now: datetime) -> dict[str, Waiting]:
         begun=looked_at.c.begun,
     )
     columns: list[ColumnElement[Any]] = [
-        func.array_agg(looked_at.c.id).filter(flags.in_view("blocked")).label("blocked_ids")
+        func.array_agg(looked_at.c.id).filter(flags.in_view(name)).label(f"{name}_ids") for name in NAMED
     ]
     for name in names:
         inside = flags.in_view(name)
@@ -115,7 +132,7 @@ def open_views(conn: Connection, *, now: datetime) -> dict[str, Waiting]:
         name: Waiting(
             count=row[name],
             oldest_at=row[f"{name}_oldest"],
-            ids=tuple(row["blocked_ids"] or ()) if name == "blocked" else (),
+            ids=tuple(row[f"{name}_ids"] or ()) if name in NAMED else (),
         )
         for name in names
     }
@@ -125,6 +142,20 @@ def set_aside(*, now: datetime) -> ColumnElement[bool]:
     """Return what is taken out of the review for now; it is back on its day, in UTC."""
     today = now.astimezone(UTC).date()
     return func.coalesce(payout.c.aside_until > today, False)
+
+
+def leaves_today(*, now: datetime) -> ColumnElement[bool]:
+    """Return what leaves by itself today in its program's zone: approved, due again or under way, and not blocked."""
+    day_of_retry = cast(func.timezone(program.c.zone, payout.c.retry_at), Date)
+    today = cast(func.timezone(program.c.zone, now), Date)
+    due = (
+        select(1).where(program.c.id == payout.c.program_id, day_of_retry <= today).correlate(payout).exists()
+    )
+    return and_(
+        payout.c.status.in_(("approved", "processing", "retrying")),
+        or_(payout.c.retry_at.is_(None), due),
+        or_(payout.c.status == "processing", not_(blocked(now=now))),
+    )
 
 
 def begun_approval() -> ColumnElement[bool]:

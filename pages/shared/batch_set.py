@@ -20,7 +20,7 @@ from pages.shared.format import count, method, money, plain, totals
 from pages.shared.queue_columns import Sight, cells, configs, partner
 from pages.shared.tables import each
 
-COLUMNS = ("id", "partner", "net", "status", "customer", "signals", "method", "fee", "amount")
+COLUMNS = ("id", "partner", "net", "status", "signals", "customer", "method", "fee", "amount")
 ROWS_AT_ONCE = 50
 REASONS_SHOWN = 8
 Refusals = Mapping[int, tuple[str, str]]

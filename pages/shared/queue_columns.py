@@ -77,23 +77,23 @@ def _amount(of: str) -> Callable[[Any, Sight], str]:
 
 COLUMNS: dict[str, Column] = {
     "id": Column(label="Payout", width=66, cell=lambda row, _: str(row.id)),
-    "partner": Column(label="Partner", width=150, cell=lambda row, _: partner(row)),
+    "partner": Column(label="Partner", width=140, cell=lambda row, _: partner(row)),
     "net": Column(label="Net", width=104, cell=_amount("net_minor"), right=True),
     "status": Column(
-        label="Status", width=116, cell=lambda row, _: [status.pill(row.status)], looks=status.STATUS
+        label="Status", width=108, cell=lambda row, _: [status.pill(row.status)], looks=status.STATUS
     ),
-    "customer": Column(label="Customer, days active", width=150, cell=_customer),
     "signals": Column(
         label="Signals",
-        width=146,
+        width=186,
         cell=lambda row, _: [status.pill(code) for code in row.signals],
         looks=status.SIGNALS,
     ),
-    "method": Column(label="Method", width=96, cell=lambda row, _: method(row.method)),
+    "customer": Column(label="Customer, days active", width=142, cell=_customer),
+    "method": Column(label="Method", width=94, cell=lambda row, _: method(row.method)),
     "priority": Column(label="Priority", width=72, cell=lambda row, _: PRIORITIES[row.priority]),
     "days": Column(label="Days", width=52, cell=lambda row, _: f"{row.days_pending:>4}", right=True),
     "requested": Column(
-        label="Requested", width=98, cell=lambda row, see: _day(row.queued_at, see)
+        label="Requested", width=86, cell=lambda row, see: _day(row.queued_at, see)
     ),
     "amount": Column(label="Amount", width=104, cell=_amount("amount_minor"), right=True),
     "fee": Column(label="Fee", width=78, cell=_amount("fee_minor"), right=True),
@@ -108,7 +108,7 @@ COLUMNS: dict[str, Column] = {
     "reference": Column(label="Provider reference", width=210, cell=lambda row, _: text_or_dash(row.provider_ref)),
     "reason": Column(label="Reason", width=200, cell=lambda row, _: text_or_dash(row.reason)),
 }  # fmt: skip
-USUAL = ("id", "partner", "net", "status", "customer", "signals", "method", "priority", "days", "requested")
+USUAL = ("id", "partner", "net", "status", "signals", "customer", "method", "priority", "days", "requested")
 
 
 def _day(when: datetime, see: Sight) -> str:

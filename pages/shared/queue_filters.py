@@ -13,13 +13,13 @@ from core.reads.filters import DAYS, METHODS, STATUSES, VIEWS, PayoutFilter
 from core.reads.payouts import SORTS, every_payout
 from core.reports.export import csv_bytes
 from pages.shared import address, desk
-from pages.shared.format import PRIORITIES, method
+from pages.shared.format import PRIORITIES, method, moment, plain
 from pages.shared.queue_columns import COLUMNS, USUAL
 from pages.shared.status import STATUS
 
 VIEW_WORDS = {
     "open": "Open", "ready": "Ready", "blocked": "Blocked", "second_person": "2nd person", "retrying": "Retrying",
-    "approved": "Approved", "paid": "Paid", "aside": "Set aside", "all": "All",
+    "approved": "Approved", "leaves": "Leaves today", "paid": "Paid", "aside": "Set aside", "all": "All",
 }  # fmt: skip
 DAY_WORDS = {"24h": "Last 24 hours", "7d": "Last 7 days", "30d": "Last 30 days"}
 ORDERS = {
@@ -30,6 +30,12 @@ ORDERS = {
 USUAL_ORDER = "queued_at-"
 PAGING = ("cursor", "page")
 FILTERS = ("search", "status", "priority", "method", "program", "days")
+# What only a link asks for: no box shows it, so a line does.
+LINKED = ("partner", "currency", "since", "until", "queued_after", "ended_after")
+LINKED_WORDS = {
+    "partner": "partner", "currency": "in", "since": "requested since", "until": "requested up to",
+    "queued_after": "requested after", "ended_after": "paid or failed after",
+}  # fmt: skip
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,8 +72,24 @@ class Shown:
     def words(self) -> str:
         """The filter in words."""
         return ", ".join(
-            [f"view {VIEW_WORDS[self.wanted.view]}", *(f"{name} {value}" for name, value in self._asked)]
+            [
+                f"view {VIEW_WORDS[self.wanted.view]}",
+                *(f"{name} {plain(value)}" for name, value in self._asked if name not in LINKED),
+                *self.linked,
+            ]
         )
+
+    @property
+    def linked(self) -> list[str]:
+        """What only the address asks for, in words."""
+        now, zone = desk.now(), desk.zone()
+        found = []
+        for name, word in LINKED_WORDS.items():
+            value = getattr(self.wanted, name)
+            if value is not None:
+                told = moment(value, zone, now) if isinstance(value, datetime) else plain(str(value))
+                found.append(f"{word} {told}")
+        return found
 
     @property
     def _asked(self) -> list[tuple[str, str]]:
@@ -91,7 +113,7 @@ def from_address() -> Shown:
 
 def clear() -> None:
     """Take everything but the view out of the address."""
-    address.put(**dict.fromkeys((*FILTERS, *PAGING, "view", "partner", "since", "until")))
+    address.put(**dict.fromkeys((*FILTERS, *PAGING, *LINKED, "view")))
 
 
 def _first_page() -> None:
@@ -103,7 +125,7 @@ def view_switch(shown: Shown, counts: Mapping[str, int]) -> None:
     st.session_state["queue_view"] = shown.wanted.view
     st.segmented_control(
         "View",
-        VIEWS,
+        [view for view in VIEWS if view != "leaves" or shown.wanted.view == view],
         key="queue_view",
         required=True,
         label_visibility="collapsed",
@@ -115,7 +137,7 @@ def view_switch(shown: Shown, counts: Mapping[str, int]) -> None:
 
 
 def filters(shown: Shown) -> None:
-    """Draw search, filters and what is rarer."""
+    """Draw search and filters, and in words what only the address asks for."""
     wanted = shown.wanted
     with desk.reading() as conn:
         programs = {program.code: program.name for program in all_programs(conn)}
@@ -131,8 +153,11 @@ def filters(shown: Shown) -> None:
         _choice("method", "Any method", {code: method(code) for code in METHODS}, wanted.method, 138)
         _choice("program", "All programs", programs, wanted.program, 158)
         _choice("days", "Any time", {code: DAY_WORDS[code] for code in DAYS}, wanted.days, 138)
-        with st.popover("More", icon=":material/tune:", type="tertiary"):
-            _more(shown)
+
+    if shown.linked:
+        with st.container(horizontal=True, vertical_alignment="center"):
+            st.caption(f":material/link: Only what is {', '.join(shown.linked)}.", width="content")
+            st.button("Clear filters", type="tertiary", key="clear_linked", on_click=clear)
 
 
 def _choice(name: str, nothing: str, words: Mapping[str, str], chosen: str | None, width: int) -> None:
@@ -147,6 +172,12 @@ def _choice(name: str, nothing: str, words: Mapping[str, str], chosen: str | Non
         format_func=lambda code: words.get(code, nothing),
         on_change=address.remember(key, name, then=_first_page),
     )
+
+
+def order_and_columns(shown: Shown) -> None:
+    """Draw the choice of order and columns; in the header, since the grid's own tools cover what stands above its right end."""
+    with st.popover("View", icon=":material/tune:", type="tertiary"):
+        _more(shown)
 
 
 def _more(shown: Shown) -> None:

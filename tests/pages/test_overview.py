@@ -58,7 +58,22 @@ def test_what_leaves_today_is_told_by_currency_and_method_and_never_added(
     assert "and €89.75" in app.metric[2].proto.delta_description
     leaving = {label.split(" :")[0]: query for label, query in links(app).items() if " · " in label}
     assert set(leaving) == {"EUR · PayPal", "USD · Stripe"}
-    assert "method=paypal" in leaving["EUR · PayPal"]
+    assert leaving["EUR · PayPal"] == "view=leaves&currency=EUR&method=paypal"
+
+
+def test_releases_are_told_in_their_own_currency_and_one_is_one(desk: Engine, open_page: Open, now: datetime):
+    with desk.begin() as conn:
+        dollars = pending(conn, [5_000], now=now)
+        approve_payouts(conn, [Wanted(id=dollars)], actor=ADA, now=now)
+        pending(conn, [5_000], now=now)
+        partner_id = builders.partner(conn, builders.program(conn, currency="EUR"), released_to=now)
+        builders.earning(conn, partner_id, 3_000, is_held=True, release_at=now + timedelta(days=3))
+
+    app = open_page("ada", "overview")
+
+    assert figures(app)["Leaves today, USD"] == "$49.75"
+    assert figures(app)["Releases within 7 days, EUR"] == "€30.00"
+    assert "1 payout ready to approve" in links(app)
 
 
 def test_a_partner_on_hold_blocks_a_payout_and_is_not_ready(desk: Engine, open_page: Open, now: datetime):

@@ -49,6 +49,27 @@ def test_a_viewer_sees_the_queue_and_no_action(desk: Engine, open_page: Open, no
     assert sorted(app.dataframe[0].value["id"]) == sorted([str(one), str(two)])
     assert labels(app) == ["Sign out"]
     assert "Ana Silva" not in app.dataframe[0].value.to_string()
+    hers, adas = app.dataframe[0].proto, open_page("ada", "queue", view="ready").dataframe[0].proto
+    assert len(hers.selection_mode) == 1  # a click opens; no ticks
+    assert len(adas.selection_mode) == 2
+
+
+def test_what_only_a_link_asks_for_is_said_and_can_be_taken_away(
+    desk: Engine, open_page: Open, now: datetime
+):
+    one, two = two_pending(desk, now)
+    app = open_page("ada", "queue", view="all", currency="EUR", queued_after="2026-01-02T03:04:00+00:00")
+    told = " ".join(text.value for text in app.caption)
+    assert "Only what is in EUR, requested after" in told
+    app = app.button(key="clear_linked").click().run()
+    assert sorted(app.dataframe[0].value["id"]) == sorted([str(one), str(two)])
+
+
+def test_a_search_that_finds_no_payout_leads_to_the_partners(desk: Engine, open_page: Open, now: datetime):
+    two_pending(desk, now)
+    app = open_page("ada", "queue", view="all", search="nobody")
+    (link,) = [link for link in app.get("page_link") if "partners" in link.proto.label]
+    assert link.proto.query_string == "search=nobody"
 
 
 def test_filters_come_from_the_address(desk: Engine, open_page: Open, now: datetime):

@@ -1,6 +1,6 @@
 """The queue's filter and its address."""
 
-from datetime import date
+from datetime import UTC, date
 
 import pytest
 from hypothesis import given
@@ -21,10 +21,13 @@ CODES = st.none() | st.text(st.characters(exclude_characters="\x00"), min_size=1
         priority=st.none() | st.sampled_from(PRIORITIES),
         method=st.none() | st.sampled_from(METHODS),
         program=CODES,
+        currency=CODES,
         partner=CODES,
         days=st.none() | st.sampled_from(list(DAYS)),
         since=st.none() | st.dates(),
         until=st.none() | st.dates(),
+        queued_after=st.none() | st.datetimes(timezones=st.just(UTC)),
+        ended_after=st.none() | st.datetimes(timezones=st.just(UTC)),
         search=CODES.map(lambda code: code or ""),
     )
 )
@@ -43,6 +46,7 @@ def test_the_plain_filter_needs_no_address():
     [
         {"view": "everything", "status": "sleeping", "priority": "9", "method": "cash", "days": "1y"},
         {"since": "yesterday", "until": "2026-02-30", "stranger": "x"},
+        {"queued_after": "2026-03-01", "ended_after": "0001-01-01T00:00:00+23:59"},
     ],
 )
 def test_unknown_values_of_an_address_ask_nothing(query: dict[str, str]):

@@ -2,10 +2,12 @@
 
 from sqlalchemy import Connection, text
 
+from core.reads.filters import PayoutFilter
 from core.reads.operations import job_runs, jobs, scheduler_beat, stuck_payouts, unknown_attempts
 from core.reads.overview import overview
-from tests.builders import DAY, NOW, earning, insert, partner
-from tests.core.reads.desk import one_of_each, preset, rows_by
+from core.reads.payouts import list_payouts, totals
+from tests.builders import DAY, NOW, approve, decision, earning, hold, insert, partner
+from tests.core.reads.desk import one_of_each, preset, queued, rows_by
 
 BEAT = text("""
     INSERT INTO heartbeat (job, beat_at) VALUES ('scheduler', now() - make_interval(secs => :age_s))
@@ -31,6 +33,49 @@ def test_the_morning_counts_what_needs_whom(conn: Connection):
     assert told.since_visit.queued == 12
     assert overview(conn, now=NOW, since=NOW).since_visit.queued == 0  # type: ignore[union-attr]
     assert told.health.set_index("name").loc["books", "state"] == "ok"
+
+
+def on_hold(conn: Connection, payout_id: int) -> None:
+    owner = text("SELECT partner_id FROM payout WHERE id = :id")
+    hold(conn, conn.execute(owner, {"id": payout_id}).scalar_one(), "dispute")
+
+
+def test_what_leaves_today_is_what_the_queue_lists_under_that_name_and_never_what_is_blocked(
+    conn: Connection,
+):
+    leaving, held = queued(conn, "GOES", 700), queued(conn, "STAYS", 900)
+    for payout_id in (leaving, held):
+        approve(conn, payout_id)
+    on_hold(conn, held)
+    told = overview(conn, now=NOW).leaves_today
+    assert told.to_numpy().tolist() == [["USD", "stripe", 1, 700]]
+    wanted = PayoutFilter(view="leaves", currency="USD", method="stripe")
+    assert list(list_payouts(conn, wanted, now=NOW, masked=True).frame["id"]) == [leaving]
+    assert totals(conn, wanted, now=NOW, masked=True)["net_minor"].tolist() == [700]
+
+
+def test_what_was_paid_since_a_visit_is_listed_by_the_same_instant(conn: Connection):
+    made = one_of_each(conn)
+    told = overview(conn, now=NOW, since=NOW - DAY).since_visit
+    assert told is not None
+    wanted = PayoutFilter(view="all", status="paid", currency="USD", ended_after=NOW - DAY)
+    assert list(list_payouts(conn, wanted, now=NOW, masked=True).frame["id"]) == [made["paid"]]
+    assert len(list_payouts(conn, PayoutFilter(queued_after=NOW), now=NOW, masked=True).frame) == 0
+
+
+def test_a_second_person_is_told_how_many_of_those_are_their_own_first_approvals(conn: Connection):
+    one_of_each(conn)
+    decision(conn, queued(conn, "OTHER", 300_000, approvals_needed=2), "user:ben")
+    told = overview(conn, now=NOW, reader="user:ann").second_person
+    assert (told.count, told.mine) == (2, 1)
+
+
+def test_an_approved_payout_that_is_blocked_is_not_called_stuck(conn: Connection):
+    for code in ("SLOW", "STAYS"):
+        approve(conn, queued(conn, code, 700))
+    conn.execute(text("UPDATE payout SET decided_at = :at"), {"at": NOW - DAY})
+    on_hold(conn, conn.execute(text("SELECT max(id) FROM payout")).scalar_one())
+    assert list(stuck_payouts(conn, now=NOW, masked=True)["partner_code"]) == ["SLOW"]
 
 
 def test_releases_are_told_by_day_and_currency_without_what_has_no_day(conn: Connection):
