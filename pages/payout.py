@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import asdict
 
 import streamlit as st
 
-from core.guards import Blocking, blocking_reasons
+from core.guards import STOPS_APPROVAL, Blocking
 from core.reads.filters import PayoutFilter
-from core.reads.payout import PayoutStory, customer_history, story
+from core.reads.payout import PayoutStory, customer_history, standing, story
 from core.reads.payout_header import PayoutHeader
 from core.reads.payouts import list_payouts
 from pages.shared import address, elements, frame, payout_cards, payout_tabs
-from pages.shared.decisions import RESULT
+from pages.shared.decisions import RESULT, Outcome
 from pages.shared.desk import Person
 from pages.shared.format import PRIORITIES, count, method, money, person, plain, story_moment, until
 from pages.shared.payout_actions import (
@@ -32,7 +33,8 @@ from pages.shared.payout_actions import (
 from pages.shared.payout_confirm import confirm
 from pages.shared.status import badge, look, tag
 
-LAST_SEEN = "queue_ids"
+LAST_SEEN, ASKED = "queue_ids", "payout_asked"
+WATCH_S = 2
 
 
 def page() -> None:
@@ -43,12 +45,12 @@ def page() -> None:
     with frame.reading() as conn:
         told = story(conn, payout_id, now=now, masked=masked) if payout_id is not None else None
         if told is not None:
-            blocking = blocking_reasons(conn, [told.header.id], now=now)[told.header.id]
             customers = customer_history(conn, told.header.id, now=now, masked=masked)
     if told is None:
         _nobody(payout_id)
         return
-    header = told.header
+    header, blocking = told.header, told.blocking
+    _overtaken(header, who)
     frame.header(
         f"{money(header.net_minor, header.currency)} to {plain(_partner(header))}",
         _caption(header),
@@ -59,10 +61,40 @@ def page() -> None:
     with grid.cell(column_span=2, row_span=3):
         payout_cards.why(told)
         payout_cards.story(told, frame.zone(), now)
-    payout_cards.may_it_leave(grid, told, blocking, who, now)
+    payout_cards.may_it_leave(grid, told, who, now)
     payout_cards.signals(grid, header, now)
     payout_cards.approvals(grid, told, who)
     payout_tabs.tabs(told, customers, frame.zone(), now)
+    if header.status in ("approved", "processing"):
+        _watch(header.id, header.version)
+
+
+def _overtaken(header: PayoutHeader, who: Person) -> None:
+    """Say so when a button was clicked whose payout has moved on meanwhile: it is gone by the time it would answer."""
+    asked = st.session_state.pop(ASKED, None)
+    if asked is None or asked[1] != header.id:
+        return
+    action = {REJECT.name: REJECT, CANCEL.name: CANCEL}[asked[0]]
+    if not _offers(action, header, who):
+        outcome = Outcome(
+            badge="refused",
+            headline=f"Nothing was {action.done}.",
+            then=f"The payout is {look(header.status).word.lower()} now.",
+        )
+        st.session_state[RESULT] = asdict(outcome)
+
+
+@st.fragment(run_every=WATCH_S)
+def _watch(payout_id: int, version: int) -> None:
+    """Draw the page anew when the payout has moved on."""
+    with frame.reading() as conn:
+        seen = standing(conn, payout_id)
+    if seen != version:
+        st.rerun()
+
+
+def _asked(action: Action, payout_id: int) -> None:
+    st.session_state[ASKED] = (action.name, payout_id)
 
 
 def _nobody(payout_id: int | None) -> None:
@@ -128,8 +160,9 @@ def _tools(told: PayoutStory, who: Person) -> None:
         if _offers(action, header, who) and not (action is CANCEL and header.status == "pending"):
             shortcut = "X" if action is REJECT else None
             if st.button(
-                action.verb, icon=f":material/{action.icon}:", key=f"do_{action.name}", shortcut=shortcut
-            ):
+                action.verb, icon=f":material/{action.icon}:", key=f"do_{action.name}", shortcut=shortcut,
+                on_click=_asked, args=(action, header.id),
+            ):  # fmt: skip
                 confirm(action, seen)
     for action in (TAKE_BACK, RETRY, PROCESS):
         if _offers(action, header, who) and not (action is PROCESS and header.status == "retrying"):
@@ -139,20 +172,14 @@ def _tools(told: PayoutStory, who: Person) -> None:
                 key=f"do_{action.name}",
                 **decide_now(action, seen),
             )
-    if _offers(APPROVE, header, who) and header.aside_until is None:
-        mine = f"user:{who.name}" in told.makers or _approved_by(told, who)
+    stopped = any(reason.code in STOPS_APPROVAL for reason in told.blocking)
+    if _offers(APPROVE, header, who) and not stopped and payout_cards.may_decide(told, who):
         elements.primary(
             f"Approve {money(header.net_minor, header.currency)}", APPROVE.icon, key="do_approve", shortcut="A",
-            disabled=mine, help="Another person decides: you had your part already" if mine else None,
             **decide_now(APPROVE, seen),
         )  # fmt: skip
     if st.button("Next", icon=":material/arrow_forward:", icon_position="right", key="next", shortcut="N"):
         _next(header.id)
-
-
-def _approved_by(told: PayoutStory, who: Person) -> bool:
-    mine = told.approvals[told.approvals["actor"] == f"user:{who.name}"]
-    return bool((mine["current"] & (mine["decision"] == "approve")).any())
 
 
 def _offers(action: Action, header: PayoutHeader, who: Person) -> bool:

@@ -9,7 +9,7 @@ from datetime import datetime
 import pandas as pd
 from sqlalchemy import Connection, TextClause, text
 
-from core.guards import Blocking
+from core.guards import STOPS_SENDING, Blocking, blocking_reasons
 from core.reads.frames import to_frame
 from core.reads.payout_header import PayoutHeader, read_header
 from core.reads.shown import mask
@@ -47,6 +47,7 @@ class PayoutStory:
     approvals: pd.DataFrame
     people: pd.DataFrame
     makers: list[str]
+    blocking: list[Blocking]
     attempts: pd.DataFrame
     calls: pd.DataFrame
     ledger: pd.DataFrame
@@ -129,12 +130,15 @@ def story(conn: Connection, payout_id: int, *, now: datetime, masked: bool) -> P
         return to_frame(conn.execute(statement, {"id": payout_id, "now": now}))
 
     items, approvals, attempts = read(ITEMS), read(APPROVALS), read(ATTEMPTS)
+    blocking = blocking_reasons(conn, [payout_id], now=now)[payout_id]
+    stops = [reason.sentence for reason in blocking if reason.code in STOPS_SENDING]
     makers = list(conn.execute(MAKERS, {"id": payout_id}).scalars())
     return PayoutStory(
         header=header,
         items=mask(items, ("customer", "sale_description")) if masked else items,
         why=why_lines(header, items, fee_words=fee_formula(conn, header)),
-        timeline=timeline(header, items, approvals, attempts),
+        timeline=timeline(header, items, approvals, attempts, stopped=next(iter(stops), "")),
+        blocking=blocking,
         approvals=approvals,
         people=_people(conn, header, makers, approvals),
         makers=makers,
@@ -145,6 +149,14 @@ def story(conn: Connection, payout_id: int, *, now: datetime, masked: bool) -> P
         notes=read(NOTES),
         audit=read(AUDIT),
     )
+
+
+VERSION = text("SELECT version FROM payout WHERE id = :id")
+
+
+def standing(conn: Connection, payout_id: int) -> int | None:
+    """Return the payout's version, which any change of it moves on; None when there is no such payout."""
+    return conn.execute(VERSION, {"id": payout_id}).scalar_one_or_none()
 
 
 def _people(

@@ -34,9 +34,17 @@ class Event:
 
 
 def timeline(
-    header: PayoutHeader, items: pd.DataFrame, approvals: pd.DataFrame, attempts: pd.DataFrame
+    header: PayoutHeader,
+    items: pd.DataFrame,
+    approvals: pd.DataFrame,
+    attempts: pd.DataFrame,
+    *,
+    stopped: str = "",
 ) -> pd.DataFrame:
-    """Return the story as at, what, kind, amount_minor, state (past, now, future): the past by time, then the rest."""
+    """Return the story as at, what, kind, amount_minor, state (past, now, future): the past by time, then the rest.
+
+    `stopped` is the sentence of what keeps an approved payout from leaving.
+    """
     events = [
         *_source(items),
         _queued(header),
@@ -49,7 +57,7 @@ def timeline(
     )
     rows = [
         (event.at, event.what, event.kind, event.amount_minor, event.state)
-        for event in [*past, *_standing(header, attempts)]
+        for event in [*past, *_standing(header, attempts, stopped)]
     ]
     frame = pd.DataFrame(rows, columns=["at", "what", "kind", "amount_minor", "state"], dtype="object")
     return frame.astype({"amount_minor": "Int64", "at": "datetime64[us, UTC]"})
@@ -112,7 +120,7 @@ def _ending(header: PayoutHeader) -> list[Event]:
     return []
 
 
-def _standing(header: PayoutHeader, attempts: pd.DataFrame) -> list[Event]:
+def _standing(header: PayoutHeader, attempts: pd.DataFrame, stopped: str) -> list[Event]:
     match header.status:
         case "pending" if header.aside_until is not None:
             back = datetime.combine(header.aside_until, time(), UTC)
@@ -125,6 +133,11 @@ def _standing(header: PayoutHeader, attempts: pd.DataFrame) -> list[Event]:
             missing = header.approvals_needed - header.approvals
             people = "one approver" if missing == 1 else f"{missing} approvers"
             return [_now(f"Waits for {people}", "approval"), _next("Sent once approved", "sent")]
+        case "approved" if stopped:
+            return [
+                _now(f"Approved, but stopped. {stopped}", "stopped"),
+                _next("Sent once that is settled", "sent"),
+            ]
         case "approved":
             return [_now("Approved, leaves next", "approved"), _next("Paid by the provider", "paid")]
         case "processing":

@@ -21,7 +21,7 @@ from pages.shared.decisions import Outcome, Work
 from pages.shared.desk import Person
 from pages.shared.format import count, money, person, plain, story_moment, totals
 from pages.shared.payout_actions import APPROVE, PROCESS, REJECT, Action, Seen
-from pages.shared.payout_confirm import ONE_OR_MANY
+from pages.shared.payout_confirm import ONE_OR_MANY, one_or_many
 from pages.shared.queue_columns import partner
 from pages.shared.status import badge
 from pages.shared.tables import each
@@ -80,7 +80,7 @@ def _decision(header: BatchHeader, kept: pd.DataFrame, going: pd.DataFrame, acti
             "If one of them has changed meanwhile",
             list(ONE_OR_MANY),
             key=f"whole-{token}",
-            format_func=lambda one: ONE_OR_MANY[one].format(verb=action.verb.lower()).capitalize(),
+            format_func=lambda choice: one_or_many(action, choice),
         )
     if fault := st.session_state.pop(FAULT, None):
         st.warning(fault, icon=":material/edit:")
@@ -129,10 +129,10 @@ def _deciding(batch_id: int, action: Action, kept: pd.DataFrame, *, reason: str,
     sums = net_totals(kept)
 
     def run(conn: Connection, actor: Actor, now: datetime) -> Outcome:
-        then = payout_actions.when_it_leaves(conn, now) if action.leaves else action.then
         answer = decide_batch(
             conn, batch_id, action.name, totals_minor=sums, actor=actor, now=now, reason=reason, whole=whole
         )
+        then = payout_actions.when_it_leaves(conn, answer.done, now) if action.leaves else action.then
         return payout_actions.told(action, seen, answer, then)
 
     return run

@@ -9,6 +9,7 @@ from typing import Any, Protocol
 
 from core.access import Actor
 from core.decisions import Decision, Wanted, approve_payouts, cancel_payouts, reject_payouts
+from core.guards import STOPS_SENDING, blocking_reasons
 from core.reads.operations import scheduler_beat
 from core.steering import (
     bring_back,
@@ -43,7 +44,11 @@ class Operation(Protocol):
 
 @dataclass(frozen=True, kw_only=True)
 class Action:
-    """One thing to do: its verb, icon and right, the statuses it takes, and what happens next."""
+    """One thing to do: its verb, icon and right, the statuses it takes, and what happens next.
+
+    `phrase` says it with what it is done to where verb and noun do not simply follow each other; `keeps_note` whether
+    the operation keeps a note.
+    """
 
     name: str
     verb: str
@@ -54,9 +59,15 @@ class Action:
     operation: Operation
     then: str = ""
     badge: str = "done"
+    phrase: str = ""
     needs_reason: bool = False
+    keeps_note: bool = True
     leaves: bool = False
     undo: bool = False
+
+    def doing(self, what: str) -> str:
+        """The action done to something: `approve 3 payouts`."""
+        return self.phrase.format(what) if self.phrase else f"{self.verb.lower()} {what}"
 
 
 OPEN = frozenset({"pending", "approved", "retrying"})
@@ -103,7 +114,8 @@ def _bring_back(
 
 BRING_BACK = Action(
     name="bring back", verb="Bring back", done="back in the review", icon="event_available", right="steer payouts",
-    badge="pending", statuses=frozenset({"pending"}), operation=_bring_back,
+    badge="pending", statuses=frozenset({"pending"}), operation=_bring_back, keeps_note=False,
+    then="A decision is asked for again.",
 )  # fmt: skip
 
 
@@ -123,8 +135,9 @@ def priority(level: str) -> Action:
         return set_priority(conn, wanted, priority=level, actor=actor, now=now, whole=whole)
 
     return Action(
-        name=f"priority {level}", verb=f"Priority {PRIORITIES[level].lower()}", done=f"priority {level}",
+        name=f"priority {level}", verb=f"Priority {PRIORITIES[level].lower()}", done=f"given priority {level}",
         icon="low_priority", right="steer payouts", statuses=OPEN, operation=order, badge=level,
+        phrase=f"give {{}} priority {level}", keeps_note=False, then=f"Priority {level} from now on.",
     )  # fmt: skip
 
 
@@ -189,8 +202,8 @@ def work(action: Action, seen: Sequence[Seen], *, reason: str = "", whole: bool 
     wanted = [Wanted(id=one.id, version=one.version) for one in seen]
 
     def run(conn: Connection, actor: Actor, now: datetime) -> Outcome:
-        then = when_it_leaves(conn, now) if action.leaves else action.then
         answer = action.operation(conn, wanted, actor=actor, now=now, reason=reason, whole=whole)
+        then = when_it_leaves(conn, answer.done, now) if action.leaves else action.then
         return told(action, seen, answer, then)
 
     return run
@@ -217,8 +230,18 @@ def told(action: Action, seen: Sequence[Seen], answer: Decision, then: str) -> O
     )
 
 
-def when_it_leaves(conn: Connection, now: datetime) -> str:
-    """What happens next with what was approved: at once, or when the scheduler is back."""
+def when_it_leaves(conn: Connection, payout_ids: Sequence[int], now: datetime) -> str:
+    """What happens next with what was approved: at once, when the scheduler is back, or not before something is settled."""
+    reasons = blocking_reasons(conn, payout_ids, now=now)
+    stops = [next((one for one in reasons[i] if one.code in STOPS_SENDING), None) for i in payout_ids]
+    stopped = [stop.sentence for stop in stops if stop is not None]
+    if stopped and len(stopped) == len(payout_ids):
+        return f"It does not leave yet. {plain(stopped[0])}."
+    held = f" {count(len(stopped), 'payout')} not yet: {plain(stopped[0])}." if stopped else ""
+    return _sending(conn, now) + held
+
+
+def _sending(conn: Connection, now: datetime) -> str:
     beat = scheduler_beat(conn)
     if beat.alive:
         return "Sending starts within seconds."

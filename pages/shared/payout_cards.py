@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
@@ -22,9 +21,17 @@ ICONS = {
     "earned": "shopping_cart", "released": "lock_open", "queued": "inbox", "approved": "verified", "rejected": "block",
     "approval": "hourglass_empty", "sent": "send", "paid": "check_circle", "declined": "error", "unknown": "help",
     "failed": "error", "cancelled": "do_not_disturb_on", "reversed": "undo", "aside": "event_busy", "retry": "replay",
-    "started": "sync", "absent": "search_off", "retrying": "replay",
+    "stopped": "front_hand", "started": "sync", "absent": "search_off", "retrying": "replay",
 }  # fmt: skip
-WHOSE = {"ours": "**yours**", "partner": "**Partner’s**", "provider": "**Provider’s**"}
+YOURS = "**yours**"
+WHOSE = {"partner": "**Partner’s**", "provider": "**Provider’s**"}
+# Who may move when it is ours: the right, and whose move it is for those without.
+MOVES = {
+    "approvals_missing": ("approve payouts", "**an approver’s**"),
+    "on_hold": ("hold money", "**a maker’s**"),
+    "set_aside": ("steer payouts", "**a maker’s**"),
+    "sending_stopped": ("start sending", "**ops’**"),
+}
 
 
 def why(told: PayoutStory) -> None:
@@ -70,11 +77,9 @@ def story(told: PayoutStory, zone: ZoneInfo, now: datetime) -> None:
         tables.rows(lines, ["When", "What", "Amount"], right=["Amount"], header=False)
 
 
-def may_it_leave(
-    grid: DeltaGenerator, told: PayoutStory, blocking: Sequence[Blocking], who: Person, now: datetime
-) -> None:
+def may_it_leave(grid: DeltaGenerator, told: PayoutStory, who: Person, now: datetime) -> None:
     """The guards the sender obeys: what holds, what waits, what blocks, and whose move it is."""
-    header = told.header
+    header, blocking = told.header, told.blocking
     with elements.card(grid, "May it leave?", "the list the sender obeys"):
         if header.status in ("paid", "reversed", "rejected", "cancelled", "failed"):
             words = {"paid": "It has left", "reversed": "It left and came back"}.get(
@@ -99,7 +104,7 @@ def may_it_leave(
             lines.append(
                 _holds("Approved, content unchanged", f"{header.approvals} of {header.approvals_needed}")
             )
-        lines += [_stands_in_the_way(reason, who, now) for reason in blocking]
+        lines += [_stands_in_the_way(reason, told, who, now) for reason in blocking]
         tables.pairs(lines)
 
 
@@ -107,12 +112,28 @@ def _holds(what: str, figure: str) -> tuple[str, str]:
     return f":green[:material/check_circle:] {what}", figure
 
 
-def _stands_in_the_way(reason: Blocking, who: Person, now: datetime) -> tuple[str, str]:
+def may_decide(told: PayoutStory, who: Person) -> bool:
+    """Whether this person had no part in the payout yet: neither made it nor approved what is in it now."""
+    actor = f"user:{who.name}"
+    mine = told.approvals[(told.approvals["actor"] == actor) & told.approvals["current"]]
+    return actor not in told.makers and not (mine["decision"] == "approve").any()
+
+
+def _whose(reason: Blocking, told: PayoutStory, who: Person) -> str:
+    if reason.whose != "ours":
+        return WHOSE[reason.whose]
+    right, other = MOVES.get(reason.code, ("steer payouts", "**ours**"))
+    if not who.may(right):
+        return other
+    if reason.code == "approvals_missing" and not may_decide(told, who):
+        return "**another approver’s**"
+    return YOURS
+
+
+def _stands_in_the_way(reason: Blocking, told: PayoutStory, who: Person, now: datetime) -> tuple[str, str]:
     waits = reason.code in ("approvals_missing", "set_aside", "waits_for_retry", "outcome_open")
     icon = ":orange[:material/pending:]" if waits else ":red[:material/error:]"
-    whose = WHOSE[reason.whose]
-    if reason.code == "approvals_missing" and not who.may("approve payouts"):
-        whose = "**approver’s**"
+    whose = _whose(reason, told, who)
     if reason.clears_at is not None:
         whose = (
             f"{until(reason.clears_at, now)}, {whose}"

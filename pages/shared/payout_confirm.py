@@ -27,7 +27,7 @@ from pages.shared.payout_actions import (
     work,
 )
 
-ONE_OR_MANY = {"one": "Leave that one out and {verb} the rest", "none": "{verb} nothing"}
+ONE_OR_MANY = ("one", "none")
 ROWS_REPEATED = 10
 
 
@@ -58,6 +58,13 @@ def _taking_back(payout_ids: Sequence[int]) -> Work:
     return run
 
 
+def one_or_many(action: Action, choice: str) -> str:
+    """What to do with the rest when one has changed meanwhile, in words."""
+    rest = f"leave that one out and {action.doing('the rest')}"
+    words = rest if choice == "one" else action.doing("nothing")
+    return words.capitalize()
+
+
 FAULT, DECIDED = "dialog_fault", "dialog_decided"
 
 
@@ -66,7 +73,7 @@ def confirm(action: Action, selected: Sequence[Seen]) -> None:
     seen = fitting(action, selected)
     st.session_state.pop(FAULT, None)
     st.session_state.pop(DECIDED, None)
-    title = f"{action.verb} {count(len(seen), 'payout')}"
+    title = action.doing(count(len(seen), "payout")).capitalize()
     st.dialog(title, width="medium", icon=f":material/{action.icon}:")(_confirm)(
         action, seen, len(selected) - len(seen)
     )
@@ -77,8 +84,8 @@ def _confirm(action: Action, seen: Sequence[Seen], left: int) -> None:
         st.rerun()
     name = f"{action.name} {','.join(str(one.id) for one in seen)}"
     token = decisions.token_for(name)
-    verb = action.verb.lower()
-    st.markdown(f"You {verb} **{count(len(seen), 'payout')}** for **{net(seen)} net**. {action.then}")
+    what = count(len(seen), "payout")
+    st.markdown(f"You {action.doing(f'**{what}**')}, **{net(seen)} net**. {action.then}")
     if left:
         st.caption(f"{count(left, 'selected payout')} in another status: left as they are.")
     repeat(seen)
@@ -88,12 +95,9 @@ def _confirm(action: Action, seen: Sequence[Seen], left: int) -> None:
             "If one of them has changed meanwhile",
             list(ONE_OR_MANY),
             key=whole_key,
-            format_func=lambda choice: ONE_OR_MANY[choice].format(verb=verb).capitalize(),
+            format_func=lambda choice: one_or_many(action, choice),
         )
-    label = (
-        "Reason (required, kept with the payout)" if action.needs_reason else "Note for the audit (optional)"
-    )
-    st.text_input(label, key=reason_key, max_chars=500)
+    _ask_why(action, reason_key)
     day_key = f"until-{token}"
     if action is ASIDE:
         tomorrow = desk.now().date() + timedelta(days=1)
@@ -117,11 +121,18 @@ def _confirm(action: Action, seen: Sequence[Seen], left: int) -> None:
         if st.button("Cancel" if action is not CANCEL else "Keep"):
             st.rerun()
         elements.primary(
-            f"{action.verb} {count(len(seen), 'payout')} · {net(seen)}",
+            f"{action.doing(what).capitalize()} · {net(seen)}",
             action.icon,
             key=f"confirm-{token}",
             on_click=on_click,
         )
+
+
+def _ask_why(action: Action, key: str) -> None:
+    if action.needs_reason:
+        st.text_input("Reason (required, kept with the payout)", key=key, max_chars=500)
+    elif action.keeps_note:
+        st.text_input("Note for the audit (optional)", key=key, max_chars=500)
 
 
 def repeat(seen: Sequence[Seen]) -> None:

@@ -6,7 +6,7 @@ from sqlalchemy import Connection, text
 
 from core.guards import blocking_reasons
 from core.reads.payout import customer_history, story, story_as_json
-from tests.builders import DAY, NOW, customer, decision, earning, partner, payout, user
+from tests.builders import DAY, NOW, approve, customer, decision, earning, hold, partner, payout, user
 from tests.core.reads.desk import one_of_each, preset, queued, rows_by
 
 
@@ -35,6 +35,19 @@ def test_the_lines_add_up_to_the_net_and_say_how(conn: Connection):
     ]
     assert told.why.loc[told.why["part"] == "items", "amount_minor"].sum() == told.header.amount_minor
     assert told.items["amount_minor"].sum() == told.header.amount_minor
+
+
+def test_an_approved_payout_on_hold_is_not_said_to_leave(conn: Connection):
+    payout_id = queued(conn, "STAYS", 900)
+    approve(conn, payout_id)
+    owner = text("SELECT partner_id FROM payout WHERE id = :id")
+    hold(conn, conn.execute(owner, {"id": payout_id}).scalar_one(), "dispute")
+    told = story(conn, payout_id, now=NOW, masked=True)
+    assert told is not None
+    assert list(told.timeline.loc[told.timeline["state"] != "past", "what"]) == [
+        "Approved, but stopped. On hold: a sale is disputed",
+        "Sent once that is settled",
+    ]
 
 
 def test_a_fee_that_the_terms_of_today_do_not_give_names_only_its_policy(conn: Connection):
