@@ -168,10 +168,14 @@ CUSTOMERS = text("""
 STATEMENT = text("""
     SELECT * FROM (
         SELECT l.id, l.effective_at AS at, l.kind, coalesce(e.kind, '') AS earning_kind,
-               coalesce(e.source_ref, l.payout_id::text, '') AS reference, l.payout_id, l.earning_id,
+               CASE WHEN e.corrects_id IS NOT NULL THEN coalesce(s.source_ref, c.ref, x.source_ref)
+                    ELSE coalesce(e.source_ref, l.payout_id::text, '') END AS reference, l.payout_id, l.earning_id,
                m.moved AS amount_minor,
                sum(m.moved) OVER (ORDER BY l.id)::bigint AS balance_minor
           FROM ledger_transfer l LEFT JOIN earning e ON e.id = l.earning_id
+          LEFT JOIN sale s ON s.id = e.sale_id
+          LEFT JOIN customer c ON c.id = e.customer_id
+          LEFT JOIN earning x ON x.id = e.corrects_id
          CROSS JOIN LATERAL (SELECT CASE WHEN l.to_account IN ('held', 'available') THEN l.amount_minor ELSE 0 END
                                   - CASE WHEN l.from_account IN ('held', 'available') THEN l.amount_minor ELSE 0 END
                                     AS moved) m
