@@ -90,11 +90,15 @@ def foreseen(
 
 @dataclass(frozen=True, kw_only=True)
 class LastRun:
-    """The set approved before: when, and partner_id, currency and net_minor of its payouts."""
+    """The set approved before: when, and partner_id, currency, net_minor, payouts and earnings of its payouts; the
+    partners of either set of whom a hold has ended since, and those of whom one is in force now.
+    """
 
     id: int
     decided_at: datetime
     items: pd.DataFrame
+    released: frozenset[int]
+    held: frozenset[int]
 
 
 BEFORE = text("""
@@ -107,11 +111,23 @@ BEFORE = text("""
 """)
 ITEMS_BEFORE = text("""
     SELECT p.partner_id, r.code AS partner_code, w.name AS partner_name, p.currency,
-           sum(i.net_minor)::bigint AS net_minor, count(*) AS payouts
+           sum(i.net_minor)::bigint AS net_minor, count(*) AS payouts,
+           sum((SELECT count(*) FROM payout_item t WHERE t.payout_id = p.id))::bigint AS earnings
       FROM batch_item i JOIN payout p ON p.id = i.payout_id JOIN partner r ON r.id = p.partner_id
       JOIN identity w ON w.id = r.identity_id
      WHERE i.batch_id = :id AND i.left_out IS NULL
      GROUP BY 1, 2, 3, 4
+""")
+
+
+# A hold ends when it is lifted, or by itself on its day.
+HOLDS_SINCE = text("""
+    SELECT h.partner_id, bool_or(coalesce(h.closed_at, h.until) BETWEEN :since AND :until) AS released,
+           bool_or(h.opened_at <= :until AND coalesce(h.closed_at, h.until, 'infinity') > :until) AS held
+      FROM hold h
+     WHERE h.partner_id IN (SELECT p.partner_id FROM batch_item i JOIN payout p ON p.id = i.payout_id
+                             WHERE i.batch_id IN (:id, :before))
+     GROUP BY h.partner_id
 """)
 
 
@@ -124,7 +140,15 @@ def last_run(conn: Connection, header: BatchHeader, *, now: datetime, masked: bo
     items = to_frame(conn.execute(ITEMS_BEFORE, {"id": row.id}))
     if masked:
         items = items.assign(partner_name=None)
-    return LastRun(id=row.id, decided_at=row.decided_at, items=items)
+    asked = {"since": row.decided_at, "until": values["before"], "id": header.id, "before": row.id}
+    holds = conn.execute(HOLDS_SINCE, asked).all()
+    return LastRun(
+        id=row.id,
+        decided_at=row.decided_at,
+        items=items,
+        released=frozenset(hold.partner_id for hold in holds if hold.released),
+        held=frozenset(hold.partner_id for hold in holds if hold.held),
+    )
 
 
 PROGRESS = text("""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import pandas as pd
@@ -47,7 +48,7 @@ def difference(kept: pd.DataFrame, before: LastRun, zone: ZoneInfo, now: datetim
     changed = int(ours["signals"].map(lambda signals: "new_destination" in signals).sum())
     _figure(grid.container(gap=None), "Changed destination", f"{changed:,}", "in this set")
     _figure(grid.container(gap=None), "Largest share", percent(share, decimals=1), "of the net, one partner")
-    _movers(moves, currency)
+    _movers(moves, currency, before)
 
 
 def _figure(box: st.delta_generator.DeltaGenerator, label: str, value: str, note: str) -> None:
@@ -57,14 +58,19 @@ def _figure(box: st.delta_generator.DeltaGenerator, label: str, value: str, note
 
 
 def _moves(ours: pd.DataFrame, theirs: pd.DataFrame) -> pd.DataFrame:
-    """One row per partner: net now and before (missing: not in that run), their change, and whether it is the first payout."""
+    """One row per partner: net and earnings now and before (missing: not in that run), the change, and whether it is the
+    first payout.
+    """
     named = ours.assign(who=ours["partner_name"].fillna(ours["partner_code"]), first=ours["paid_before"] == 0)
     now = named.groupby("partner_id").agg(
-        net=("fixed_net_minor", "sum"), who=("who", "first"), first=("first", "all")
+        net=("fixed_net_minor", "sum"),
+        who=("who", "first"),
+        first=("first", "all"),
+        earnings=("items", "sum"),
     )
     named = theirs.assign(who_before=theirs["partner_name"].fillna(theirs["partner_code"]))
-    before = named.set_index("partner_id")[["net_minor", "who_before"]].rename(
-        columns={"net_minor": "before"}
+    before = named.set_index("partner_id")[["net_minor", "who_before", "earnings"]].rename(
+        columns={"net_minor": "before", "earnings": "earnings_before"}
     )
     moves = now.join(before, how="outer")
     moves["change"] = moves["net"].fillna(0) - moves["before"].fillna(0)
@@ -72,12 +78,11 @@ def _moves(ours: pd.DataFrame, theirs: pd.DataFrame) -> pd.DataFrame:
     return moves.reindex(moves["change"].abs().sort_values(ascending=False).index)
 
 
-def _movers(moves: pd.DataFrame, currency: str) -> None:
+def _movers(moves: pd.DataFrame, currency: str, last: LastRun) -> None:
     lines = []
-    for row in each(moves[moves["change"] != 0].head(MOVERS)):
+    for row in each(moves[moves["change"] != 0].head(MOVERS).reset_index()):
         now, before = pd.notna(row.net), pd.notna(row.before)
         share = percent(row.change / row.before, sign=True) if now and before else ("new" if now else "gone")
-        first = now and not before and bool(row.first)
         lines.append(
             (
                 plain(str(row.who)),
@@ -85,9 +90,26 @@ def _movers(moves: pd.DataFrame, currency: str) -> None:
                 money(int(row.before), currency) if before else ABSENT,
                 money(int(row.change), currency, sign=True),
                 share,
-                "First payout" if first else "",
+                because(row, last),
             )
         )
     if lines:
         columns = ["Top movers", "Now", "Last run", "Change", "Share", "Because"]
         tables.rows(lines, columns, right=["Now", "Last run", "Change", "Share"])
+
+
+def because(row: Any, last: LastRun) -> str:  # noqa: ANN401 - a row of the moves
+    """The plain main reason why a partner gets another sum than in the last run."""
+    if pd.isna(row.net):
+        return "On hold" if row.partner_id in last.held else "No payout in this set"
+    if pd.isna(row.before) and bool(row.first):
+        return "First payout"
+    if row.partner_id in last.released:
+        return "A hold has ended"
+    earnings = count(int(row.earnings), "earning")
+    if pd.isna(row.before):
+        return earnings
+    more = int(row.earnings) - int(row.earnings_before)
+    if more:
+        return f"{earnings}, {abs(more):,} {'more' if more > 0 else 'fewer'}"
+    return f"{earnings} again, {'larger' if row.change > 0 else 'smaller'}"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 from typing import Any, Protocol
@@ -177,6 +177,7 @@ class Seen:
     amount_minor: int
     fee_minor: int
     net_minor: int
+    approvals_needed: int = 1
 
 
 def net(seen: Sequence[Seen]) -> str:
@@ -190,6 +191,13 @@ def sums(seen: Sequence[Seen], of: str) -> dict[str, int]:
     for one in seen:
         found[one.currency] = found.get(one.currency, 0) + int(getattr(one, of))
     return found
+
+
+def two_people(action: Action, needed: Iterable[int]) -> str:
+    """What approving means for those that need two people; nothing for other actions and when there is none."""
+    many = sum(people > 1 for people in needed) if action is APPROVE else 0
+    those = count(many, "of them needs", "of them need")
+    return f"{those} two people: what has no first approval yet waits for the second." if many else ""
 
 
 def fitting(action: Action, seen: Sequence[Seen]) -> list[Seen]:

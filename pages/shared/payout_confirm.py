@@ -24,6 +24,7 @@ from pages.shared.payout_actions import (
     fitting,
     net,
     sums,
+    two_people,
     work,
 )
 
@@ -88,6 +89,8 @@ def _confirm(action: Action, seen: Sequence[Seen], left: int) -> None:
     st.markdown(f"You {action.doing(f'**{what}**')}, **{net(seen)} net**. {action.then}")
     if left:
         st.caption(f"{count(left, 'selected payout')} in another status: left as they are.")
+    if waits := two_people(action, (one.approvals_needed for one in seen)):
+        st.caption(f":material/group: {waits}")
     repeat(seen)
     mode, whole_key, reason_key = "one", f"whole-{token}", f"reason-{token}"
     if len(seen) > 1:
