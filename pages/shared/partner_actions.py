@@ -17,9 +17,10 @@ from db.engine import Connection
 from pages.shared import elements, frame
 from pages.shared import format as fmt
 from pages.shared.cells import instant, number
-from pages.shared.decisions import Outcome, decide, token_for
+from pages.shared.decisions import RESULT, Outcome, Work, decide, last_result, token_for
 
 REQUEST, HOLD, LIFT = "Request a payout", "Place a hold", "Lift a hold"
+FAULT = "partner-fault"
 BY_PEOPLE = ("dispute", "review", "ineligible", "kyc", "manual")  # the other reasons are the desk's own
 MENU, CHOSEN, AMOUNT, WHY, REASON, UNTIL, NOTE, WHICH, LIFT_NOTE = (
     f"partner-{name}"
@@ -41,6 +42,7 @@ def menu(story: PartnerStory) -> None:
 
 def _choose() -> None:
     st.session_state[CHOSEN] = st.session_state[MENU]
+    st.session_state.pop(FAULT, None)
 
 
 def dialogs(story: PartnerStory) -> None:
@@ -52,6 +54,24 @@ def dialogs(story: PartnerStory) -> None:
             _hold(story)
         case "Lift a hold":
             _lift(story)
+        case _:
+            _fault()  # of a dialog that is no longer there
+
+
+def _decided(name: str, token: UUID, work: Work) -> None:
+    """Decide; a refusal stays in the dialog, beside what was typed."""
+    decide(name, token, work)
+    result = last_result()
+    if result is not None and result.badge in ("refused", "fault"):
+        st.session_state[FAULT] = f"{result.headline} {result.then}".strip()
+        st.session_state.pop(RESULT)
+
+
+def _fault() -> str | None:
+    fault: str | None = st.session_state.pop(FAULT, None)
+    if fault is not None:
+        st.warning(fmt.plain(fault), icon=":material/edit:")
+    return fault
 
 
 def _who(story: PartnerStory) -> str:
@@ -68,14 +88,19 @@ def _request(story: PartnerStory) -> None:
     )
     st.text_input(f"Amount, {currency}", key=AMOUNT, value=everything, max_chars=24)
     st.text_input("Reason", key=WHY, max_chars=500, placeholder="Why now, for the audit")
-    token = token_for("request_payout")
+    token, fault = token_for("request_payout"), _fault()
     with st.container(horizontal=True, horizontal_alignment="right"):
-        if st.button("Cancel", key="partner-request-cancel") or elements.primary(
-            "Request the payout",
-            "payments",
-            key="partner-request",
-            on_click=_requested,
-            args=(token, story.header.code),
+        if st.button("Cancel", key="partner-request-cancel"):
+            st.rerun()
+        if (
+            elements.primary(
+                "Request the payout",
+                "payments",
+                key="partner-request",
+                on_click=_requested,
+                args=(token, story.header.code),
+            )
+            and fault is None
         ):
             st.rerun()
 
@@ -91,7 +116,7 @@ def _requested(token: UUID, code: str) -> None:
             then="It waits in the queue for another person’s approval.",
         )
 
-    decide("request_payout", token, work)
+    _decided("request_payout", token, work)
 
 
 @st.dialog("Place a hold", width="medium", icon=":material/lock:")
@@ -102,10 +127,15 @@ def _hold(story: PartnerStory) -> None:
     st.selectbox("Reason", BY_PEOPLE, format_func=_reason, key=REASON)
     st.date_input("Until, empty: until somebody lifts it", value=None, key=UNTIL, format="YYYY-MM-DD")
     st.text_input("Note", key=NOTE, max_chars=500, placeholder="What is known, for the audit")
-    token = token_for("place_hold")
+    token, fault = token_for("place_hold"), _fault()
     with st.container(horizontal=True, horizontal_alignment="right"):
-        if st.button("Cancel", key="partner-hold-cancel") or elements.primary(
-            "Place the hold", "lock", key="partner-hold", on_click=_placed, args=(token, story.header.id)
+        if st.button("Cancel", key="partner-hold-cancel"):
+            st.rerun()
+        if (
+            elements.primary(
+                "Place the hold", "lock", key="partner-hold", on_click=_placed, args=(token, story.header.id)
+            )
+            and fault is None
         ):
             st.rerun()
 
@@ -128,7 +158,7 @@ def _placed(token: UUID, partner_id: int) -> None:
             then=f"Until {day:%Y-%m-%d}." if day else "Until somebody lifts it.",
         )
 
-    decide("place_hold", token, work)
+    _decided("place_hold", token, work)
 
 
 @st.dialog("Lift a hold", width="medium", icon=":material/lock_open:")
@@ -143,10 +173,15 @@ def _lift(story: PartnerStory) -> None:
     }
     st.radio("Which", list(words), format_func=words.__getitem__, key=WHICH, label_visibility="collapsed")
     st.text_input("Reason", key=LIFT_NOTE, max_chars=500, placeholder="What was settled, for the audit")
-    token = token_for("lift_hold")
+    token, fault = token_for("lift_hold"), _fault()
     with st.container(horizontal=True, horizontal_alignment="right"):
-        if st.button("Cancel", key="partner-lift-cancel") or elements.primary(
-            "Lift the hold", "lock_open", key="partner-lift", on_click=_lifted, args=(token,)
+        if st.button("Cancel", key="partner-lift-cancel"):
+            st.rerun()
+        if (
+            elements.primary(
+                "Lift the hold", "lock_open", key="partner-lift", on_click=_lifted, args=(token,)
+            )
+            and fault is None
         ):
             st.rerun()
 
@@ -160,4 +195,4 @@ def _lifted(token: UUID) -> None:
             badge="done", headline="The hold is lifted.", then="The next queue run counts the partner in."
         )
 
-    decide("lift_hold", token, work)
+    _decided("lift_hold", token, work)

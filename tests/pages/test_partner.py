@@ -65,7 +65,8 @@ def cells(app: AppTest) -> str:
 
 
 def words(app: AppTest) -> str:
-    return "\n".join([*(one.value for one in app.markdown), *(one.value for one in app.caption)])
+    shown = [*app.markdown, *app.caption, *app.warning]
+    return "\n".join(one.value for one in shown)
 
 
 @contextmanager
@@ -145,7 +146,8 @@ def test_a_request_over_the_balance_is_refused_in_words_and_moves_nothing(partne
         app.text_input(key="partner-why").set_value("asked by mail")
         app.button(key="partner-request").click().run()
 
-    assert "Refused" in words(app)
+    (refused,) = app.warning
+    assert "is more than the" in refused.value
     assert partner.balance == before
 
 
