@@ -63,7 +63,9 @@ def page() -> None:
         "Revenue and what it cost",
         f"per {found.step}, by sale date",
         figure=partial(analytics_cards.revenue, over_time, currency, paint),
-        table=partial(analytics_cards.money_table, over_time, currency, found.step),
+        table=partial(
+            analytics_cards.money_table, over_time, currency, found.step, analytics_cards.REVENUE_COLUMNS
+        ),
         numbers=over_time,
     )
     statuses = analytics_cards.of_currency(found.statuses, currency)
@@ -93,7 +95,9 @@ def page() -> None:
         "Paid",
         f"gross, per {found.step} of payment",
         figure=partial(analytics_cards.paid, over_time, currency, paint),
-        table=partial(analytics_cards.money_table, over_time, currency, found.step),
+        table=partial(
+            analytics_cards.money_table, over_time, currency, found.step, analytics_cards.PAID_COLUMNS
+        ),
         numbers=over_time,
     )
     top = analytics_cards.top_of(found, currency)

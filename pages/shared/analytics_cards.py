@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import pandas as pd
 import streamlit as st
 
@@ -13,12 +15,12 @@ from pages.shared.charts import Chart, Series
 from pages.shared.lines import card_text
 
 AS_OF_NOW = {"available": "blue", "held": "amber", "reserved": "violet"}
-MONEY_COLUMNS = {
+REVENUE_COLUMNS = {
     "revenue_minor": "Revenue",
     "platform_fee_minor": "Platform fees",
     "earned_minor": "Partner earnings",
-    "paid_minor": "Paid",
 }
+PAID_COLUMNS = {"paid_minor": "Paid"}
 
 
 def of_currency(found: pd.DataFrame, currency: str) -> pd.DataFrame:
@@ -42,10 +44,10 @@ def paid(over_time: pd.DataFrame, currency: str, paint: colours.Palette) -> Char
     return charts.money_over_time(over_time, series, currency=currency, colours=paint, height=charts.THIRD)
 
 
-def money_table(over_time: pd.DataFrame, currency: str, step: str) -> None:
-    """Draw the amounts of every step, the newest first."""
+def money_table(over_time: pd.DataFrame, currency: str, step: str, columns: Mapping[str, str]) -> None:
+    """Draw these amounts of every step, the newest first."""
     shown = pd.DataFrame({"day": [pd.Timestamp(day).strftime("%Y-%m-%d") for day in over_time["day"]]})
-    for column in MONEY_COLUMNS:
+    for column in columns:
         shown[column] = [f"{fmt.money(int(minor), currency):>14}" for minor in over_time[column]]
     st.dataframe(
         shown.iloc[::-1],
@@ -53,7 +55,7 @@ def money_table(over_time: pd.DataFrame, currency: str, step: str) -> None:
         height=charts.THIRD,
         row_height=32,
         column_config={"day": st.column_config.TextColumn("Day" if step == "day" else "Week of", width=84)}
-        | {column: tables.figures(label, width=100) for column, label in MONEY_COLUMNS.items()},
+        | {column: tables.figures(label, width=100) for column, label in columns.items()},
         alt=f"Amounts per {step}.",
     )
 
