@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from pages.shared import nav, sign_in
+from pages.shared import nav, sign_in, stopping
 
 st.set_page_config(
     page_title="Paydesk", page_icon="static/favicon.png", layout="wide", initial_sidebar_state=216
@@ -15,4 +15,5 @@ if person is None:
 if person is not None:
     st.logo(nav.LOGO)
     nav.sidebar(person)
+    stopping.banner()
     page.run()

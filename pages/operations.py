@@ -11,7 +11,7 @@ import streamlit as st
 
 from core.reads.books import SimulatorBooks, simulator_books
 from core.reads.operations import Beat, job_runs, jobs, scheduler_beat, stuck_payouts, unknown_attempts
-from pages.shared import elements, frame, status, tables
+from pages.shared import elements, frame, status, stopping, tables, unknown_outcomes
 from pages.shared import format as fmt
 from pages.shared.cells import instant, number
 from pages.shared.lines import card_text
@@ -26,7 +26,6 @@ STUCK_WORDS = {
     "no_answer_recorded": "sent, no answer written down",
     "no_attempt": "under way without an attempt",
 }
-STEP_WORDS = {"same_key": "Same key again", "looking": "Looking it up"}
 DID = {
     "accrue": "earning",
     "release": "earning",
@@ -41,7 +40,31 @@ DID = {
 
 def page() -> None:
     """Draw the page."""
+    now, zone = frame.now(), frame.zone()
+    frame.header("Operations", "Is everything running, and what is stuck?", at=now)
+    _now()
+    # Outside the parts that draw themselves anew: a dialog stays open, a reason keeps its place.
+    stopping.card(now, zone)
+    unknown_outcomes.card(now, zone)
     _live()
+
+
+@st.fragment(run_every=REFRESH_S)
+def _now() -> None:
+    now = frame.now()
+    masked = not frame.person().may("see personal data")
+    with frame.reading() as conn:
+        beat = scheduler_beat(conn)
+        known = jobs(conn, now=now, names=tuple(TIMETABLE))
+        unknown = unknown_attempts(conn, masked=masked)
+        stuck = stuck_payouts(conn, now=now, masked=masked)
+    _figures(beat, known, unknown, stuck, now)
+    if not beat.alive:
+        st.warning(
+            "Decisions made now are kept and leave when the scheduler is back. Start it with: python -m jobs",
+            icon=":material/schedule:",
+            title="The scheduler is silent",
+        )
 
 
 @st.fragment(run_every=REFRESH_S)
@@ -51,20 +74,9 @@ def _live() -> None:
     with frame.reading() as conn:
         beat = scheduler_beat(conn)
         known = jobs(conn, now=now, names=tuple(TIMETABLE))
-        unknown = unknown_attempts(conn, masked=masked)
         stuck = stuck_payouts(conn, now=now, masked=masked)
         runs = job_runs(conn, limit=RUNS_SHOWN)
         books = simulator_books(conn) if frame.settings().provider == "simulator" else None
-    frame.header("Operations", "Is everything running, and what is stuck?", at=now)
-    _figures(beat, known, unknown, stuck, now)
-    if not beat.alive:
-        st.warning(
-            "Decisions made now are kept and leave when the scheduler is back. Start it with: python -m jobs",
-            icon=":material/schedule:",
-            title="The scheduler is silent",
-        )
-    if len(unknown):
-        _unknown(unknown, now, zone)
     if len(stuck):
         _stuck(stuck, now)
     _jobs(known, beat, now, zone)
@@ -118,41 +130,6 @@ def _who(row: Any) -> str:  # noqa: ANN401 - a row of a frame
 
 def _payout(payout_id: object) -> str:
     return f"[{payout_id}](/payout?id={payout_id})"
-
-
-def _unknown(unknown: pd.DataFrame, now: datetime, zone: ZoneInfo) -> None:
-    with st.container(border=True, gap="small"):
-        note = "asked the provider, got no answer; nothing is sent twice while this is open"
-        st.markdown(elements.title("Unknown outcomes", note))
-        records = [
-            (
-                _payout(row.payout_id),
-                _who(row),
-                fmt.money(number(row.net_minor), str(row.currency)),
-                status.badge("unknown", STEP_WORDS[str(row.step)]),
-                _evidence(row),
-                fmt.moment(instant(row.first_sent_at), zone, now),
-                fmt.moment(instant(row.next_look_at), zone, now),
-                fmt.span(timedelta(seconds=number(row.same_key_left_s))),
-            )
-            for row in unknown.itertuples(name="Unknown")
-        ]
-        columns = [
-            "Payout",
-            "Partner",
-            "Amount",
-            "State",
-            "Evidence",
-            f"First sent, {now.astimezone(zone):%Z}",
-        ]
-        tables.rows(records, [*columns, "Asked again", "Same key for"], right=["Amount"])
-
-
-def _evidence(row: Any) -> str:  # noqa: ANN401 - a row of a frame
-    said = card_text(row.message) or card_text(row.code) or "no answer"
-    looks = fmt.count(number(row.looks), "look")
-    absent = f", not found {number(row.absent_looks)}×" if number(row.absent_looks) else ""
-    return f"{fmt.plain(said)}; {looks}{absent}"
 
 
 def _stuck(stuck: pd.DataFrame, now: datetime) -> None:

@@ -15,6 +15,7 @@ from pages.shared import format as fmt
 from pages.shared.cells import number
 from pages.shared.drawing import draw
 from pages.shared.lines import card_text, figure, line, quiet
+from pages.shared.two_people import proposals_waiting
 
 QUEUE, PARTNERS, OPERATIONS = "pages/queue.py", "pages/partners.py", "pages/operations.py"
 SHOWN_METHODS = 6
@@ -140,12 +141,13 @@ def _needs(seen: Overview, now: datetime) -> None:
         (seen.aside, "set aside for later", "set aside for later", "event_busy", QUEUE, {"view": "aside"}),
     ]
     with st.container(gap="xxsmall"):
+        asked = proposals_waiting(now)
         waiting = [one for one in mine if one[0].count]
         for need, one, many, icon, page, query in waiting:
             yours = f"{need.mine:,} with your approval, " if need.mine else ""
             label = fmt.count(need.count, one, many)
             line(label, quiet(yours + _oldest(need, now)), page=page, icon=icon, query=query)
-        if not waiting:
+        if not waiting and not asked:
             st.markdown(
                 ":small[:green[:material/task_alt:] Nothing waits for you. New payouts are queued at night.]"
             )

@@ -80,7 +80,7 @@ def job_runs(conn: Connection, *, job: str | None = None, limit: int = 50) -> pd
 UNKNOWN = text("""
     SELECT a.payout_id, a.n, r.code AS partner_code, w.name AS partner_name, p.net_minor, p.currency, a.provider,
            a.state, a.code, a.message, a.started_at, a.first_sent_at, a.next_look_at, a.looks, a.absent_looks,
-           a.absent_since,
+           a.absent_since, left(a.idem_key, 12) AS key_begins,
            CASE WHEN now() < a.first_sent_at + interval '23 hours' THEN 'same_key' ELSE 'looking' END AS step,
            greatest(0, extract(epoch FROM a.first_sent_at + interval '23 hours' - now()))::bigint AS same_key_left_s
       FROM attempt a JOIN payout p ON p.id = a.payout_id JOIN partner r ON r.id = p.partner_id
