@@ -71,7 +71,10 @@ def card(now: datetime, zone: ZoneInfo) -> None:
                 ):
                     _ask_stop()
             else:
-                st.markdown(f"{elements.title('Sending')}\u2002{STOPPED}", width="content")
+                st.markdown(
+                    f"{elements.title('Sending')}\u2002{status.tag('Stopped', 'front_hand', 'orange')}",
+                    width="content",
+                )
                 if (
                     not waiting
                     and person.may("start sending")

@@ -62,7 +62,7 @@ def _called(user: User) -> str:
 def show_proposal(one: Proposal, may_decide: Sequence[str], now: datetime, zone: ZoneInfo) -> None:
     """Draw one open proposal: what, why, by whom, until when, and the buttons of whoever may decide on it."""
     person, kind = frame.person(), KINDS[one.kind]
-    made_by = fmt.plain(fmt.person(one.made_by))
+    mine, made_by = one.made_by == f"user:{person.name}", fmt.plain(fmt.person(one.made_by))
     with st.container(
         horizontal=True, wrap=False, vertical_alignment="center", horizontal_alignment="distribute"
     ):
@@ -72,11 +72,10 @@ def show_proposal(one: Proposal, may_decide: Sequence[str], now: datetime, zone:
                 f":small[“{fmt.plain(one.why)}”] :gray[:small[proposed by {made_by},"
                 f" {fmt.moment(one.made_at, zone, now)}, open until {fmt.moment(one.expires_at, zone, now)}]]"
             )
-        if not person.may(kind.right):
-            return
-        if one.made_by == f"user:{person.name}":
-            names = " or ".join(fmt.plain(name) for name in may_decide) or "nobody else yet"
-            st.markdown(f":small[:gray[Your own proposal. May confirm it: {names}.]]", width="content")
+            if mine and person.may(kind.right):
+                names = " or ".join(fmt.plain(name) for name in may_decide) or "nobody else yet"
+                st.markdown(f":small[:gray[Your own proposal. May confirm it: {names}.]]")
+        if mine or not person.may(kind.right):
             return
         name = f"confirm_proposal_{one.id}"
         if st.button("Refuse", icon=":material/block:", key=f"refuse-{one.id}", width="content"):
@@ -87,8 +86,8 @@ def show_proposal(one: Proposal, may_decide: Sequence[str], now: datetime, zone:
                 name=f"refuse_proposal_{one.id}",
                 work=lambda why: _refusing(one.id, why),
             )
-        elements.primary(
-            "Confirm", "done", key=f"confirm-{one.id}", width="content",
+        st.button(
+            "Confirm", icon=":material/done:", key=f"confirm-{one.id}", width="content",
             on_click=decide, args=(name, token_for(name), _confirming(one.id)),
         )  # fmt: skip
 

@@ -60,7 +60,7 @@ def _outcome(row: Any, now: datetime, zone: ZoneInfo) -> None:  # noqa: ANN401 -
     ):
         with st.container(gap=None, width="stretch"):
             st.markdown(
-                f"{_state(row)}\u2002[{payout_id}](/payout?id={payout_id})\u2002**:small[{amount}]** :small[to {who}]"
+                f"{_state(row)}\u2002:small[[{payout_id}](/payout?id={payout_id})]\u2002**:small[{amount}]** :small[to {who}]"
             )
             st.markdown(f":small[{_told(row, now, zone)}]")
         if st.button(
