@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 from core.access import Actor, job_actor
 from core.corrections import correct_earning, correct_sale, reinstate_earning
 from core.returns import Returned, book_return
@@ -25,6 +27,7 @@ def correct(
     earning: int | None = None,
     event: str = "refund:re_1",
     actor: Actor = SYNC,
+    now: datetime = NOW,
 ) -> Corrected:
     """Take back so much of an earning, of the one that `Desk.funded` makes unless told otherwise."""
     earning_id = earning_of(desk) if earning is None else earning
@@ -36,7 +39,7 @@ def correct(
             amount_minor=amount_minor,
             reason="refunded",
             actor=actor,
-            now=NOW,
+            now=now,
         )
     )
 
@@ -62,12 +65,17 @@ def refund(
 
 
 def reinstate(
-    desk: Desk, event: str = "refund:re_1", *, by: str = "refund:re_1:failed", actor: Actor = SYNC
+    desk: Desk,
+    event: str = "refund:re_1",
+    *,
+    by: str = "refund:re_1:failed",
+    actor: Actor = SYNC,
+    now: datetime = NOW,
 ) -> Corrected:
     """Put back what an event took."""
     return desk.decide(
         lambda conn: reinstate_earning(
-            conn, event, by_event_ref=by, reason="the refund failed", actor=actor, now=NOW
+            conn, event, by_event_ref=by, reason="the refund failed", actor=actor, now=now
         )
     )
 

@@ -21,7 +21,7 @@ from core.corrections import (
 from core.holds import lift_hold, place_hold
 from core.refunds import MoreThanSold, TakenElsewhere
 from tests.core.sending_back import correct, earning_of, refund, reinstate
-from tests.desk import ADA, DAY, MIA, NOW, SILENCE, VIC, Balance, Desk, Rail, declined
+from tests.desk import ADA, DAY, HOUR, MIA, NOW, SILENCE, VIC, Balance, Desk, Rail, declined
 
 NOTHING, WHOLE = Balance(0, 0, 0, 0, 0), Balance(0, 100_00, 0, 0, 0)
 FREE = {"method": "manual", "account": None}
@@ -184,6 +184,17 @@ class TestWhatIsInAPayout:
         assert amounts == [-40_00, 90_00]
         assert desk.balance("AFF1") == Balance(0, 0, 50_00, 100_00, 0)
 
+    def test_that_only_nets_an_earlier_debt_of_it_stays_where_it_is(self, desk: Desk) -> None:
+        paid(desk, "100.00")
+        correct(desk, 40_00)
+        desk.sale("AFF1", "90.00", ref="later")
+        payout = desk.request("AFF1", "50.00")
+
+        assert correct(desk, 10_00, event="refund:re_2").kind == "clawback"
+
+        assert desk.status(payout) == "pending"
+        assert desk.balance("AFF1") == Balance(0, -10_00, 50_00, 100_00, 0)
+
 
 @pytest.mark.usefixtures("partner")
 class TestASplitEarning:
@@ -337,6 +348,14 @@ class TestReinstateEarning:
         assert reinstate(desk, by="refund:re_1:again").earning_id == back.earning_id
         assert desk.balance("AFF1") == WHOLE
 
+    def test_of_a_debt_is_there_at_once_without_waiting_for_the_next_run(self, desk: Desk) -> None:
+        desk.sale("AFF1", "1.00", ref="later")
+        correct(desk, 40_00, now=NOW + HOUR)
+
+        reinstate(desk, now=NOW + 2 * HOUR)
+
+        assert desk.balance("AFF1") == Balance(0, 101_00, 0, 0, 0)
+
     def test_after_the_debt_was_netted_makes_the_partner_whole_at_once(self, desk: Desk) -> None:
         paid(desk, "100.00")
         correct(desk, 40_00)
@@ -434,6 +453,12 @@ class TestCorrectSale:
         assert refund(desk, "b1", 70_00).kind == "void"
 
         assert desk.balance("CR1") == NOTHING
+
+    def test_rounds_on_the_sum_of_all_that_went_back(self, desk: Desk) -> None:
+        taken = [refund(desk, "b1", 5, event=f"refund:re_{n}").amount_minor for n in range(4)]
+
+        assert taken == [4, 5, 5, 4]  # 4.5 each
+        assert desk.balance("CR1").available == 62_82
 
     def test_in_many_small_parts_ends_exactly_at_nothing(self, desk: Desk) -> None:
         parts = [33, 33, 1, 2, 3, 5, 7, 6_91, 62_25]
