@@ -15,19 +15,21 @@ from sqlalchemy import Connection, text
 from core import audit
 from core.access import Actor
 from core.ledger import lock_partners
+from core.outcomes import ABSENT_LOOKS
 from core.second_person import Content, Kind, OutdatedProposal, Proposal
 
 PARTNERS = text("SELECT DISTINCT partner_id FROM payout WHERE id = ANY(:ids)")
 LOCK_PAYOUTS = text(
     "SELECT id FROM payout WHERE id = ANY(:ids) AND status = 'processing' ORDER BY id FOR UPDATE"
 )
-# The resolver leaves an attempt without a next look once it was absent often and long enough.
+# The resolver leaves an attempt without a next look once it was absent often and long enough, and also when an answer
+# contradicts the order: there money may have moved, so only the looks that found nothing count.
 WAITING = text("""
     SELECT p.id AS payout_id, a.n, t.code AS partner_code, p.net_minor, p.currency, p.method, a.provider, a.idem_key,
            a.first_sent_at, a.looks, a.absent_looks, a.absent_since
       FROM attempt a JOIN payout p ON p.id = a.payout_id JOIN partner t ON t.id = p.partner_id
      WHERE a.payout_id = ANY(:ids) AND a.state = 'unknown' AND a.next_look_at IS NULL
-       AND a.lease_until <= clock_timestamp()
+       AND a.absent_looks >= :absent_looks AND a.lease_until <= clock_timestamp()
 """)
 CALLS = text("""
     SELECT at, what, outcome, code, request_id FROM attempt_call WHERE payout_id = :payout_id AND n = :n ORDER BY id
@@ -37,7 +39,7 @@ CALLS = text("""
 def _content_now(conn: Connection, ids: Sequence[int], _asked: Content) -> Content | None:
     lock_partners(conn, list(conn.execute(PARTNERS, {"ids": list(ids)}).scalars()))
     conn.execute(LOCK_PAYOUTS, {"ids": list(ids)})
-    waiting = conn.execute(WAITING, {"ids": list(ids)}).one_or_none()
+    waiting = conn.execute(WAITING, {"ids": list(ids), "absent_looks": ABSENT_LOOKS}).one_or_none()
     if waiting is None:
         return None
     calls = conn.execute(CALLS, {"payout_id": waiting.payout_id, "n": waiting.n})
@@ -73,7 +75,7 @@ def _instant(at: datetime) -> str:
 PROVE_ABSENT = text("""
     UPDATE attempt SET state = 'absent', ended_at = :now, lease_epoch = lease_epoch + 1
      WHERE payout_id = :payout_id AND n = :n AND state = 'unknown' AND next_look_at IS NULL
-       AND lease_until <= clock_timestamp()
+       AND absent_looks >= :absent_looks AND lease_until <= clock_timestamp()
     RETURNING n
 """)
 BACK_TO_APPROVED = text(
@@ -83,7 +85,12 @@ BACK_TO_APPROVED = text(
 
 def _prove(conn: Connection, proposal: Proposal, actor: Actor, now: datetime) -> None:
     (payout_id,) = proposal.ids
-    values = {"payout_id": payout_id, "n": proposal.content["attempt"], "now": now}
+    values = {
+        "payout_id": payout_id,
+        "n": proposal.content["attempt"],
+        "absent_looks": ABSENT_LOOKS,
+        "now": now,
+    }
     if conn.execute(PROVE_ABSENT, values).first() is None:
         raise OutdatedProposal(id=proposal.id)
     if conn.execute(BACK_TO_APPROVED, values).first() is None:

@@ -11,7 +11,7 @@ from sqlalchemy import text
 from core.access import Actor, NotAllowed
 from core.decisions import Wanted, cancel_payouts
 from core.proposals import KINDS, confirm, open_proposals, propose, read_proposal, refuse_proposal
-from core.providers import Succeeded
+from core.providers import Succeeded, Unknown
 from core.refusals import Refusal
 from core.resolving import resolve_due
 from core.second_person import (
@@ -240,6 +240,20 @@ class TestProvedAbsent:
         for hours in (24, 25):
             resolve_due(desk.engine, silent, now=NOW + hours * HOUR)
             refuses(desk, NothingToPropose, propose, "proved_absent", **asked)
+
+    def test_is_never_offered_for_an_answer_that_contradicts_the_order_since_money_may_have_moved(
+        self, desk: Desk
+    ) -> None:
+        payout = desk.approved()
+        desk.send(Rail(Unknown(message="Another amount was moved", code="wrong_amount", ask_again=False)))
+        assert desk.column("SELECT next_look_at FROM attempt") == [None]
+        with desk.engine.begin() as conn:
+            conn.execute(text("UPDATE attempt SET lease_until = clock_timestamp()"))
+
+        refuses(desk, NothingToPropose, propose, "proved_absent", ids=[payout], why="seems lost", actor=OLA)
+
+        assert desk.status(payout) == "processing"
+        assert desk.balance("AFF1").reserved == 25_00
 
     def test_is_outdated_once_the_transfer_was_found_after_all(self, desk: Desk) -> None:
         payout = waits_for_people(desk)
