@@ -22,6 +22,9 @@ FIND_BY_CODE = text("SELECT id FROM partner WHERE starts_with(lower(code), lower
 FIND_BY_CUSTOMER = text("""
     SELECT partner_id FROM customer WHERE program_id IN (SELECT id FROM program) AND ref = :term
 """)
+FIND_BY_SALE = text("""
+    SELECT partner_id FROM sale WHERE program_id IN (SELECT id FROM program) AND source_ref = :term
+""")
 FIND_BY_PERSON = text("""
     SELECT r.id FROM identity i JOIN partner r ON r.identity_id = i.id WHERE lower(i.name) LIKE lower(:prefix)
      UNION SELECT r.id FROM identity i JOIN partner r ON r.identity_id = i.id WHERE lower(i.email) LIKE lower(:prefix)
@@ -66,12 +69,13 @@ EARNING_KINDS = (
 
 
 def find_partners(conn: Connection, term: str, *, masked: bool) -> frozenset[int]:
-    """Return the partners named by a code's beginning, a customer's reference, and unless `masked` by the
-    beginning of a name or email or by an account.
+    """Return the partners named by a code's beginning, a customer's or sale's reference, and unless `masked` by
+    the beginning of a name or email or by an account.
     """
     term = term.strip()
-    by_customer = conn.execute(FIND_BY_CUSTOMER, {"term": term}).scalars()
-    return _partners_called(conn, term, masked=masked) | frozenset(by_customer)
+    by_customer = frozenset(conn.execute(FIND_BY_CUSTOMER, {"term": term}).scalars())
+    by_sale = frozenset(conn.execute(FIND_BY_SALE, {"term": term}).scalars())
+    return _partners_called(conn, term, masked=masked) | by_customer | by_sale
 
 
 def _partners_called(conn: Connection, term: str, *, masked: bool) -> frozenset[int]:
@@ -82,13 +86,39 @@ def _partners_called(conn: Connection, term: str, *, masked: bool) -> frozenset[
     return by_code | frozenset(conn.execute(FIND_BY_PERSON, {"term": term, "prefix": prefix}).scalars())
 
 
+@dataclass(frozen=True, kw_only=True)
+class OnlyOne:
+    """The one thing a term names: a payout's id or a partner's code; neither when it names several or nothing."""
+
+    payout_id: int | None = None
+    partner_code: str | None = None
+
+
+CODE = text("SELECT code FROM partner WHERE id = :id")
+
+
+def find_one(conn: Connection, term: str, *, masked: bool) -> OnlyOne:
+    """Return what a term names when that is one thing: a payout before the partner it goes to."""
+    payouts = find_payouts(conn, term, masked=masked).payout_ids
+    partners = find_partners(conn, term, masked=masked)
+    if len(payouts) == 1 and (_is_number(term) or not _partners_called(conn, term, masked=masked)):
+        return OnlyOne(payout_id=next(iter(payouts)))
+    if not payouts and len(partners) == 1:
+        return OnlyOne(partner_code=conn.execute(CODE, {"id": next(iter(partners))}).scalar_one())
+    return OnlyOne()
+
+
+def _is_number(term: str) -> bool:
+    digits = term.strip().removeprefix("#")
+    return digits.isascii() and digits.isdigit() and len(digits) <= DIGITS_OF_AN_ID
+
+
 def find_payouts(conn: Connection, term: str, *, masked: bool) -> Matches:
     """Return what a term names: a payout's id (`48213` or `#48213`), a provider reference, the live payouts of a
     sale's, earning's or customer's reference, and partners by code, and unless `masked` by name, email, account.
     """
     term = term.strip()
-    digits = term.removeprefix("#")
-    number = int(digits) if digits.isascii() and digits.isdigit() and len(digits) <= DIGITS_OF_AN_ID else None
+    number = int(term.removeprefix("#")) if _is_number(term) else None
     found = conn.execute(FIND_PAYOUTS, {"term": term, "number": number, "kinds": list(EARNING_KINDS)})
     return Matches(
         payout_ids=frozenset(found.scalars()), partner_ids=_partners_called(conn, term, masked=masked)

@@ -10,6 +10,7 @@ from streamlit.navigation.page import Page
 from core.reads.filters import PayoutFilter
 from core.reads.operations import scheduler_beat
 from core.reads.payouts import totals
+from core.reads.search import find_one
 from pages.shared import desk, sign_in
 from pages.shared.desk import Person
 from pages.shared.format import ago
@@ -102,7 +103,7 @@ def sidebar(person: Person) -> None:
         if silence:
             st.markdown(f":orange[:small[:material/schedule: {silence}]]")
     if term := st.session_state.pop(FOUND, None):
-        st.switch_page("pages/queue.py", query_params={"search": term, "view": "all"})
+        _open(term, masked=not person.may("see personal data"))
 
 
 def _link(place: Place, open_payouts: int) -> None:
@@ -122,6 +123,17 @@ def _state() -> tuple[int, str]:
         last = f"silent, last sign of life {ago(beat.beat_at, now)}" if beat.beat_at else "not running"
         silence = f"The scheduler is {last}: nothing leaves meanwhile."
     return int(open_totals["count"].sum()), silence
+
+
+def _open(term: str, *, masked: bool) -> None:
+    """Open the one payout or partner the term names; the queue, searched, when it names several."""
+    with desk.reading() as conn:
+        one = find_one(conn, term, masked=masked)
+    if one.payout_id is not None:
+        st.switch_page("pages/payout.py", query_params={"id": str(one.payout_id)})
+    if one.partner_code is not None:
+        st.switch_page("pages/partner.py", query_params={"code": one.partner_code})
+    st.switch_page("pages/queue.py", query_params={"search": term, "view": "all"})
 
 
 def _find() -> None:

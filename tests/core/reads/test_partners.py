@@ -90,6 +90,18 @@ def test_a_partners_tables_add_up_to_the_balance(conn: Connection):
     assert told.payouts["amount_minor"].tolist() == [400]
 
 
+def test_the_statement_names_the_source_of_a_part_and_not_its_key(conn: Connection):
+    who = partner(conn, preset(conn), "PARTS")
+    whole = earning(conn, who, 500, source_ref="order-7")
+    earning(conn, who, -200, kind="carry_out", corrects_id=whole, source_ref="payout:b1cdb4c5")
+    told = partner_story(conn, "PARTS", now=NOW, masked=True)
+    assert told is not None
+    assert told.statement[["earning_kind", "reference", "amount_minor"]].to_numpy().tolist() == [
+        ["carry_out", "order-7", -200],
+        ["commission", "order-7", 500],
+    ]
+
+
 def test_terms_name_the_level_that_supplied_them(conn: Connection):
     partner(conn, preset(conn, "reseller"), "TERMS", tier="2")
     conn.execute(text("UPDATE partner SET overrides = '{\"hold_days\": 3}' WHERE code = 'TERMS'"))
