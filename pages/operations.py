@@ -219,7 +219,7 @@ def _duration(duration_ms: int) -> str:
 
 def _did(row: Any) -> str:  # noqa: ANN401 - a row of jobs or of runs
     if card_text(row.error):
-        return fmt.plain(card_text(row.error).splitlines()[-1][:120])
+        return fmt.plain(card_text(row.error).splitlines()[0][:120])
     if not card_text(row.count):
         return "idle" if _seen(row) else "nothing yet"
     result = row.result if isinstance(row.result, dict) else {}

@@ -142,7 +142,7 @@ def _needs(seen: Overview, now: datetime) -> None:
     ]
     with st.container(gap="xxsmall"):
         asked = proposals_waiting(now)
-        waiting = [one for one in mine if one[0].count]
+        waiting = [one for one in mine if one[0].count > one[0].mine]
         for need, one, many, icon, page, query in waiting:
             yours = f"{need.mine:,} with your approval, " if need.mine else ""
             label = fmt.count(need.count, one, many)
@@ -151,8 +151,13 @@ def _needs(seen: Overview, now: datetime) -> None:
             st.markdown(
                 ":small[:green[:material/task_alt:] Nothing waits for you. New payouts are queued at night.]"
             )
-        if len(seen.blocked_by) or seen.retrying.count:
+        another = seen.second_person
+        others = another.count if another.count == another.mine else 0
+        if others or len(seen.blocked_by) or seen.retrying.count:
             st.caption("Not yours today")
+        if others:
+            words = fmt.count(others, "waits for another approver", "wait for another approver")
+            line(words, quiet("approved by you"), page=QUEUE, icon="group", query={"view": "second_person"})
         for row in seen.blocked_by.head(BLOCKED_SHOWN).itertuples(name="Blocked"):
             line(
                 f"{fmt.count(number(row.count), 'waits', 'wait')}: {row.sentence}",

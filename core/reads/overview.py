@@ -205,7 +205,7 @@ def health(conn: Connection) -> pd.DataFrame:
     rows = [("scheduler", state, "" if beat.alive else "decisions wait until it is back", beat.beat_at)]
     for job in conn.execute(HEALTH):
         failed = job.ok is False
-        detail = (job.error or "").splitlines()[-1:] if failed else []
+        detail = (job.error or "").splitlines()[:1] if failed else []
         rows.append((job.name, "failing" if failed else "ok", "".join(detail), job.at))
     difference = int(conn.execute(BOOKS).scalar_one())
     agree = (

@@ -79,7 +79,7 @@ def test_a_failing_job_comes_first_and_says_its_error(desk: Engine, open_page: O
     with desk.begin() as conn:
         conn.execute(BEAT, {"job": "scheduler"})
         run(conn, "accrue", now=now)
-        run(conn, "release", now=now, error="ValueError: the file is gone")
+        run(conn, "release", now=now, error="ValueError: the file is gone\n(Background on this error)")
 
     app = open_page("ada", "operations")
 

@@ -76,6 +76,21 @@ def test_releases_are_told_in_their_own_currency_and_one_is_one(desk: Engine, op
     assert "1 payout ready to approve" in links(app)
 
 
+def test_what_waits_for_another_approver_is_not_called_hers(desk: Engine, open_page: Open, now: datetime):
+    with desk.begin() as conn:
+        preset = conn.execute(text("SELECT id FROM program WHERE code = 'affiliate'")).scalar_one()
+        partner_id = builders.partner(conn, preset)
+        earned = builders.earning(conn, partner_id, 2500, release_at=now - timedelta(days=2))
+        payout_id = builders.payout(conn, partner_id, [earned], queued_at=now, approvals_needed=2)
+        approve_payouts(conn, [Wanted(id=payout_id)], actor=ADA, now=now)
+
+    hers, his = open_page("ada", "overview"), open_page("ben", "overview")
+
+    assert "view=second_person" in links(hers)["1 waits for another approver"]
+    assert "Nothing waits for you" in words(hers)
+    assert "view=second_person" in links(his)["1 needs a second person"]
+
+
 def test_a_partner_on_hold_blocks_a_payout_and_is_not_ready(desk: Engine, open_page: Open, now: datetime):
     with desk.begin() as conn:
         payout_id = pending(conn, [5_000], now=now)
