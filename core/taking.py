@@ -192,16 +192,26 @@ UNRESERVE = text("""
     SELECT partner_id, 'unreserve', 'reserved', 'available', amount_minor, currency, id, :now
       FROM payout WHERE id = ANY(:payout_ids) ORDER BY partner_id
 """)
-# A carry pair whose carry_in is still untouched closes itself: neither comes back.
+# A carry pair whose carry_in is still untouched closes itself: neither comes back. Held, the carry_in leaves its hold
+# first: the earning it was split from comes back whole, and goes into the hold whole.
 CLOSE_PAIRS = text("""
-    DELETE FROM open_item o
-     USING earning carried_in, earning carried_out, payout_item i, partner_balance b
-     WHERE i.payout_id = ANY(:payout_ids) AND carried_out.id = i.earning_id AND carried_out.kind = 'carry_out'
-       AND carried_in.program_id = carried_out.program_id AND carried_in.kind = 'carry_in'
-       AND carried_in.source_ref = carried_out.source_ref AND carried_in.period = carried_out.period
-       AND o.earning_id = carried_in.id AND NOT o.on_hold
-       AND b.partner_id = o.partner_id AND o.release_at <= b.released_to
-    RETURNING carried_out.id
+    WITH closed AS (
+        DELETE FROM open_item o
+         USING earning carried_in, earning carried_out, payout_item i, partner_balance b
+         WHERE i.payout_id = ANY(:payout_ids) AND carried_out.id = i.earning_id AND carried_out.kind = 'carry_out'
+           AND carried_in.program_id = carried_out.program_id AND carried_in.kind = 'carry_in'
+           AND carried_in.source_ref = carried_out.source_ref AND carried_in.period = carried_out.period
+           AND o.earning_id = carried_in.id
+           AND b.partner_id = o.partner_id AND o.release_at <= b.released_to
+        RETURNING carried_out.id AS carried_out_id, carried_in.id AS carried_in_id, o.partner_id, o.amount_minor, o.on_hold),
+    lifted AS (
+        INSERT INTO ledger_transfer (partner_id, kind, from_account, to_account, amount_minor, currency, earning_id,
+                                     effective_at)
+        SELECT c.partner_id, 'lift', 'held', 'available', c.amount_minor, g.currency, c.carried_in_id, :now
+          FROM closed c JOIN partner p ON p.id = c.partner_id JOIN program g ON g.id = p.program_id
+         WHERE c.on_hold
+         ORDER BY c.partner_id, c.carried_in_id)
+    SELECT carried_out_id FROM closed
 """)
 # What was in a payout had been released, so it comes back behind the mark; what is under a hold goes back into it.
 REOPEN = text("""

@@ -92,7 +92,7 @@ class TestSucceeded:
 
         assert record(desk, claimed, Succeeded(provider_ref="tr_1")) is True
 
-        assert (desk.status(payout), desk.balance("AFF1")) == ("paid", Balance(0, 75_00, 0, 24_75, 25))
+        assert (desk.status(payout), desk.balance("AFF1")) == ("paid", Balance(75_00, 0, 0, 24_75, 25))
         assert desk.faults() == []
 
     def test_is_written_into_the_trail_by_the_job_with_its_reference(self, desk: Desk) -> None:
@@ -110,7 +110,7 @@ class TestDeclined:
         payout = desk.approved()
         claimed = claim(desk, payout)
         hold_earning(desk, payout)
-        assert desk.balance("AFF1") == RESERVED_25
+        assert desk.balance("AFF1") == Balance(75_00, 0, 25_00, 0, 0)
 
         record(desk, claimed, declined("invalid_bank_account"))
 
