@@ -51,12 +51,13 @@ def new_page(opened: Browser, *, width: int = 1440, height: int = 900, theme: Th
 
 
 def sign_in(page: Page, url: str, name: str, password: str) -> None:
-    """Fill the form and wait until the sidebar is there."""
+    """Fill the form and wait until the page behind it stands: what is typed into a page being drawn is lost."""
     page.goto(url)
     page.get_by_label("Name", exact=True).fill(name)
     page.get_by_label("Password", exact=True).fill(password)
     page.get_by_test_id("stFormSubmitButton").get_by_role("button").click()
     expect(page.get_by_role("button", name="Sign out")).to_be_visible()
+    settle(page)
 
 
 def settle(page: Page) -> None:
