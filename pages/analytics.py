@@ -188,7 +188,7 @@ def _figures(found: Analytics, currency: str) -> None:
             delta=change,
             delta_color="off",
             delta_description=note
-            or ("as of now" if before is None else f"was {fmt.money(before, currency)}"),
+            or ("none before" if before is None else f"was {fmt.money(before, currency)}"),
             border=True,
             height="stretch",
             help=DEFINITIONS[metric],

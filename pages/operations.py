@@ -262,7 +262,8 @@ def _books(books: SimulatorBooks) -> None:
             elements.title("The simulator’s books", "no money moves; they stand in for the provider’s")
         )
         words = status.badge("on_time", "Agree") if agrees else status.badge("failing", "Differ")
-        told = f"{fmt.count(books.transfers, 'transfer')}, {fmt.totals(books.moved)}; {fmt.count(books.declined, 'refusal')}."
+        moved = f", {fmt.totals(books.moved)}" if books.moved else ""
+        told = f"{fmt.count(books.transfers, 'transfer')}{moved}; {fmt.count(books.declined, 'refusal')}."
         rest = (
             ""
             if agrees
