@@ -59,6 +59,18 @@ def test_a_payout_found_in_the_queue_is_approved_and_seen_paid(desk: Desk, page:
     assert status_of(desk, payout) == "paid"
 
 
+def test_the_page_of_an_approved_payout_follows_it_until_it_is_paid(desk: Desk, page: Page):
+    payout = desk.world.payouts[0]
+    sign_in(page, f"{desk.url}/payout?id={payout}", "ada", PASSWORD)
+    settle(page)
+    page.keyboard.press("a")
+    expect(page.get_by_text("leaves when it is back").first).to_be_visible()
+    assert status_of(desk, payout) == "approved"
+
+    run_job(desk, "send", "--payout-id", str(payout))
+    expect(page.get_by_text("It has left").first).to_be_visible()  # nobody reloaded it
+
+
 def test_reloading_keeps_the_person_signed_in_and_the_filters_as_they_were(desk: Desk, page: Page):
     sign_in(page, f"{desk.url}/queue?view=all&method=paypal&sort=net-", "ada", PASSWORD)
     settle(page)
