@@ -86,15 +86,10 @@ def release_due(
     """
     result = RunResult()
     with engine.connect() as conn:
-        ranges = list(partner_ranges(conn, program=program, partner=partner))
-    left = limit
+        ranges = list(partner_ranges(conn, program=program, partner=partner, limit=limit))
     for partner_ids in ranges:
-        chosen = partner_ids if left is None else partner_ids[:left]
-        if not chosen:
-            break
-        left = None if left is None else left - len(chosen)
         with unit_of_work(engine, dry_run=dry_run) as conn:
-            release_range(conn, chosen, result, now=now)
+            release_range(conn, partner_ids, result, now=now)
     if program is None and partner is None and limit is None and not dry_run:
         with engine.begin() as conn:
             conn.execute(LOCK_PROGRAMS)

@@ -41,9 +41,9 @@ PARTNERS = text("""
 
 
 def partner_ranges(
-    conn: Connection, *, program: str | None = None, partner: str | None = None
+    conn: Connection, *, program: str | None = None, partner: str | None = None, limit: int | None = None
 ) -> Iterator[list[int]]:
-    """Yield the ids of the wanted partners, a range at a time, in id order."""
-    ids = list(conn.execute(PARTNERS, {"program": program, "partner": partner}).scalars())
+    """Yield the ids of the wanted partners, at most `limit` of them, a range at a time, in id order."""
+    ids = list(conn.execute(PARTNERS, {"program": program, "partner": partner}).scalars())[:limit]
     for start in range(0, len(ids), RANGE):
         yield ids[start : start + RANGE]

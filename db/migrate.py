@@ -32,11 +32,6 @@ def migrate(engine: Engine) -> str:
     return _newest(scripts)
 
 
-def is_current(conn: Connection) -> bool:
-    """Whether the schema is exactly the one this code was written for."""
-    return MigrationContext.configure(conn).get_current_revision() == _newest(_scripts())
-
-
 def run_sql_beside(revision_file: str, conn: Connection) -> None:
     """Runs the `.sql` file of the same name as one script; without parameters `%` and `:` are plain text."""
     driver_connection = conn.connection.driver_connection

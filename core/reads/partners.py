@@ -19,7 +19,6 @@ from core.reads.tables import program as program_table
 from core.reads.words import known, why_not_paid
 
 PAGE_ROWS = 50
-PARTNER_STATUSES = ("active", "suspended", "archived")
 PERSONAL = ("name", "email")
 SORTS: dict[str, tuple[ColumnElement[Any], ...]] = {
     "code": (partner.c.code,),

@@ -18,7 +18,7 @@ from pages.shared import format as fmt
 from pages.shared.axes import major, money_ticks, month, short_day, short_money
 from pages.shared.colours import STATUS_COLOUR, Palette
 
-SMALL, THIRD, HALF, LEAD = 168, 238, 252, 304  # heights, px
+SMALL, THIRD, HALF = 168, 238, 252  # heights, px
 DATE_TICKS = 6
 
 
@@ -149,18 +149,6 @@ def _over_time_in_words(
         peak = fmt.money(amounts[top], currency)
         parts.append(f"{one.name} {total}, most at {labels[top]} with {peak}")
     return f"{labels[0]} to {labels[-1]}: " + "; ".join(parts) + "."
-
-
-def lines_over_time(
-    frame: pd.DataFrame, series: Sequence[Series], *, currency: str, colours: Palette, height: int = THIRD
-) -> Chart:
-    """Draw levels by `day`, such as held against available; the sentence gives the last ones."""
-    chart = money_over_time(frame, series, currency=currency, colours=colours, height=height)
-    if frame.empty:
-        return chart
-    last = frame.iloc[-1]
-    levels = "; ".join(f"{one.name} {fmt.money(int(last[one.column]), currency)}" for one in series)
-    return Chart(chart.figure, f"On {short_day(_days(frame)[-1])}: {levels}.")
 
 
 def ranked_bars(

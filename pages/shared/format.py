@@ -7,7 +7,7 @@ from datetime import date, datetime, timedelta
 from decimal import Decimal
 from zoneinfo import ZoneInfo
 
-from babel.numbers import format_compact_currency, format_currency
+from babel.numbers import format_currency
 
 from core.money import to_decimal
 
@@ -35,12 +35,6 @@ def money(minor: int | None, currency: str, *, sign: bool = False) -> str:
     if minor < 0:
         return MINUS + text
     return f"+{text}" if sign and minor > 0 else text
-
-
-def short_money(minor: int, currency: str) -> str:
-    """An amount for axes and bars only: `€150K` in the shortest form."""
-    value = format_compact_currency(to_decimal(abs(minor), currency), currency, locale=LOCALE)
-    return (MINUS if minor < 0 else "") + value.replace("K", "k")
 
 
 def totals(amounts: Mapping[str, int]) -> str:
