@@ -1,0 +1,1 @@
+-- Events. What the provider tells of by itself is written down first and applied once, whatever came first, twice or late.

@@ -1,0 +1,1 @@
+-- Connected accounts as Stripe last showed them, and what their banks did with the money.

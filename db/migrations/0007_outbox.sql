@@ -1,0 +1,1 @@
+-- The outbox: what is to be told to whom, written with the act that causes it, sent once by the scheduler.

@@ -1,0 +1,1 @@
+-- Reversals by us: money of a paid payout that two people take back, under keys of its own.

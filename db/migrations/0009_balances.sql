@@ -1,0 +1,1 @@
+-- The provider's balance against our books, and reconciliations that a person asked for.
