@@ -1,0 +1,1 @@
+-- Payments of customers that made no sale: those that name no partner, and those that have paid the partner already.
