@@ -17,19 +17,42 @@ ROOT = Path(__file__).parents[2]
 START_TIMEOUT_S = 60
 
 
-@contextmanager
-def dashboard(database_url: str, data_dir: Path) -> Iterator[str]:
-    """The address of a dashboard that answers."""
+def environment(database_url: str, data_dir: Path, **settings: str) -> dict[str, str]:
+    """What a process of this desk is told."""
+    ours = {"DATABASE_URL": database_url, "PAYDESK_ENV": "test", "PAYDESK_DATA_DIR": str(data_dir)}
+    return os.environ | ours | settings
+
+
+def free_port() -> int:
+    """A port nobody has."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+        port: int = free.getsockname()[1]
+    return port
+
+
+@contextmanager
+def scheduler(database_url: str, data_dir: Path, **settings: str) -> Iterator[None]:
+    """A scheduler at work, asked to end at the end."""
+    environ = environment(database_url, data_dir, PAYDESK_HTTP_PORT=str(free_port()), **settings)
+    with (data_dir / "scheduler.log").open("w") as output:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "jobs"], cwd=ROOT, env=environ, stdout=output, stderr=output
+        )
+        try:
+            yield
+        finally:
+            process.terminate()
+            process.wait(timeout=60)
+
+
+@contextmanager
+def dashboard(database_url: str, data_dir: Path, **settings: str) -> Iterator[str]:
+    """The address of a dashboard that answers."""
+    port = free_port()
     command = [sys.executable, "-m", "streamlit", "run", "app.py", f"--server.port={port}"]
     command += ["--server.address=127.0.0.1", "--server.fileWatcherType=none"]
-    environ = os.environ | {
-        "DATABASE_URL": database_url,
-        "PAYDESK_ENV": "test",
-        "PAYDESK_DATA_DIR": str(data_dir),
-    }
+    environ = environment(database_url, data_dir, **settings)
     log = data_dir / "dashboard.log"
     with log.open("w") as output:
         process = subprocess.Popen(command, cwd=ROOT, env=environ, stdout=output, stderr=output)

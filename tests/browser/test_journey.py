@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
 
@@ -11,7 +10,7 @@ from playwright.sync_api import Page, expect
 from sqlalchemy import text
 
 from tests.browser.conftest import Desk
-from tests.browser.desk import ROOT
+from tests.browser.desk import ROOT, environment
 from tests.browser.driving import settle, sign_in, tick
 from tests.world import PASSWORD
 
@@ -19,12 +18,7 @@ pytestmark = pytest.mark.browser
 
 
 def run_job(desk: Desk, *arguments: str) -> None:
-    environ = os.environ | {
-        "DATABASE_URL": desk.database_url,
-        "PAYDESK_ENV": "test",
-        "PAYDESK_DATA_DIR": str(desk.data_dir),
-        "PAYDESK_SIMULATOR_SUCCESS": "stripe=1",
-    }
+    environ = environment(desk.database_url, desk.data_dir, PAYDESK_SIMULATOR_SUCCESS="stripe=1")
     subprocess.run(
         [sys.executable, "-m", "jobs", *arguments], cwd=ROOT, env=environ, check=True, capture_output=True
     )
