@@ -26,6 +26,7 @@ RIGHTS: dict[str, frozenset[str]] = {
     "start sending": frozenset({"operator", "approver", "admin"}),
     "close differences": frozenset({"maker", "approver"}),
     "prove absence": frozenset({"operator", "approver"}),
+    "change policies": frozenset({"approver", "admin"}),
     "import files": frozenset({"maker", "operator", "admin"}),
     "run jobs": frozenset({"operator", "admin"}),
     "manage people": frozenset({"admin"}),

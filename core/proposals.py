@@ -12,6 +12,7 @@ from sqlalchemy import Connection, Row, text
 from core import audit
 from core.absence import PROVED_ABSENT
 from core.access import Actor
+from core.policy_changes import CHANGE_POLICY
 from core.second_person import (
     AlreadyProposed,
     Content,
@@ -28,6 +29,7 @@ from core.second_person import (
 from core.stops import START_SENDING
 
 KINDS: dict[str, Kind] = {
+    "change_policy": CHANGE_POLICY,
     "start_sending": START_SENDING,
     "proved_absent": PROVED_ABSENT,
 }

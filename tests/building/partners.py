@@ -6,6 +6,7 @@ from datetime import UTC, date, datetime
 
 from sqlalchemy import Connection, text
 
+from tests.building.proposals import decide_proposal, proposal
 from tests.building.rows import DAY, NOW, insert, insert_returning_id, number
 
 
@@ -30,16 +31,28 @@ def program(
     return program_id
 
 
-def policy(conn: Connection, program_id: int, *, version: int = 1, terms: str = "{}") -> int:
-    """A version of a program's policy, in effect for ever."""
-    values = {
+def policy(
+    conn: Connection, program_id: int, *, version: int = 1, terms: str = "{}", **different: object
+) -> int:
+    """A version of a program's policy, in effect for ever; a later one with the proposal two people agreed on."""
+    values: dict[str, object] = {
         "program_id": program_id,
         "version": version,
         "terms": terms,
         "effective_at": datetime(2020, 1, 1, tzinfo=UTC),
         "made_by": "user:admin",
     }
-    return insert_returning_id(conn, "policy", values)
+    if version > 1:
+        values["proposal_id"] = policy_agreed(conn, program_id, terms)
+    return insert_returning_id(conn, "policy", values | different)
+
+
+def policy_agreed(conn: Connection, program_id: int, terms: str, *, decision: str = "confirm") -> int:
+    """The proposal of these terms, decided by a second person."""
+    content = f'{{"terms": {terms}}}'
+    made = proposal(conn, kind="change_policy", subject="program", ids=[program_id], content=content)
+    decide_proposal(conn, made, decision)
+    return made
 
 
 def policy_of(conn: Connection, program_id: int) -> int:

@@ -10,6 +10,7 @@ from sqlalchemy import text
 
 from core.accrual import accrue_due
 from core.policy import PRESETS
+from tests.builders import policy
 from tests.desk import DAY, HOUR, NOW, Balance, Desk
 
 SIXTY_DAYS = 60 * DAY
@@ -49,10 +50,11 @@ def reprice(
     terms = preset.policy.model_dump(mode="json")
     terms["commission"] |= commission
     terms |= terms_too
-    query = text("""INSERT INTO policy (program_id, version, terms, effective_at, made_by)
-                    SELECT id, 2, CAST(:terms AS jsonb), :effective_at, 'user:amy' FROM program WHERE code = :program""")
     with desk.engine.begin() as conn:
-        conn.execute(query, {"terms": json.dumps(terms), "effective_at": effective_at, "program": program})
+        program_id = conn.execute(
+            text("SELECT id FROM program WHERE code = :code"), {"code": program}
+        ).scalar_one()
+        policy(conn, program_id, version=2, terms=json.dumps(terms), effective_at=effective_at)
 
 
 @pytest.fixture

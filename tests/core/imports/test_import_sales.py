@@ -15,6 +15,7 @@ from core.commission import Percent
 from core.imports import import_file
 from core.imports.reading import UnreadableFile
 from core.policy import PRESETS
+from tests.builders import policy
 from tests.core.imports.desk import (
     BARBER,
     BROKER,
@@ -58,10 +59,9 @@ def test_a_sale_that_arrives_late_is_priced_by_the_policy_in_force_when_it_happe
         update={"commission": Percent(pct=Decimal(50))}
     )
     with desk.engine.begin() as conn:
-        add = text("""
-            INSERT INTO policy (program_id, version, terms, effective_at, made_by)
-            SELECT id, 2, CAST(:terms AS jsonb), '2026-11-10T00:00Z', 'user:alma' FROM program WHERE code = 'creator'""")
-        conn.execute(add, {"terms": json.dumps(half.model_dump(mode="json"))})
+        creator = conn.execute(text("SELECT id FROM program WHERE code = 'creator'")).scalar_one()
+        terms = json.dumps(half.model_dump(mode="json"))
+        policy(conn, creator, version=2, terms=terms, effective_at=datetime(2026, 11, 10, tzinfo=UTC))
     early = "creator,CRE1,booking,b1,2026-11-09T23:59:59Z,100.00,EUR,Call\n"
     late = "creator,CRE1,booking,b2,2026-11-10T00:00:00Z,100.00,EUR,Call\n"
 
