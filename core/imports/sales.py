@@ -2,24 +2,21 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from typing import ClassVar
 
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection
 
 from core.access import Actor
-from core.copying import copy_into, new_ids
-from core.earnings import NewEarning, record_earnings
 from core.imports.directory import Directory, open_directory
 from core.imports.fields import BadField, instant_text, parse_instant, shown
 from core.imports.reading import Column, Row
 from core.imports.sorting import Sorted
 from core.money import BadAmount, parse_amount, plain
-from core.pricing import price_sale
 from core.programs import Program
+from core.sales import KnownSale, NewSale, find_sales, record_sales
 
 COLUMNS = (
     Column(name="program", limit=100),
@@ -34,53 +31,18 @@ COLUMNS = (
 
 
 @dataclass(frozen=True, slots=True)
-class NewSale:
-    """One sale as the file tells it; `gross_minor` in the program's currency."""
-
-    program_id: int
-    partner_id: int
-    partner_code: str
-    kind: str
-    source_ref: str
-    occurred_at: datetime
-    gross_minor: int
-    description: str
-
-    def content_hash(self) -> bytes:
-        """Tell the same sale again from another one under the same reference."""
-        instant = self.occurred_at.astimezone(UTC).isoformat()
-        parts = (self.partner_code, self.kind, instant, str(self.gross_minor), self.description)
-        return hashlib.sha256("\x1f".join(parts).encode()).digest()
-
-
-@dataclass(frozen=True, slots=True)
 class Known:
     """A sale that came before: in the books (line 0) or on an earlier line of the same file."""
 
     sale: NewSale
-    content_hash: bytes
+    book: KnownSale | None = None
     line: int = 0
 
-
-FIND_SALES = text("""
-    SELECT s.program_id, s.partner_id, p.code AS partner_code, s.kind, s.source_ref, s.occurred_at, s.gross_minor,
-           s.description, s.content_hash
-      FROM unnest(CAST(:program_ids AS int[]), CAST(:source_refs AS text[])) AS w (program_id, source_ref)
-      JOIN sale s USING (program_id, source_ref)
-      JOIN partner p ON p.id = s.partner_id
-""")
-SALE_COLUMNS = (
-    "id",
-    "program_id",
-    "partner_id",
-    "kind",
-    "source_ref",
-    "occurred_at",
-    "gross_minor",
-    "description",
-    "content_hash",
-    "import_id",
-)
+    def is_same(self, told: NewSale) -> bool:
+        """Whether a row tells the same sale again."""
+        if self.book is not None:
+            return self.book.is_same(told)
+        return self.sale.content_hash() == told.content_hash()
 
 
 class SalesImport:
@@ -100,13 +62,11 @@ class SalesImport:
         self._look_up(conn, [sale for _, sale in read])
         result: Sorted[NewSale, None] = Sorted()
         for row, sale in read:
-            key = (sale.program_id, sale.source_ref)
-            content_hash = sale.content_hash()
-            known = self._known.get(key)
+            known = self._known.get(sale.key)
             if known is None:
-                self._known[key] = Known(sale, content_hash, row.line)
+                self._known[sale.key] = Known(sale, line=row.line)
                 result.added.append(sale)
-            elif known.content_hash == content_hash:
+            elif known.is_same(sale):
                 result.unchanged += 1
             else:
                 currency = directory.programs_by_id[sale.program_id].currency
@@ -115,43 +75,16 @@ class SalesImport:
         return result
 
     def _look_up(self, conn: Connection, sales: Sequence[NewSale]) -> None:
-        wanted = {(sale.program_id, sale.source_ref) for sale in sales}
-        keys = [key for key in wanted if key not in self._known]
-        program_ids, source_refs = [program_id for program_id, _ in keys], [ref for _, ref in keys]
-        for row in conn.execute(FIND_SALES, {"program_ids": program_ids, "source_refs": source_refs}):
-            *values, content_hash = row
-            sale = NewSale(*values)
-            self._known[sale.program_id, sale.source_ref] = Known(sale, bytes(content_hash))
+        keys = {sale.key for sale in sales} - self._known.keys()
+        self._known |= {key: Known(found.sale, found) for key, found in find_sales(conn, keys).items()}
 
     def write(
         self, conn: Connection, found: Sorted[NewSale, None], *, import_id: int, actor: Actor, now: datetime
     ) -> None:
         """Add the new sales by COPY, and the earnings of those that are priced one by one."""
         assert self._directory is not None
-        sales = found.added
-        ids = new_ids(conn, "sale", len(sales))
-        rows = (
-            (
-                sale_id,
-                sale.program_id,
-                sale.partner_id,
-                sale.kind,
-                sale.source_ref,
-                sale.occurred_at,
-                sale.gross_minor,
-                sale.description,
-                self._known[sale.program_id, sale.source_ref].content_hash,
-                import_id,
-            )
-            for sale_id, sale in zip(ids, sales, strict=True)
-        )
-        copy_into(conn, "sale", SALE_COLUMNS, rows)
-        earnings = [
-            earning
-            for sale_id, sale in zip(ids, sales, strict=True)
-            if (earning := _price(sale, sale_id, self._directory)) is not None
-        ]
-        record_earnings(conn, earnings, actor=actor, now=now, import_id=import_id)
+        versions = self._directory.versions
+        record_sales(conn, found.added, versions, actor=actor, now=now, import_id=import_id)
 
 
 def _read_sale(row: Row, directory: Directory, *, now: datetime) -> NewSale | None:
@@ -210,29 +143,6 @@ def _read_gross(row: Row, program: Program) -> int:
     elif kind != "deduction" and gross_minor < 0:
         row.refuse("gross", f"Only a deduction is negative; a {shown(kind)} is not.")
     return gross_minor
-
-
-def _price(sale: NewSale, sale_id: int, directory: Directory) -> NewEarning | None:
-    """Price one sale into its earning by the policy in force when it happened; None where it is paid with its month."""
-    terms = directory.versions[sale.program_id].pricing(sale.occurred_at)
-    split = price_sale(terms.policy, kind=sale.kind, gross_minor=sale.gross_minor)
-    if split is None or split.net_minor == 0:  # a cent's share may round to nothing
-        return None
-    is_deduction = sale.kind in terms.policy.deduction_kinds
-    matures = timedelta(0) if is_deduction else timedelta(days=terms.policy.hold.days)
-    return NewEarning(
-        program_id=sale.program_id,
-        partner_id=sale.partner_id,
-        kind=sale.kind,
-        source_ref=sale.source_ref,
-        amount_minor=split.net_minor,
-        gross_minor=split.gross_minor,
-        fee_minor=split.fee_minor,
-        occurred_at=sale.occurred_at,
-        release_at=sale.occurred_at + matures,
-        sale_id=sale_id,
-        policy_id=terms.id,
-    )
 
 
 def _conflict(known: Known, sale: NewSale, currency: str) -> str:
