@@ -21,6 +21,7 @@ RIGHTS: dict[str, frozenset[str]] = {
     "steer payouts": frozenset({"operator", "maker", "approver"}),
     "hold money": frozenset({"maker", "approver"}),
     "correct earnings": frozenset({"maker"}),
+    "resolve payments": frozenset({"maker"}),
     # Stopping takes one person, so nearly everybody may; what takes two asks both of them for the right.
     "stop sending": frozenset({"operator", "maker", "approver", "admin"}),
     "start sending": frozenset({"operator", "approver", "admin"}),
@@ -57,13 +58,13 @@ class Actor:
     def may(self, right: str) -> bool:
         """Tell whether a role of this actor carries the right.
 
-        The host's own user runs the desk but decides nothing; a job decides nothing: it
-        stops sending, and books what a provider says of money that goes back.
+        The host's own user runs the desk but decides nothing; a job decides nothing: it stops sending, and books and
+        holds what a provider says goes back or is disputed.
         """
         if self.name.startswith("os:"):
             return right in {"import files", "run jobs", "manage people", "see personal data"}
         if self.name.startswith("job:"):
-            return right in {"stop sending", "correct earnings"}
+            return right in {"stop sending", "correct earnings", "hold money"}
         return bool(self.roles & RIGHTS[right])
 
     def must(self, right: str) -> None:

@@ -174,6 +174,25 @@ def _correct_priced(
     )
 
 
+REFUNDED = text("SELECT coalesce(sum(gross_minor), 0)::bigint FROM sale_refund WHERE sale_id = :sale_id")
+GROSS = text("SELECT gross_minor FROM sale WHERE id = :sale_id")
+
+
+def left_of_sale(conn: Connection, program_id: int, source_ref: str) -> int:
+    """Return how much of a sale's gross has not gone back, in minor units; the caller holds the partner's balance row.
+
+    Refuses UnknownSale.
+    """
+    sale = conn.execute(READ_SALE, {"program_id": program_id, "source_ref": source_ref}).one_or_none()
+    if sale is None:
+        raise UnknownSale(sale=source_ref)
+    if sale.earning_id is not None:
+        return read_family(conn, sale.earning_id).left_gross_minor
+    gone: int = conn.execute(REFUNDED, {"sale_id": sale.id}).scalar_one()
+    gross: int = conn.execute(GROSS, {"sale_id": sale.id}).scalar_one()
+    return gross - gone
+
+
 def _share(whole_minor: int, part: int, of: int) -> int:
     return int((Decimal(whole_minor) * part / of).quantize(Decimal(1), ROUND_HALF_EVEN))
 
