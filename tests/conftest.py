@@ -7,6 +7,7 @@ import os
 import shutil
 import tempfile
 from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from uuid import uuid4
@@ -27,18 +28,36 @@ RUN_FOLDER = "DESK_TESTS_FOLDER"  # made by the first process, inherited by its 
 
 def pytest_configure(config: pytest.Config) -> None:
     if not hasattr(config, "workerinput"):
-        os.environ[RUN_FOLDER] = tempfile.mkdtemp(prefix="desk-tests-")
+        begin_run()
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:
+    if not hasattr(config, "workerinput"):
+        end_run()
+
+
+def begin_run() -> None:
+    """Make the folder that everything of one run is kept in."""
+    os.environ[RUN_FOLDER] = tempfile.mkdtemp(prefix="desk-tests-")
+
+
+def end_run() -> None:
+    """Stop the run's server and leave nothing behind."""
     folder = os.environ.get(RUN_FOLDER)
-    if folder is None or hasattr(config, "workerinput"):
+    if folder is None:
         return
     if template := _template_made(Path(folder)):
         _drop(_server_url(Path(folder)), template)
     server.stop(Path(folder))
     shutil.rmtree(folder)
     del os.environ[RUN_FOLDER]
+
+
+@contextmanager
+def own_database() -> Iterator[str]:
+    """Give the libpq URL, as the schema's owner, of a migrated database, for what is no test of pytest's."""
+    server_url = _server_url(Path(os.environ[RUN_FOLDER]))
+    yield from _clone(server_url, _template(server_url))
 
 
 @pytest.fixture(scope="session")
@@ -50,17 +69,7 @@ def server_url() -> str:
 @pytest.fixture(scope="session")
 def template(server_url: str) -> str:
     """The name of a database as the migration leaves it; nobody may be connected to it while it is cloned."""
-    folder = Path(os.environ[RUN_FOLDER])
-    with fasteners.InterProcessLock(folder / "template.lock"):
-        made = _template_made(folder)
-        if made is None:
-            made = _new_name()
-            _run(server_url, "CREATE DATABASE {}", made)
-            engine = make_engine(_url_of(server_url, made), application_name="paydesk tests", pool_size=1)
-            _fill(engine)
-            engine.dispose()
-            (folder / "template").write_text(made)
-        return made
+    return migrated_template(server_url)
 
 
 @pytest.fixture
@@ -106,6 +115,21 @@ def _shared_owner(_shared_database: str) -> Iterator[Engine]:
     engine = make_engine(_shared_database, application_name="paydesk tests")
     yield engine
     engine.dispose()
+
+
+def migrated_template(server_url: str) -> str:
+    """Return the name of a migrated database to clone, made by whichever process comes first."""
+    folder = Path(os.environ[RUN_FOLDER])
+    with fasteners.InterProcessLock(folder / "template.lock"):
+        made = _template_made(folder)
+        if made is None:
+            made = _new_name()
+            _run(server_url, "CREATE DATABASE {}", made)
+            engine = make_engine(_url_of(server_url, made), application_name="paydesk tests", pool_size=1)
+            _fill(engine)
+            engine.dispose()
+            (folder / "template").write_text(made)
+        return made
 
 
 def _fill(engine: Engine) -> None:

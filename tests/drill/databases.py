@@ -1,0 +1,76 @@
+"""Databases of the drill: one migrated template, a copy of it as a scenario prepared it, and a copy of that per run.
+
+Under pytest they live on the server of the run; by `python -m tests.drill` on one of the drill's own.
+"""
+
+from __future__ import annotations
+
+import atexit
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cache
+from pathlib import Path
+
+from sqlalchemy import Engine, make_url
+
+from db import server
+from db.engine import app_role, make_engine
+from tests import conftest
+
+
+@cache
+def server_url() -> str:
+    """Return the libpq URL of the drill's server, by a database that is nobody's."""
+    if conftest.RUN_FOLDER not in os.environ:
+        os.environ[conftest.RUN_FOLDER] = tempfile.mkdtemp(prefix="desk-drill-")
+        atexit.register(_end, Path(os.environ[conftest.RUN_FOLDER]))
+    return conftest._server_url(Path(os.environ[conftest.RUN_FOLDER]))
+
+
+def _end(folder: Path) -> None:
+    made = conftest._template_made(folder)
+    if made is not None:
+        conftest._drop(server_url(), made)
+    server.stop(folder)
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+def name_of(url: str) -> str:
+    """Return the name of the database that a URL names."""
+    name = make_url(url).database
+    assert name is not None
+    return name
+
+
+@contextmanager
+def database(template: str | None = None) -> Iterator[str]:
+    """Give the URL, as the schema's owner, of a copy of `template`, a URL or None for a desk just migrated.
+
+    Nobody may be connected to what is copied.
+    """
+    source = conftest.migrated_template(server_url()) if template is None else name_of(template)
+    copy = conftest._new_name()
+    conftest._run(server_url(), "CREATE DATABASE {} TEMPLATE {} STRATEGY file_copy", copy, source)
+    try:
+        yield conftest._url_of(server_url(), copy)
+    finally:
+        conftest._drop(server_url(), copy)
+
+
+@contextmanager
+def engine_of(url: str, *, pool_size: int = 5) -> Iterator[Engine]:
+    """Give a pool in the role of the desk's processes."""
+    engine = make_engine(url, application_name="paydesk drill", role=role_of(url), pool_size=pool_size)
+    try:
+        yield engine
+    finally:
+        engine.dispose()
+
+
+@cache
+def role_of(url: str) -> str | None:
+    """Return the role that the desk's processes act in."""
+    return app_role(url)
