@@ -242,6 +242,13 @@ class Rail:
         self.looked_up.append(order)
         return self._found
 
+    def reverse(self, order: Order) -> Answer:
+        """As `send`; books of its own it has none."""
+        return self.send(order)
+
+    def find_reversal(self, order: Order) -> Succeeded | Absent | Unknown:
+        return self.find(order)
+
     def balance_minor(self, _currency: str) -> int | None:
         return None
 

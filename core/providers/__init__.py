@@ -26,16 +26,18 @@ class Order:
     """What is sent under one key; the parameters were frozen when the key was made and never change."""
 
     key: str
-    params: dict[str, Any]  # amount_minor, currency, method, destination, transfer_group
+    # To send: amount_minor, currency, method, destination, transfer_group; to pull back: amount_minor, currency,
+    # transfer (the provider's reference of what paid), reversal_ref.
+    params: dict[str, Any]
     payout_id: int
-    n: int  # attempt number, from 1
+    n: int  # number of the attempt, or of the reversal, from 1
     at: datetime
     asked_before: bool = False  # an earlier call under this key may have reached the provider
 
 
 @dataclass(frozen=True, kw_only=True)
 class Succeeded:
-    """The provider holds a transfer of exactly this money."""
+    """The provider holds a transfer, or a reversal, of exactly this money."""
 
     provider_ref: str
     request_id: str | None = None
@@ -107,6 +109,14 @@ class Provider(Protocol):
 
     def find(self, order: Order) -> Succeeded | Absent | Unknown:
         """Look the order up in the provider's books by its transfer group, without sending anything."""
+        ...
+
+    def reverse(self, order: Order) -> Succeeded | Declined | Unknown:
+        """Pull money of a transfer back; the same key again returns the first result and moves nothing."""
+        ...
+
+    def find_reversal(self, order: Order) -> Succeeded | Absent | Unknown:
+        """Look a reversal up in the provider's books by its reference, without sending anything."""
         ...
 
     def balance_minor(self, currency: str) -> int | None:

@@ -25,11 +25,15 @@ class Pace:
         self._paused_until = 0.0
         self._lock = Lock()
 
-    def wait(self, until: float) -> bool:
-        """Wait for a turn and tell whether it came by `until`, on this bucket's clock; one that would not is not taken."""
+    def wait(self, until: float, *, yielding: bool = False) -> bool:
+        """Wait for a turn and tell whether it came by `until`, on this bucket's clock; one that would not is not taken.
+
+        A `yielding` call takes nothing of the burst: it waits until the bucket is full, behind all who wait now.
+        """
         with self._lock:
             now = self._clock()
-            turn = max(now, self._free_at - self._ahead_s, self._paused_until)
+            ahead_s = 0.0 if yielding else self._ahead_s
+            turn = max(now, self._free_at - ahead_s, self._paused_until)
             if turn > until:
                 return False
             self._free_at = max(self._free_at, turn) + self._gap_s

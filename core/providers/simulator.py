@@ -26,6 +26,7 @@ from core.providers import (
     Unknown,
     params_hash,
 )
+from core.providers.simulator_reversals import find_taken_back, take_back
 
 # Shares of attempts that succeed, by method.
 SUCCESS: dict[str, Decimal] = {
@@ -57,7 +58,10 @@ FALL_SILENT = text("""
 # Two sends of one key at once: the second waits for the first's commit and then finds it.
 LOCK_CURRENCY = text("SELECT pg_advisory_xact_lock(hashtext('simulator'), hashtext(:currency))")
 MOVED = text("""
-    SELECT coalesce(sum(amount_minor), 0) FROM simulator_transfer WHERE currency = :currency AND provider_ref IS NOT NULL
+    SELECT (SELECT coalesce(sum(amount_minor), 0) FROM simulator_transfer
+             WHERE currency = :currency AND provider_ref IS NOT NULL)
+         - (SELECT coalesce(sum(amount_minor), 0) FROM simulator_reversal
+             WHERE currency = :currency AND provider_ref IS NOT NULL)
 """)
 WRITE = text("""
     INSERT INTO simulator_transfer (idem_key, params_hash, transfer_group, amount_minor, currency, destination,
@@ -68,9 +72,12 @@ WRITE = text("""
 # By key: the books are read a page at a time, and no connection is held while somebody works with one.
 PAGE = 1_000
 LIST = text("""
-    SELECT provider_ref, transfer_group, amount_minor, currency, destination, at FROM simulator_transfer
-     WHERE provider_ref IS NOT NULL AND (at, provider_ref) > (:at, :ref) AND at < :until
-     ORDER BY at, provider_ref LIMIT :page
+    SELECT t.provider_ref, t.transfer_group, t.amount_minor, t.currency, t.destination, t.at,
+           (SELECT coalesce(sum(r.amount_minor), 0)::bigint FROM simulator_reversal r
+             WHERE r.transfer = t.provider_ref AND r.provider_ref IS NOT NULL) AS reversed_minor
+      FROM simulator_transfer t
+     WHERE t.provider_ref IS NOT NULL AND (t.at, t.provider_ref) > (:at, :ref) AND t.at < :until
+     ORDER BY t.at, t.provider_ref LIMIT :page
 """)
 
 
@@ -117,13 +124,31 @@ class Simulator:
             return Unknown(message="Several transfers carry this payout's group", code="duplicate")
         return Succeeded(provider_ref=refs[0]) if refs else Absent()
 
+    def reverse(self, order: Order) -> Succeeded | Declined | Unknown:
+        """Take money of a transfer back: replay what the key already did, or do it, perhaps without an answer."""
+        self._wait(order)
+        silent = dice(order, "reversal silence") < self.silence
+        moved = dice(order, "reversal moved") < Decimal("0.5")
+        with self.engine.begin() as conn:
+            conn.execute(LOCK_CURRENCY, {"currency": order.params["currency"]})
+            if silent:
+                silent = conn.execute(FALL_SILENT, {"key": order.key, "at": order.at}).first() is not None
+            outcome = None if silent and not moved else take_back(conn, order)
+        self._wait(order)
+        return Unknown(message="No answer came back") if silent or outcome is None else outcome
+
+    def find_reversal(self, order: Order) -> Succeeded | Absent | Unknown:
+        """Look a reversal up by its reference."""
+        with self.engine.connect() as conn:
+            return find_taken_back(conn, order)
+
     def balance_minor(self, currency: str) -> int | None:
         """Return what is left of the configured balance, or None where it is unlimited."""
         with self.engine.connect() as conn:
             return self._left(conn, currency)
 
     def list_transfers(self, since: datetime, until: datetime) -> Iterator[ProviderTransfer]:
-        """Yield what was moved in that time, oldest first; nothing is ever reversed here."""
+        """Yield what was moved in that time, oldest first."""
         after, ref = since, ""
         while True:
             with self.engine.connect() as conn:
@@ -135,7 +160,7 @@ class Simulator:
                     amount_minor=row.amount_minor,
                     currency=row.currency,
                     destination=row.destination,
-                    reversed_minor=0,
+                    reversed_minor=row.reversed_minor,
                     created_at=row.at,
                 )
             if len(rows) < PAGE:

@@ -22,19 +22,22 @@ from typing import Any, TypeVar
 import stripe
 from stripe.params import TransferCreateParams, TransferListParams, TransferListParamsCreated
 
-from core.providers import Absent, Declined, Order, ProviderTransfer, Succeeded, Unknown
+from core.providers import Absent, Declined, ErrorClass, Order, ProviderTransfer, Succeeded, Unknown
 from core.providers.pace import Pace
 from core.providers.stripe_accounts import GONE, Readiness, readiness_of
 from core.providers.stripe_answers import (
+    CODES,
     OURS,
-    Failure,
     StripeRefused,
     WrongAccount,
     classify,
     judge_listed,
     judge_transfer,
 )
+from core.providers.stripe_faults import MESSAGE_MAX, failure_of
 from core.providers.stripe_money import CannotBeSent, minor_amount, stripe_amount
+from core.providers.stripe_reversals import CODES as REVERSAL_CODES
+from core.providers.stripe_reversals import Call, find_reversal, reverse
 
 API_VERSION = "2026-10-28.endive"  # what the pinned SDK speaks; events and types follow it
 CONNECT_S, READ_S = 5.0, 30.0
@@ -50,7 +53,6 @@ OURS_PAUSES_S = 60.0
 INSTANT = "stripe_instant"
 METHODS = frozenset({"stripe", INSTANT})
 PAGE = 100
-MESSAGE_MAX = 500
 NOT_FOUND = 404
 CHANCE = secrets.SystemRandom()
 
@@ -110,6 +112,16 @@ class StripeTransfers:
             return Unknown(message=str(fault)[:MESSAGE_MAX], code="not_listed")
         return judge_listed(listed, asked, livemode=self.livemode) or Absent()
 
+    def reverse(self, order: Order) -> Succeeded | Declined | Unknown:
+        """Pull money of a transfer back under the order's key; the same key again moves nothing (stripe_reversals.py)."""
+        self._balance = None
+        last_start = self.clock() + LAST_START_S
+        return reverse(order, lambda order, call: self._post(order, call, last_start, REVERSAL_CODES))
+
+    def find_reversal(self, order: Order) -> Succeeded | Absent | Unknown:
+        """Look through all reversals of the order's transfer for the one that carries its reference."""
+        return find_reversal(order, self.ask)
+
     def balance_minor(self, currency: str) -> int:
         """Return the available balance, a few seconds old, in minor units. Refuses StripeRefused and WrongAccount.
 
@@ -144,31 +156,47 @@ class StripeTransfers:
         try:
             return readiness_of(self._call(lambda client: client.v1.accounts.retrieve(account_id).to_dict()))
         except StripeRefused as fault:
-            why = _failure(fault.__cause__ or fault)
-            if why.code == "account_invalid" or (why.error_type and why.http_status == NOT_FOUND):
+            if is_gone(fault):
                 return GONE
             raise
+
+    def ask(self, question: Callable[[stripe.StripeClient], Answer], *, yielding: bool = False) -> Answer:
+        """Ask something that moves nothing, of the right account. Refuses StripeRefused and WrongAccount.
+
+        A `yielding` question takes its turn behind all that has to do with money.
+        """
+        self._check_account()
+        return self._call(question, yielding=yielding)
 
     def _create(
         self, order: Order, params: TransferCreateParams, last_start: float
     ) -> Succeeded | Declined | Unknown:
+        def call(client: stripe.StripeClient) -> Succeeded | Unknown:
+            transfer = client.v1.transfers.create(params, options={"idempotency_key": order.key})
+            response = transfer.last_response
+            request_id = None if response is None else response.request_id
+            return judge_transfer(transfer.to_dict(), params, livemode=self.livemode, request_id=request_id)
+
+        return self._post(order, call, last_start, CODES)
+
+    def _post(
+        self, order: Order, call: Call, last_start: float, codes: Mapping[str, ErrorClass]
+    ) -> Succeeded | Declined | Unknown:
+        """Make one call that moves money under the order's key; only what Stripe was too busy for is made again."""
         outcome: Declined | Unknown = Unknown(message="Too many requests; not asked", code="rate_limit")
         try:
             self._check_account()
         except StripeRefused as fault:
-            return classify(_failure(fault.__cause__ or fault), asked_before=order.asked_before)
+            return classify(
+                failure_of(fault.__cause__ or fault), asked_before=order.asked_before, codes=codes
+            )
         for pause_s in (*TOO_MANY_PAUSES_S, 0.0):
             if not self.pace.wait(last_start):
                 break
             try:
-                transfer = self._client().v1.transfers.create(params, options={"idempotency_key": order.key})
-                response = transfer.last_response
-                request_id = None if response is None else response.request_id
-                return judge_transfer(
-                    transfer.to_dict(), params, livemode=self.livemode, request_id=request_id
-                )
+                return call(self._client())
             except Exception as fault:  # noqa: BLE001 - whatever broke after the request left: the money may have moved
-                outcome = classify(_failure(fault), asked_before=order.asked_before)
+                outcome = classify(failure_of(fault), asked_before=order.asked_before, codes=codes)
             if outcome.code != "rate_limit":
                 break
             self.pace.pause(CHANCE.uniform(pause_s / 2, pause_s))
@@ -189,7 +217,7 @@ class StripeTransfers:
                 options={"stripe_account": params["destination"], "idempotency_key": f"{order.key}_instant"},
             )
         except Exception as fault:  # noqa: BLE001 - the transfer is made, whatever becomes of this
-            return f"The instant payout is open: {_failure(fault).message}"[:MESSAGE_MAX]
+            return f"The instant payout is open: {failure_of(fault).message}"[:MESSAGE_MAX]
         return f"Instant payout {payout.id}"
 
     def _pages(self, wanted: TransferListParams) -> Iterator[dict[str, Any]]:
@@ -202,13 +230,13 @@ class StripeTransfers:
 
         more = True
         while more:
-            transfers, more = self._read(page)
+            transfers, more = self.ask(page)
             yield from transfers
             if more:
                 question = {**question, "starting_after": transfers[-1]["id"]}
 
     def _available(self) -> dict[str, int]:
-        balance = self._read(lambda client: client.v1.balance.retrieve().to_dict())
+        balance = self.ask(lambda client: client.v1.balance.retrieve().to_dict())
         if balance.get("livemode") is not self.livemode:
             raise WrongAccount("The balance Stripe showed is not of the mode of our key.")
         return {str(each["currency"]): int(each["amount"]) for each in balance.get("available") or ()}
@@ -224,18 +252,13 @@ class StripeTransfers:
             )
         self._account_checked = True
 
-    def _read(self, question: Callable[[stripe.StripeClient], Answer]) -> Answer:
-        """Ask something that moves nothing, of the right account."""
-        self._check_account()
-        return self._call(question)
-
-    def _call(self, question: Callable[[stripe.StripeClient], Answer]) -> Answer:
-        if not self.pace.wait(self.clock() + LAST_START_S):
+    def _call(self, question: Callable[[stripe.StripeClient], Answer], *, yielding: bool = False) -> Answer:
+        if not self.pace.wait(self.clock() + LAST_START_S, yielding=yielding):
             raise StripeRefused("Too many requests; not asked.")
         try:
             return question(self._client())
         except Exception as fault:
-            raise StripeRefused(f"Stripe could not be asked: {_failure(fault).message}") from fault
+            raise StripeRefused(f"Stripe could not be asked: {failure_of(fault).message}") from fault
 
     def _client(self) -> stripe.StripeClient:
         """The client of this thread, with a connection of its own."""
@@ -270,17 +293,7 @@ def transfer_params(order: Order) -> TransferCreateParams:
     }
 
 
-def _failure(fault: BaseException) -> Failure:
-    """Return what an exception says; one that is not Stripe's says only that the answer could not be read."""
-    if not isinstance(fault, stripe.StripeError):
-        message = f"{type(fault).__name__}: {fault}"[:MESSAGE_MAX]
-        return Failure(http_status=0, error_type=None, code=None, message=message, request_id=None)
-    body = fault.json_body.get("error") if isinstance(fault.json_body, Mapping) else None
-    error: Mapping[str, Any] = body if isinstance(body, Mapping) else {}
-    return Failure(
-        http_status=fault.http_status,
-        error_type=error.get("type"),
-        code=error.get("code"),
-        message=str(error.get("message") or fault.user_message or type(fault).__name__)[:MESSAGE_MAX],
-        request_id=fault.request_id,
-    )
+def is_gone(fault: StripeRefused) -> bool:
+    """Tell whether Stripe refused to show something because it does not exist, or not to us any more."""
+    why = failure_of(fault.__cause__ or fault)
+    return why.code == "account_invalid" or (why.error_type is not None and why.http_status == NOT_FOUND)

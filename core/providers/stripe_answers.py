@@ -127,13 +127,18 @@ def row_of(failure: Failure) -> Row:
     return next(row for row in TABLE if row.fits(failure))
 
 
-def classify(failure: Failure, *, asked_before: bool) -> Declined | Unknown:
-    """Return what a failure means; `asked_before`: an earlier call under this key may have reached Stripe."""
+def classify(
+    failure: Failure, *, asked_before: bool, codes: Mapping[str, ErrorClass] = CODES
+) -> Declined | Unknown:
+    """Return what a failure means; `asked_before`: an earlier call under this key may have reached Stripe.
+
+    `codes` classes the codes of a definite no, of a transfer unless told otherwise.
+    """
     row = row_of(failure)
     code = failure.code or row.code
     new_key_only = row.meaning == "declined, if the key is new"
     if row.meaning == "declined" or (new_key_only and not asked_before):
-        error_class = CODES.get(code, row.error_class)
+        error_class = codes.get(code, row.error_class)
         return Declined(
             code=code, error_class=error_class, message=failure.message, request_id=failure.request_id
         )

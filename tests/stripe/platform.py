@@ -191,6 +191,12 @@ class Platform:
         self.emit("transfer.reversed", transfer, key=key)
         return reversal
 
+    def list_reversals(self, transfer_id: str, params: Mapping[str, Any]) -> Body:
+        newest = (self.clock.now() - self.list_lag).timestamp()
+        reversals = self.transfer(transfer_id)["reversals"]["data"]
+        found = [reversal for reversal in reversals if reversal["created"] <= newest]
+        return page(found, params, f"/v1/transfers/{transfer_id}/reversals")
+
     def pay_out(self, account_id: str | None, params: Mapping[str, Any], *, key: str | None) -> Body:
         """Pay from a connected account to its bank: no money of the platform's."""
         if account_id is None:

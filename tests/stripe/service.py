@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from threading import Lock
 from typing import Any
 
+from tests.stripe.commerce import Commerce
 from tests.stripe.faults import Fault, Faults
 from tests.stripe.keys import Keys
 from tests.stripe.parts import Body, Clock, Refusal, new_id
@@ -98,6 +99,7 @@ class Service:
 
     def __post_init__(self) -> None:
         self.keys = Keys(self.platform.clock)
+        self.commerce = Commerce(self.platform)
         self._lock = Lock()
         self._recent: deque[float] = deque()
 
@@ -212,7 +214,7 @@ class Service:
             case ["transfers", transfer_id]:
                 return platform.transfer(transfer_id)
             case ["transfers", transfer_id, "reversals"]:
-                return dict(platform.transfer(transfer_id)["reversals"])
+                return platform.list_reversals(transfer_id, params)
             case ["account"]:
                 return platform.account(asked.account or platform.account_id)
             case ["accounts", account_id]:
@@ -221,7 +223,7 @@ class Service:
                 return platform.balance()
             case ["events"]:
                 return platform.list_events(params, asked.account)
-        return None
+        return None if asked.account else self.commerce.show(route, params)
 
 
 def _validate(asked: Asked) -> None:
