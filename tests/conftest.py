@@ -57,7 +57,7 @@ def end_run() -> None:
 def own_database() -> Iterator[str]:
     """Give the libpq URL, as the schema's owner, of a migrated database, for what is no test of pytest's."""
     server_url = _server_url(Path(os.environ[RUN_FOLDER]))
-    yield from _clone(server_url, _template(server_url))
+    yield from _clone(server_url, migrated_template(server_url))
 
 
 @pytest.fixture(scope="session")

@@ -7,8 +7,6 @@ from __future__ import annotations
 
 import atexit
 import os
-import shutil
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
@@ -16,7 +14,6 @@ from pathlib import Path
 
 from sqlalchemy import Engine, make_url
 
-from db import server
 from db.engine import app_role, make_engine
 from tests import conftest
 
@@ -25,17 +22,9 @@ from tests import conftest
 def server_url() -> str:
     """Return the libpq URL of the drill's server, by a database that is nobody's."""
     if conftest.RUN_FOLDER not in os.environ:
-        os.environ[conftest.RUN_FOLDER] = tempfile.mkdtemp(prefix="desk-drill-")
-        atexit.register(_end, Path(os.environ[conftest.RUN_FOLDER]))
+        conftest.begin_run()
+        atexit.register(conftest.end_run)
     return conftest._server_url(Path(os.environ[conftest.RUN_FOLDER]))
-
-
-def _end(folder: Path) -> None:
-    made = conftest._template_made(folder)
-    if made is not None:
-        conftest._drop(server_url(), made)
-    server.stop(folder)
-    shutil.rmtree(folder, ignore_errors=True)
 
 
 def name_of(url: str) -> str:
