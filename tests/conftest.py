@@ -7,7 +7,6 @@ import os
 import shutil
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from uuid import uuid4
@@ -28,36 +27,18 @@ RUN_FOLDER = "DESK_TESTS_FOLDER"  # made by the first process, inherited by its 
 
 def pytest_configure(config: pytest.Config) -> None:
     if not hasattr(config, "workerinput"):
-        begin_run()
+        os.environ[RUN_FOLDER] = tempfile.mkdtemp(prefix="desk-tests-")
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:
-    if not hasattr(config, "workerinput"):
-        end_run()
-
-
-def begin_run() -> None:
-    """Make the folder that everything of one run is kept in."""
-    os.environ[RUN_FOLDER] = tempfile.mkdtemp(prefix="desk-tests-")
-
-
-def end_run() -> None:
-    """Stop the run's server and leave nothing behind."""
     folder = os.environ.get(RUN_FOLDER)
-    if folder is None:
+    if folder is None or hasattr(config, "workerinput"):
         return
     if template := _template_made(Path(folder)):
         _drop(_server_url(Path(folder)), template)
     server.stop(Path(folder))
     shutil.rmtree(folder)
     del os.environ[RUN_FOLDER]
-
-
-@contextmanager
-def own_database() -> Iterator[str]:
-    """Give the libpq URL, as the schema's owner, of a migrated database, for what is no test of pytest's."""
-    server_url = _server_url(Path(os.environ[RUN_FOLDER]))
-    yield from _clone(server_url, migrated_template(server_url))
 
 
 @pytest.fixture(scope="session")
