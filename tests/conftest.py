@@ -27,12 +27,23 @@ RUN_FOLDER = "DESK_TESTS_FOLDER"  # made by the first process, inherited by its 
 
 def pytest_configure(config: pytest.Config) -> None:
     if not hasattr(config, "workerinput"):
-        os.environ[RUN_FOLDER] = tempfile.mkdtemp(prefix="desk-tests-")
+        begin_run()
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:
+    if not hasattr(config, "workerinput"):
+        end_run()
+
+
+def begin_run() -> None:
+    """Make the folder that everything of one run is kept in."""
+    os.environ[RUN_FOLDER] = tempfile.mkdtemp(prefix="desk-tests-")
+
+
+def end_run() -> None:
+    """Stop the run's server and leave nothing behind."""
     folder = os.environ.get(RUN_FOLDER)
-    if folder is None or hasattr(config, "workerinput"):
+    if folder is None:
         return
     if template := _template_made(Path(folder)):
         _drop(_server_url(Path(folder)), template)
