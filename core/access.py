@@ -25,6 +25,8 @@ RIGHTS: dict[str, frozenset[str]] = {
     # Stopping takes one person, so nearly everybody may; what takes two asks both of them for the right.
     "stop sending": frozenset({"operator", "maker", "approver", "admin"}),
     "start sending": frozenset({"operator", "approver", "admin"}),
+    "propose reversals": frozenset({"maker", "approver"}),
+    "reverse payouts": frozenset({"approver"}),
     "close differences": frozenset({"maker", "approver"}),
     "prove absence": frozenset({"operator", "approver"}),
     "change policies": frozenset({"approver", "admin"}),

@@ -95,13 +95,14 @@ def claim_payout(
     try:
         conn.execute(ADD_ATTEMPT, values)
     except IntegrityError as fault:
-        if _rule(fault) == "nothing_leaves_while_stopped":
+        if rule_of(fault) == "nothing_leaves_while_stopped":
             raise StoppedMeanwhile from fault
         raise
     return Claim(order=_order(key, params, payout_id, payout.n, now=now), lease_epoch=1)
 
 
-def _rule(fault: IntegrityError) -> str | None:
+def rule_of(fault: IntegrityError) -> str | None:
+    """Return the name of the rule that the database refused by."""
     name: str | None = getattr(getattr(fault.orig, "diag", None), "constraint_name", None)
     return name
 

@@ -102,12 +102,27 @@ def _keep_open(
     row = conn.execute(KEEP_OPEN, answer | {"absent": absent}).one_or_none()
     if row is None:
         return False
-    proved = absent and row.absent_looks >= ABSENT_LOOKS and now - row.absent_since >= ABSENT_FOR
-    # Proved absent, or of no use to ask again, it waits for people: nothing looks again and nothing is sent.
-    for_people = proved or (isinstance(outcome, Unknown) and not outcome.ask_again)
-    at = None if for_people else now + ASK_AGAIN[min(row.looks, len(ASK_AGAIN)) - 1]
+    at = next_look(
+        outcome, looks=row.looks, absent_looks=row.absent_looks, absent_since=row.absent_since, now=now
+    )
     conn.execute(LOOK_AGAIN, {"at": at, "payout_id": answer["payout_id"], "n": answer["n"]})
     return True
+
+
+def next_look(
+    outcome: Unknown | Absent, *, looks: int, absent_looks: int, absent_since: datetime | None, now: datetime
+) -> datetime | None:
+    """Return when to ask about an open outcome again; `looks` counts this one, None: it waits for people.
+
+    So does what was absent often and long enough, and what asking again would only show once more: nothing looks there
+    again and nothing is sent.
+    """
+    if isinstance(outcome, Absent):
+        if absent_since is not None and absent_looks >= ABSENT_LOOKS and now - absent_since >= ABSENT_FOR:
+            return None
+    elif not outcome.ask_again:
+        return None
+    return now + ASK_AGAIN[min(looks, len(ASK_AGAIN)) - 1]
 
 
 PAID = text(

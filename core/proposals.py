@@ -13,6 +13,8 @@ from core import audit
 from core.absence import PROVED_ABSENT
 from core.access import Actor
 from core.policy_changes import CHANGE_POLICY
+from core.reversal_absence import REVERSAL_ABSENT
+from core.reversals import REVERSE_PAYOUT
 from core.second_person import (
     AlreadyProposed,
     Content,
@@ -32,6 +34,8 @@ KINDS: dict[str, Kind] = {
     "change_policy": CHANGE_POLICY,
     "start_sending": START_SENDING,
     "proved_absent": PROVED_ABSENT,
+    "reversal_absent": REVERSAL_ABSENT,
+    "reverse_payout": REVERSE_PAYOUT,
 }
 EXPIRES_AFTER = timedelta(hours=24)
 
@@ -64,7 +68,7 @@ def propose(
     NotAllowed, NoWhy, AlreadyProposed, and NothingToPropose where there is nothing to decide any more.
     """
     known = KINDS[kind]
-    actor.must(known.right)
+    actor.must(known.proposed_by or known.right)
     if not why.strip():
         raise NoWhy
     found = known.content_now(conn, ids, content or {})

@@ -89,7 +89,7 @@ class Proposal:
 
 @dataclass(frozen=True, kw_only=True)
 class Kind:
-    """What can be proposed.
+    """What can be proposed: by whoever has the right `proposed_by`, the same one that confirms unless told otherwise.
 
     `content_now(conn, ids, asked)` locks what the ids name and returns what is asked together with what the rows say of
     it, or None when there is nothing to decide any more: it is called when proposing and again when confirming, where
@@ -102,3 +102,4 @@ class Kind:
     sentence: str
     content_now: Callable[[Connection, Sequence[int], Content], Content | None]
     carry_out: Callable[[Connection, Proposal, Actor, datetime], None]
+    proposed_by: str | None = None
