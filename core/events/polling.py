@@ -48,17 +48,18 @@ GAP = text("""
 def poll_platform(engine: Engine, source: EventSource, *, now: datetime) -> Polled:
     """Read what happened on the platform up to `now`, and write down a time that is lost to this list.
 
-    Raises what the source raises; what was read before is kept.
+    The first time it reads from the desk's first day. Raises what the source raises; what was read before is kept.
     """
     oldest = now - KEPT_FOR
     with engine.connect() as conn:
         known = watermark(conn, source.name)
-        start = known or conn.execute(FIRST_DAY).scalar_one_or_none() or now
+        start = known or min(conn.execute(FIRST_DAY).scalar_one_or_none() or now, now - WINDOW)
     result = Polled()
     if known is not None and known < oldest:
         result.gap = (known, oldest)
         with engine.begin() as conn:
             conn.execute(GAP, {"provider": source.name, "since": known, "until": oldest, "now": now})
+            _move_watermark(conn, source.name, None, until=oldest, now=now)
     result.new = _read(engine, source, None, since=max(start, oldest), now=now)
     return result
 
