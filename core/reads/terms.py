@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 import pandas as pd
 from sqlalchemy import Connection, text
 
+from core.commission import Commission, External, FlatMonthly, FlatOnce, Percent, Tiered
 from core.fees import NO_FEE, Fee, fee_minor
 from core.policy import Policy, resolve
 from core.policy import Terms as ResolvedPolicy
@@ -44,7 +45,7 @@ def terms_by_level(conn: Connection, partner_id: int, *, now: datetime) -> Partn
     source = terms.policy.source if isinstance(terms.policy, ResolvedPolicy) else {}
     rows = [
         (term, value, source.get(key, "program"))
-        for key, term, value in _said(terms.policy, terms.program.currency)
+        for key, term, value in partner_lines(terms.policy, terms.program.currency)
     ]
     return PartnerTerms(
         frame=pd.DataFrame(rows, columns=["term", "value", "level"], dtype="object"),
@@ -74,18 +75,19 @@ def fee_formula(conn: Connection, header: PayoutHeader) -> str:
     return f"as set by policy version {header.policy_version}"
 
 
-def _said(policy: Policy, currency: str) -> Iterator[tuple[str, str, str]]:
-    yield "commission", "Commission", policy.commission.kind.replace("_", " ")
+def partner_lines(policy: Policy, currency: str) -> Iterator[tuple[str, str, str]]:
+    """Yield what of a policy concerns one partner: the term, its name, and its value in words."""
+    yield "commission", "Commission", commission_words(policy.commission, currency)
     yield "schedule", "Paid", schedule_words(policy.schedule)
     yield "min_payout_minor", "Minimum payout", words.amount(policy.min_payout_minor, currency)
     cap = policy.max_per_partner_month_minor
     yield "max_per_partner_month_minor", "Most a month", "—" if cap is None else words.amount(cap, currency)
-    yield "hold.days", "Held after the event", _days(policy.hold.days)
-    yield "hold.new_partner_days", "Held while new", _days(policy.hold.new_partner_days)
+    yield "hold.days", "Held after the event", days_words(policy.hold.days)
+    yield "hold.new_partner_days", "Held while new", days_words(policy.hold.new_partner_days)
     yield (
         "hold.destination_change_days",
         "Held after a new destination",
-        _days(policy.hold.destination_change_days),
+        days_words(policy.hold.destination_change_days),
     )
     for method, fee in policy.fees.items():
         yield f"fees.{method}", f"Fee by {words.METHOD_WORDS[method]}", fee_words(fee, currency)
@@ -93,7 +95,36 @@ def _said(policy: Policy, currency: str) -> Iterator[tuple[str, str, str]]:
     yield "one_open_request", "One open request", "yes" if policy.one_open_request else "no"
 
 
-def _days(days: int) -> str:
+def commission_words(commission: Commission, currency: str) -> str:
+    """Write how partners earn: 90% of each sale, $500.00 once per customer active for 60 days."""
+    match commission:
+        case FlatOnce():
+            each = words.amount(commission.amount_minor, currency)
+            return f"{each} once per customer active for {days_words(commission.active_days)}"
+        case FlatMonthly():
+            return f"{words.amount(commission.amount_minor, currency)} a month per active customer"
+        case Percent():
+            return f"{words.percent(commission.pct)} of each sale"
+        case External():
+            return "as it arrives"
+        case Tiered():
+            steps = "".join(
+                f", {words.percent(step.pct)} above {step.above_services}" for step in commission.steps
+            )
+            bonus = commission.bonus
+            more = (
+                ""
+                if bonus is None
+                else (
+                    f"; {words.percent(bonus.points).removesuffix('%')} points more above"
+                    f" {words.amount(bonus.above_gross_minor, currency)} gross"
+                )
+            )
+            return f"{words.percent(commission.base_pct)} of a month’s services{steps}{more}"
+
+
+def days_words(days: int) -> str:
+    """Write a number of days of 24 hours."""
     return "no days" if days == 0 else f"{days} day" if days == 1 else f"{days} days"
 
 

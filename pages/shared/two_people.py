@@ -11,7 +11,7 @@ import streamlit as st
 
 from core.access import RIGHTS, Actor
 from core.proposals import KINDS, confirm, open_proposals, propose, refuse_proposal
-from core.second_person import Proposal
+from core.second_person import Content, Proposal
 from core.stops import current_stop
 from core.users import User, list_users
 from db.engine import Connection
@@ -111,11 +111,11 @@ def _refusing(proposal_id: int, why: str) -> Work:
     return run
 
 
-def proposing(kind: str, subject_id: int, why: str) -> Work:
-    """Return the decision that proposes this kind about one thing."""
+def proposing(kind: str, subject_id: int, why: str, content: Content | None = None) -> Work:
+    """Return the decision that proposes this kind about one thing, and what is asked for where the kind needs it."""
 
     def run(conn: Connection, actor: Actor, now: datetime) -> Outcome:
-        propose(conn, kind, ids=[subject_id], why=why, actor=actor, now=now)
+        propose(conn, kind, ids=[subject_id], why=why, content=content, actor=actor, now=now)
         names = others(conn, KINDS[kind].right, but=actor.name)
         who = " or ".join(fmt.plain(name) for name in names)
         then = (

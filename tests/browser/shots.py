@@ -31,6 +31,8 @@ PAGES = {
     "partners": "partners",
     "analytics": "analytics",
     "reconciliation": "reconciliation?days=shown",
+    "programs": "programs",
+    "program": "programs?program=affiliate&edit=1",
     "operations": "operations",
 }
 

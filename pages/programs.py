@@ -1,0 +1,293 @@
+"""What holds for whom, since when, and who agreed to it."""
+
+from __future__ import annotations
+
+import json
+from datetime import date, datetime
+from functools import partial
+from zoneinfo import ZoneInfo
+
+import streamlit as st
+
+from core.days import first_instant
+from core.policy import Policy
+from core.policy_changes import policy_content, read_terms
+from core.policy_preview import Outcome, Preview, preview_policy
+from core.proposals import open_proposals
+from core.reads.programs import (
+    ProgramStory,
+    Version,
+    changes_between,
+    list_programs,
+    policy_lines,
+    program_story,
+)
+from core.reads.words import SKIP_WORDS
+from core.refusals import Refusal
+from core.second_person import Proposal
+from pages.shared import address, elements, frame, policy_form, tables, two_people
+from pages.shared import format as fmt
+from pages.shared.cells import instant, number
+from pages.shared.lines import quiet
+
+PREVIEW_TTL_S = 60
+MOVED_SHOWN = 10
+BEGINNING = 2000  # a program's first version is in effect from long before its first sale
+NO_DATE = "As soon as another person confirms"
+ON_A_DATE = "On a date"
+
+
+def page() -> None:
+    """Draw the list, or the one program the address names."""
+    code = address.given("program")
+    if not code:
+        _all()
+        return
+    now = frame.now()
+    with frame.reading() as conn:
+        story = program_story(conn, code, now=now)
+        waiting = [
+            one
+            for one in open_proposals(conn, now=now)
+            if one.kind == "change_policy" and story is not None and story.id in one.ids
+        ]
+        others = {one.id: two_people.others(conn, "change policies", but=one.made_by) for one in waiting}
+    if story is None:
+        frame.header("Program", "Which one?")
+        with elements.empty("No such program", "The code in the address names none.", "search_off"):
+            st.page_link("pages/programs.py", label="All programs", icon=":material/policy:")
+    elif address.given("edit") and frame.person().may("change policies"):
+        _edit(story, now)
+    else:
+        _story(story, waiting, others, now)
+
+
+def _all() -> None:
+    now, zone = frame.now(), frame.zone()
+    with frame.reading() as conn:
+        found = list_programs(conn, now=now)
+    frame.header("Programs", "What holds for whom, and since when?", at=now)
+    if found.empty:
+        elements.empty(
+            "No program yet", "The presets come with the database: `python -m jobs db migrate`", "policy"
+        )
+        return
+    for row in tables.each(found):
+        with st.container(border=True, gap="small"):
+            partners = fmt.count(number(row.partners), "active partner")
+            with st.container(
+                horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"
+            ):
+                st.button(
+                    f"**{fmt.plain(str(row.name))}**",
+                    type="tertiary",
+                    key=f"program-{row.code}",
+                    on_click=address.put,
+                    kwargs={"program": str(row.code)},
+                )
+                st.markdown(quiet(f"{partners} · {row.currency} · {row.zone}"), width="content")
+            next_at = instant(row.next_at)
+            following = f", the next one from {fmt.moment(next_at, zone, now)}" if next_at else ""
+            held = "at once" if row.held == "no days" else f"after {row.held}"
+            commission, schedule = fmt.plain(str(row.commission)), fmt.plain(str(row.schedule))
+            least = fmt.plain(str(row.minimum))
+            st.markdown(
+                f":small[{commission[0].upper()}{commission[1:]}, released {held}; paid {schedule}, from {least}.]"
+                f" :gray[:small[Policy version {row.version}{following}]]"
+            )
+
+
+def _story(story: ProgramStory, waiting: list[Proposal], others: dict[int, list[str]], now: datetime) -> None:
+    program, zone = story.program, frame.zone()
+    note = f"{program.code} · {program.currency} · days in {program.zone}"
+    frame.header(fmt.plain(program.name), note, tools=partial(_tools, waiting))
+    for one in waiting:
+        with st.container(border=True, gap="small"):
+            two_people.show_proposal(one, others[one.id], now, zone)
+            proposed = read_terms(one.content["terms"])
+            _changes(changes_between(story.newest.policy, proposed, program.currency))
+            _when(one, zone, now)
+            _effect(story, proposed)
+    current = story.current
+    pair = st.grid(2, min_column_width=400)
+    with elements.card(pair, f"In force: version {current.version}", _since(current.effective_at, now, zone)):
+        tables.pairs(
+            [(term, fmt.plain(value)) for term, value in policy_lines(current.policy, program.currency)]
+        )
+    with elements.card(pair, "Every version", "the newest first; a payout keeps the one it was queued under"):
+        for version in story.versions:
+            _version(version, now, zone)
+
+
+def _tools(waiting: list[Proposal]) -> None:
+    st.button(
+        "All programs",
+        icon=":material/arrow_back:",
+        type="tertiary",
+        on_click=address.put,
+        kwargs={"program": None},
+    )
+    if frame.person().may("change policies") and not waiting:
+        st.button("Change the policy", icon=":material/edit:", on_click=address.put, kwargs={"edit": "1"})
+
+
+def _since(effective_at: datetime, now: datetime, zone: ZoneInfo) -> str:
+    return (
+        "from the beginning"
+        if effective_at.year < BEGINNING
+        else f"since {fmt.moment(effective_at, zone, now)}"
+    )
+
+
+def _version(version: Version, now: datetime, zone: ZoneInfo) -> None:
+    ahead = version.effective_at > now
+    since = (
+        f"takes effect {fmt.moment(version.effective_at, zone, now)}"
+        if ahead
+        else _since(version.effective_at, now, zone)
+    )
+    who = (
+        "came with the program"
+        if version.confirmed_by is None
+        else f"proposed by {fmt.plain(fmt.person(version.made_by))}, confirmed by {fmt.plain(fmt.person(version.confirmed_by))}"
+    )
+    st.markdown(f"**:small[Version {version.version}]**\u2002:small[{since}] :gray[:small[{who}]]")
+    if version.why:
+        st.markdown(f":small[“{fmt.plain(version.why)}”]")
+    _changes(version.changes)
+
+
+def _changes(changes: list[tuple[str, str, str]]) -> None:
+    if changes:
+        tables.rows(
+            [(term, fmt.plain(before), fmt.plain(after)) for term, before, after in changes],
+            ["Term", "Before", "After"],
+        )
+
+
+def _when(one: Proposal, zone: ZoneInfo, now: datetime) -> None:
+    given = one.content["effective_at"]
+    at = None if given is None else datetime.fromisoformat(given)
+    words = (
+        "as soon as it is confirmed" if at is None or at <= now else f"from {fmt.moment(at, zone, now)} on"
+    )
+    st.caption(f"It holds {words}. What is queued already keeps the version it was queued under.")
+
+
+def _edit(story: ProgramStory, now: datetime) -> None:
+    program, newest = story.program, story.newest
+    frame.header(
+        f"Change {fmt.plain(program.name)}",
+        f"Version {newest.version + 1}, once another person confirms it",
+        tools=_back,
+    )
+    typed = policy_form.draw(
+        newest.policy, currency=program.currency, prefix=f"policy-{program.code}-{newest.version}"
+    )
+    effective_at = _effective(program.zone, now)
+    policy, faults = _read(typed)
+    with st.container(border=True, gap="small"):
+        if policy is None or faults:
+            st.markdown(elements.title("What this would change"))
+            for fault in faults:
+                st.markdown(f":small[:orange[:material/edit:] {fmt.plain(fault)}]")
+            return
+        changes = changes_between(newest.policy, policy, program.currency)
+        if not changes:
+            st.markdown(elements.title("What this would change", "nothing yet"))
+            return
+        st.markdown(elements.title("What this would change"))
+        _changes(changes)
+        _effect(story, policy)
+        with st.container(horizontal=True, horizontal_alignment="right"):
+            if elements.primary("Propose the change", "group", key="propose-policy"):
+                content = policy_content(typed.terms, effective_at)
+                two_people.ask_why(
+                    "Propose the change",
+                    "group",
+                    f"{fmt.count(len(changes), 'term')} of {fmt.plain(program.name)} will change"
+                    " once another person confirms.",
+                    name=f"change_policy_{story.id}_{newest.version}",
+                    work=lambda why: two_people.proposing("change_policy", story.id, why, content),
+                )
+
+
+def _back() -> None:
+    st.button("Back", icon=":material/arrow_back:", on_click=address.put, kwargs={"edit": None})
+
+
+def _effective(zone: str, now: datetime) -> datetime | None:
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        when = st.radio("It holds", [NO_DATE, ON_A_DATE], horizontal=True, key="policy-when")
+        if when == NO_DATE:
+            return None
+        day = st.date_input("From the first instant of", min_value=now.date(), key="policy-day", width=200)
+    return first_instant(day, ZoneInfo(zone)) if isinstance(day, date) else None
+
+
+def _read(typed: policy_form.Typed) -> tuple[Policy | None, list[str]]:
+    try:
+        return read_terms(typed.terms), typed.faults
+    except Refusal as refusal:
+        return None, [*typed.faults, refusal.sentence]
+
+
+def _effect(story: ProgramStory, policy: Policy) -> None:
+    with st.spinner("Working out what it does to today’s money …", show_time=True):
+        preview = _preview(story.id, _json(story.newest.policy), _json(policy))
+    before, after, currency = preview.before, preview.after, story.program.currency
+    st.markdown(elements.title("What it would do today", "if everything available were queued now"))
+    figures = [
+        ("Payouts", f"{before.payouts:,}", f"{after.payouts:,}"),
+        ("Amount", fmt.money(before.amount_minor, currency), fmt.money(after.amount_minor, currency)),
+        ("Fees", fmt.money(before.fee_minor, currency), fmt.money(after.fee_minor, currency)),
+        ("Net", fmt.money(before.net_minor, currency), fmt.money(after.net_minor, currency)),
+        ("Need a second person", f"{before.second_person:,}", f"{after.second_person:,}"),
+        *_not_paid(before, after),
+    ]
+    tables.rows(
+        figures,
+        ["", "Under this version", "After the change"],
+        right=["Under this version", "After the change"],
+    )
+    if not preview.changed:
+        st.caption("It would change no payout of today.")
+        return
+    moved = [
+        (
+            one.code,
+            fmt.money(one.before_minor, currency) if one.before_minor is not None else "no payout",
+            fmt.money(one.after_minor, currency) if one.after_minor is not None else "no payout",
+            fmt.plain(one.why),
+        )
+        for one in preview.moved[:MOVED_SHOWN]
+    ]
+    with st.expander(
+        f"{fmt.count(preview.changed, 'partner')} would get another amount", icon=":material/groups:"
+    ):
+        tables.rows(moved, ["Partner", "Before", "After", "Why"], right=["Before", "After"])
+        if preview.changed > MOVED_SHOWN:
+            st.caption(f"The {MOVED_SHOWN} it changes most.")
+
+
+def _json(policy: Policy) -> str:
+    return json.dumps(policy.model_dump(mode="json"), sort_keys=True)
+
+
+def _not_paid(before: Outcome, after: Outcome) -> list[tuple[str, str, str]]:
+    codes = sorted({*before.not_paid, *after.not_paid})
+    return [
+        (SKIP_WORDS.get(code, code), f"{before.not_paid[code]:,}", f"{after.not_paid[code]:,}")
+        for code in codes
+    ]
+
+
+@st.cache_data(ttl=PREVIEW_TTL_S, show_spinner=False)
+def _preview(program_id: int, before: str, after: str) -> Preview:
+    """Keyed by the terms as JSON, so that a run that only redraws works nothing out again."""
+    with frame.reading() as conn:
+        policies = (read_terms(json.loads(terms)) for terms in (before, after))
+        return preview_policy(conn, program_id, *policies, now=frame.now())
+
+
+page()
