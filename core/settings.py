@@ -25,6 +25,7 @@ LATENCY_S: dict[Environment, tuple[float, float]] = {"demo": (3, 10), "test": (0
 LATENCY_LIMIT_S = 600
 PORT_MAX = 65535
 ACCOUNT = re.compile(r"acct_[A-Za-z0-9_]+")
+WEBHOOK_SECRET = re.compile(r"whsec_[A-Za-z0-9+/=_-]{8,}")
 LIVE_KEYS, TEST_KEYS = ("sk_live_", "rk_live_"), ("sk_test_", "rk_test_")
 SILENCE: dict[Environment, Decimal] = {"demo": Decimal("0.02"), "test": Decimal(0), "production": Decimal(0)}
 
@@ -43,6 +44,7 @@ KNOWN = (
     "STRIPE_ACCOUNT_ID",
     "STRIPE_API_BASE",
     "STRIPE_SECRET_KEY",
+    "STRIPE_WEBHOOK_SECRETS",
 )
 KEPT_FOR_LATER = ("PAYDESK_NOTIFY_", "PAYDESK_REPLICA_URL", "PAYDESK_HEARTBEAT_URL")
 
@@ -75,6 +77,7 @@ class Settings(BaseModel):
     stripe_secret_key: str | None  # of the process that sends, and of no other
     stripe_account_id: str | None  # whose key it must be
     stripe_api_base: str | None  # None: Stripe itself
+    stripe_webhook_secrets: tuple[str, ...]  # of the endpoints Stripe posts to; none: only its list is read
     cookie_key: str | None  # None, in demo and test only: made into data_dir
     secrets_key: str | None
     port: int
@@ -107,6 +110,7 @@ class Settings(BaseModel):
             stripe_secret_key=reading.read("STRIPE_SECRET_KEY", _stripe_key, None),
             stripe_account_id=reading.read("STRIPE_ACCOUNT_ID", _stripe_account, None),
             stripe_api_base=reading.read("STRIPE_API_BASE", _api_base, None),
+            stripe_webhook_secrets=reading.read("STRIPE_WEBHOOK_SECRETS", _webhook_secrets, ()),
             cookie_key=reading.read("PAYDESK_COOKIE_KEY", _secret, None),
             secrets_key=reading.read("PAYDESK_SECRETS_KEY", _secret, None),
             port=reading.read("PAYDESK_PORT", _port, 8501),
@@ -222,6 +226,17 @@ def _api_base(written: str) -> str:
     if parts.scheme not in {"http", "https"} or not parts.hostname or parts.path.strip("/") or parts.query:
         raise BadSetting("is no address of a server; it is written as http://127.0.0.1:12111")
     return written.rstrip("/")
+
+
+def _webhook_secrets(written: str) -> tuple[str, ...]:
+    secrets = tuple(secret.strip() for secret in written.split(","))
+    if not all(WEBHOOK_SECRET.fullmatch(secret) for secret in secrets):
+        raise BadSetting(
+            "has a secret that is not Stripe's; each begins with whsec_, with commas between them."
+        )
+    if len(set(secrets)) < len(secrets):
+        raise BadSetting("names a secret twice.")
+    return secrets
 
 
 def _database_url(written: str) -> str:
