@@ -46,12 +46,14 @@ class Witness:
 
         def create_transfer(params: Body, *, key: str | None) -> Body:
             made = create(params, key=key)
-            self._look(str(key))
+            self._look(key)
             return made
 
         platform.create_transfer = create_transfer  # type: ignore[assignment, method-assign]
 
-    def _look(self, key: str) -> None:
+    def _look(self, key: str | None) -> None:
+        if key is None:
+            return
         try:
             with psycopg.connect(self.database, autocommit=True) as conn:
                 row = conn.execute(WRITTEN, [key]).fetchone()
@@ -100,6 +102,8 @@ def agree(
     made: dict[str | None, list[Entry]] = defaultdict(list)
     back: dict[str, int] = defaultdict(int)
     for entry in fake.books():
+        if entry.key is None and entry.transfer_group is None:
+            continue  # made by hand at Stripe: reconciliation's to find
         if entry.kind == "transfer":
             made[entry.transfer_group].append(entry)
         else:

@@ -101,7 +101,7 @@ def watch_http(points: Points) -> None:
 
     urllib3.connection.HTTPConnection.request = request  # type: ignore[method-assign]
     http.client.HTTPResponse.read = read_in_halves  # type: ignore[assignment, method-assign]
-    requests.Session.request = answered  # type: ignore[method-assign]
+    requests.Session.request = answered  # type: ignore[assignment, method-assign]
 
 
 def told(method: str, url: str) -> str:
