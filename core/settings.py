@@ -98,6 +98,7 @@ class Settings(BaseModel):
         env: Environment = reading.read("PAYDESK_ENV", _environment, "demo")
         as_built: dict[str, Decimal] = {}
         unlimited: dict[str, int] = {}
+        no_secrets: tuple[str, ...] = ()
         settings = cls(
             env=env,
             database_url=reading.read("DATABASE_URL", _database_url, None),
@@ -110,7 +111,7 @@ class Settings(BaseModel):
             stripe_secret_key=reading.read("STRIPE_SECRET_KEY", _stripe_key, None),
             stripe_account_id=reading.read("STRIPE_ACCOUNT_ID", _stripe_account, None),
             stripe_api_base=reading.read("STRIPE_API_BASE", _api_base, None),
-            stripe_webhook_secrets=reading.read("STRIPE_WEBHOOK_SECRETS", _webhook_secrets, ()),
+            stripe_webhook_secrets=reading.read("STRIPE_WEBHOOK_SECRETS", _webhook_secrets, no_secrets),
             cookie_key=reading.read("PAYDESK_COOKIE_KEY", _secret, None),
             secrets_key=reading.read("PAYDESK_SECRETS_KEY", _secret, None),
             port=reading.read("PAYDESK_PORT", _port, 8501),

@@ -1,4 +1,4 @@
-"""The scheduler's own port, on this machine only: /healthz for a monitor, /metrics for Prometheus."""
+"""The scheduler's own port, on this machine only: /healthz for a monitor, /metrics for Prometheus, Stripe's webhooks."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from sqlalchemy import Connection, Engine, text
 
 from jobs.clock import Clock
 from jobs.health import FAILED, Fault, find_faults
+from jobs.webhook import PATH, StripeWebhook
 
 if TYPE_CHECKING:
     from prometheus_client.core import Metric
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 HOST = "127.0.0.1"
+SILENT_FOR_S = 15.0  # a caller that says nothing for so long is hung up on
 
 READ_BOOKS_NOTE = text("SELECT note FROM heartbeat WHERE job = 'check'")
 READ_PAYOUTS = text("""
@@ -76,7 +78,9 @@ class Figures:
         return [payouts, money, ended, succeeded, beats, faults]
 
 
-def serve(engine: Engine, clock: Clock, port: int) -> ThreadingHTTPServer | None:
+def serve(
+    engine: Engine, clock: Clock, port: int, webhook: StripeWebhook | None = None
+) -> ThreadingHTTPServer | None:
     """Serve until `shutdown()`, in a thread; None when the port is taken, which stops no payout."""
     from prometheus_client import CollectorRegistry, generate_latest
     from prometheus_client.exposition import CONTENT_TYPE_LATEST
@@ -85,6 +89,12 @@ def serve(engine: Engine, clock: Clock, port: int) -> ThreadingHTTPServer | None
     registry.register(Figures(engine, clock))
 
     class Handler(BaseHTTPRequestHandler):
+        timeout = SILENT_FOR_S
+
+        def do_POST(self) -> None:
+            taken = webhook.take(self.headers, self.rfile.read) if webhook and self.path == PATH else None
+            self._answer(taken or HTTPStatus.NOT_FOUND, "text/plain", b"")
+
         def do_GET(self) -> None:
             try:
                 if self.path == "/healthz":

@@ -4,21 +4,25 @@ from __future__ import annotations
 
 import logging
 from functools import cache
+from typing import TYPE_CHECKING
 
 from core.providers import Provider
+from core.providers.events import EventSource
 from core.providers.simulator import Simulator
 from core.runs import RunResult
 from core.sending import SendResult
+from core.settings import Settings
 from jobs.job import Orders
+
+if TYPE_CHECKING:
+    from core.providers.stripe import StripeTransfers
 
 
 def make_provider(orders: Orders) -> Provider:
     """Return the provider that sends in this installation."""
     settings = orders.settings
     if settings.provider == "stripe":
-        assert settings.stripe_secret_key is not None
-        assert settings.stripe_account_id is not None
-        return stripe_rail(settings.stripe_secret_key, settings.stripe_account_id, settings.stripe_api_base)
+        return _stripe(settings)
     return Simulator(
         engine=orders.engine,
         latency_s=settings.simulator_latency_s,
@@ -28,8 +32,23 @@ def make_provider(orders: Orders) -> Provider:
     )
 
 
+def make_source(orders: Orders) -> EventSource | None:
+    """Return where this installation's provider tells of events; None: the simulator, which tells of none."""
+    if orders.settings.provider != "stripe":
+        return None
+    from core.providers.stripe_events import StripeEvents
+
+    return StripeEvents(rail=_stripe(orders.settings))
+
+
+def _stripe(settings: Settings) -> StripeTransfers:
+    assert settings.stripe_secret_key is not None
+    assert settings.stripe_account_id is not None
+    return stripe_rail(settings.stripe_secret_key, settings.stripe_account_id, settings.stripe_api_base)
+
+
 @cache
-def stripe_rail(secret_key: str, account_id: str, api_base: str | None) -> Provider:
+def stripe_rail(secret_key: str, account_id: str, api_base: str | None) -> StripeTransfers:
     """Return the one rail of this process, so that all its jobs share one request rate."""
     from core.providers.stripe import StripeTransfers
 

@@ -10,6 +10,7 @@ import time
 from types import FrameType
 
 import psycopg
+from psycopg import sql
 from sqlalchemy import Engine, event, text
 from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.exc import SQLAlchemyError
@@ -21,6 +22,7 @@ from jobs.clock import Clock
 from jobs.http import serve
 from jobs.job import all_jobs
 from jobs.timetable import Desk, Timetable
+from jobs.webhook import StripeWebhook
 
 log = logging.getLogger(__name__)
 
@@ -28,6 +30,7 @@ DATABASE_AWAY = (SQLAlchemyError, psycopg.Error, OSError)
 BEAT_S = 5.0
 FROZEN_AFTER_S = 90.0  # the database's time limits are shorter: a heart that slow is stuck
 END_WITHIN_S = 25.0
+WAKES = {"paydesk_send": "send", "paydesk_events": "events"}  # channel of NOTIFY, and the job
 
 # A backend whose process was killed or cut off notices within seconds, and its locks end with it.
 NOTICE_THE_DEAD = (
@@ -63,7 +66,7 @@ def run(engine: Engine, settings: Settings, clock: Clock) -> int:
     signal.signal(signal.SIGINT, ask_to_stop)
     desk = Desk(engine, settings, clock, all_jobs().values())
     timetable = Timetable(desk)
-    server = serve(engine, clock, settings.http_port)
+    server = serve(engine, clock, settings.http_port, StripeWebhook(engine, clock, settings))
     heart = Heart(engine)
     heart.start()
     listener = Listener(engine, timetable, stop)
@@ -137,7 +140,7 @@ class Heart(threading.Thread):
 
 
 class Listener(threading.Thread):
-    """Wakes `send` when a payout is approved."""
+    """Wakes a job when the database says there is work for it: an approved payout, an event of the provider's."""
 
     def __init__(self, engine: Engine, timetable: Timetable, stop: threading.Event) -> None:
         super().__init__(name="listener", daemon=True)
@@ -164,8 +167,9 @@ class Listener(threading.Thread):
         with connection:
             connection.rollback()
             connection.autocommit = True
-            connection.execute("LISTEN paydesk_send")
-            self._timetable.wake("send")  # for what was approved while nobody listened
+            for channel, job in WAKES.items():
+                connection.execute(sql.SQL("LISTEN {}").format(sql.Identifier(channel)))
+                self._timetable.wake(job)  # for what came while nobody listened
             while not self._ending.is_set():
-                for _ in connection.notifies(timeout=1, stop_after=1):
-                    self._timetable.wake("send")
+                for told in connection.notifies(timeout=1, stop_after=1):
+                    self._timetable.wake(WAKES[told.channel])

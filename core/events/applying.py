@@ -43,8 +43,9 @@ ASKS = (StripeRefused, WrongAccount)
 
 @dataclass(kw_only=True)
 class Applied:
-    """What a run did: events that had an effect, that had none, that wait for another try, that need a person."""
+    """What a run did: looks at objects; events that had an effect, had none, wait for another try, need a person."""
 
+    looks: int = 0
     applied: int = 0
     ignored: int = 0
     later: int = 0
@@ -54,6 +55,14 @@ class Applied:
     def ended(self) -> int:
         """Events that wait no more."""
         return self.applied + self.ignored + self.stuck
+
+    def add(self, other: Applied) -> None:
+        """Count what another run did with this one."""
+        self.looks += other.looks
+        self.applied += other.applied
+        self.ignored += other.ignored
+        self.later += other.later
+        self.stuck += other.stuck
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -76,14 +85,24 @@ def apply_due(
 
     A provider that refuses several times in a row ends the run; nothing is lost by it.
     """
-    result, faults, looks = Applied(), 0, 0
-    while faults < FAULTS_IN_A_ROW and (limit is None or looks < limit) and not stopping():
+    result, faults = Applied(), 0
+    while faults < FAULTS_IN_A_ROW and (limit is None or result.looks < limit) and not stopping():
         turn = _next(engine, source.name, now)
         if turn is None:
             break
-        looks += 1
+        result.looks += 1
         faults = 0 if _take_turn(engine, source, turn, result, now=now) else faults + 1
     return result
+
+
+COUNT_DUE = text("""
+    SELECT count(*) FROM provider_event WHERE provider = :provider AND state = 'waiting' AND next_try_at <= :now
+""")
+
+
+def count_due(conn: Connection, provider: str, *, now: datetime) -> int:
+    """Return how many events have their turn at `now`."""
+    return int(conn.execute(COUNT_DUE, {"provider": provider, "now": now}).scalar_one())
 
 
 def _take_turn(engine: Engine, source: EventSource, turn: _Turn, result: Applied, *, now: datetime) -> bool:

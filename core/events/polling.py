@@ -109,6 +109,15 @@ def _read(engine: Engine, source: EventSource, account: str | None, *, since: da
         start = end
 
 
+LAST_LOOK = text("SELECT polled_at FROM event_watermark WHERE provider = :provider AND account = ''")
+
+
+def last_look(conn: Connection, provider: str) -> datetime | None:
+    """Return when the platform's list was last read to its end; None: never."""
+    found: datetime | None = conn.execute(LAST_LOOK, {"provider": provider}).scalar()
+    return found
+
+
 WATERMARK = text("SELECT until FROM event_watermark WHERE provider = :provider AND account = :account")
 MOVE = text("""
     INSERT INTO event_watermark (provider, account, until, polled_at) VALUES (:provider, :account, :until, :now)
