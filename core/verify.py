@@ -124,6 +124,33 @@ CHECKS: dict[str, str] = {
         SELECT p.id FROM payout p
          WHERE p.status = 'reversed'
            AND NOT EXISTS (SELECT 1 FROM ledger_transfer t WHERE t.payout_id = p.id AND t.kind = 'return')""",
+    "reversals stay within their payout": """
+        SELECT r.payout_id FROM reversal r JOIN payout p ON p.id = r.payout_id
+         WHERE r.state IN ('started', 'unknown', 'succeeded')
+         GROUP BY r.payout_id, p.net_minor
+        HAVING sum(r.amount_minor) > p.net_minor OR count(*) FILTER (WHERE r.state <> 'succeeded') > 1""",
+    "a reversal that succeeded has its return, and the other way round": """
+        SELECT r.provider_ref FROM reversal r
+          LEFT JOIN earning e ON e.kind = 'return' AND e.source_ref = r.provider_ref
+          LEFT JOIN ledger_transfer t ON t.earning_id = e.id AND t.kind = 'return'
+         WHERE r.state = 'succeeded'
+           AND (t.payout_id IS DISTINCT FROM r.payout_id OR t.amount_minor IS DISTINCT FROM r.amount_minor)
+         UNION ALL
+        SELECT e.source_ref FROM earning e
+         WHERE e.kind = 'return' AND e.made_by = 'job:reversals'
+           AND NOT EXISTS (SELECT 1 FROM reversal r WHERE r.provider_ref = e.source_ref AND r.state = 'succeeded')""",
+    "nothing was pulled back by one person": """
+        SELECT r.payout_id FROM reversal r LEFT JOIN proposal p ON p.id = r.proposal_id
+         WHERE p.kind IS DISTINCT FROM 'reverse_payout' OR p.decision IS DISTINCT FROM 'confirm'
+            OR p.ids <> ARRAY[r.payout_id] OR p.made_by = p.decided_by
+            OR p.content -> 'amount_minor' IS DISTINCT FROM to_jsonb(r.amount_minor)""",
+    "the simulator took back what succeeded": """
+        SELECT coalesce(s.reversal_ref, r.ref::text)
+          FROM (SELECT reversal_ref, amount_minor FROM simulator_reversal WHERE provider_ref IS NOT NULL) s
+          FULL JOIN (SELECT ref, amount_minor, state FROM reversal
+                      WHERE provider = 'simulator' AND state IN ('started', 'unknown', 'succeeded')) r
+            ON r.ref::text = s.reversal_ref
+         WHERE r.ref IS NULL OR (r.state = 'succeeded' AND s.amount_minor IS DISTINCT FROM r.amount_minor)""",
     "counters equal the payouts": """
         SELECT * FROM (
             SELECT program_id, status, method, currency, sum(n) AS n, sum(amount) AS amount FROM (

@@ -33,6 +33,7 @@ DID = {
     "send": "payout",
     "retry": "payout",
     "resolve": "outcome",
+    "reversals": "reversal",
     "reconcile": "difference",
     "check": "fault",
 }

@@ -1,4 +1,6 @@
-"""What takes two people, and the switch that stops all sending: stop, start, absent, proposals, confirm, refuse."""
+"""What takes two people, and the switch that stops all sending: stop, start, absent, reverse, proposals, confirm,
+refuse.
+"""
 
 from __future__ import annotations
 
@@ -30,6 +32,15 @@ def add_commands(commands: Subparsers[Parser], shared: Parser) -> None:
     absent.add_argument("id", metavar="PAYOUT_ID", type=positive)
     absent.add_argument("--why", type=not_blank, required=True)
     absent.set_defaults(command=propose_absent)
+    back = commands.add_parser(
+        "reverse", parents=[shared], help="propose to pull money of a paid payout back"
+    )
+    back.add_argument("id", metavar="PAYOUT_ID", type=positive)
+    back.add_argument(
+        "amount", metavar="AMOUNT", nargs="?", help="in major units; all that is still out without"
+    )
+    back.add_argument("--reason", type=not_blank, required=True)
+    back.set_defaults(command=propose_reversal)
     listed = commands.add_parser("proposals", parents=[shared], help="what waits for a second person")
     listed.set_defaults(command=list_proposals)
     confirmed = commands.add_parser("confirm", parents=[shared], help="confirm another person's proposal")
@@ -80,6 +91,23 @@ def propose_absent(args: argparse.Namespace, desk: Desk) -> int:
         return read_proposal(conn, made)
 
     return _run("absent", work, desk)
+
+
+def propose_reversal(args: argparse.Namespace, desk: Desk) -> int:
+    """Propose to pull money of a paid payout back and print the proposal."""
+    from core.proposals import propose, read_proposal
+    from core.reversals import reversal_content
+    from jobs.cli.lookup import must_exist
+
+    def work(conn: Connection, actor: Actor) -> Proposal:
+        must_exist(conn, payout_id=args.id)
+        asked = reversal_content(args.amount)
+        made = propose(
+            conn, "reverse_payout", ids=[args.id], why=args.reason, content=asked, actor=actor, now=desk.now
+        )
+        return read_proposal(conn, made)
+
+    return _run("reverse", work, desk)
 
 
 def list_proposals(_args: argparse.Namespace, desk: Desk) -> int:

@@ -42,6 +42,7 @@ TIMETABLE = {
     "queue": Turn(at=time(2, 15)),
     "send": Turn(every_s=2),
     "resolve": Turn(every_s=60),
+    "reversals": Turn(every_s=3),
     "reconcile": Turn(at=time(6, 0)),
     "check": Turn(every_s=300),
 }
