@@ -34,6 +34,7 @@ DID = {
     "retry": "payout",
     "resolve": "outcome",
     "reversals": "reversal",
+    "events": "event",
     "reconcile": "difference",
     "check": "fault",
 }

@@ -43,6 +43,7 @@ TIMETABLE = {
     "send": Turn(every_s=2),
     "resolve": Turn(every_s=60),
     "reversals": Turn(every_s=3),
+    "events": Turn(every_s=60),
     "reconcile": Turn(at=time(6, 0)),
     "check": Turn(every_s=300),
 }
