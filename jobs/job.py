@@ -67,7 +67,18 @@ class Job:
         return self.every_s or 5.0
 
 
-NIGHT_IN_ORDER = ("accrue", "release", "queue", "send", "retry", "resolve", "reversals", "events", "reconcile", "check")
+NIGHT_IN_ORDER = (
+    "accrue",
+    "release",
+    "queue",
+    "send",
+    "retry",
+    "resolve",
+    "reversals",
+    "events",
+    "reconcile",
+    "check",
+)
 
 
 @cache
