@@ -35,6 +35,8 @@ class Platform:
     livemode: bool = False
     any_account: bool = False  # connected accounts come into being when they are named
     list_lag: timedelta = timedelta()  # how long a new transfer is missing in lists
+    event_lag: timedelta = timedelta()  # and a new event, if `late_events` does not say otherwise of its id
+    late_events: dict[str, timedelta] = field(default_factory=dict)
     accounts: dict[str, Body] = field(default_factory=dict)
     funds: Counter[str] = field(default_factory=Counter)  # paid in, by lower-case currency
     entries: list[Entry] = field(default_factory=list)
@@ -219,12 +221,16 @@ class Platform:
         return payout
 
     def list_events(self, params: Mapping[str, Any], account: str | None) -> Body:
-        oldest = (self.clock.now() - timedelta(days=30)).timestamp()
+        now = self.clock.now()
+        oldest = (now - timedelta(days=30)).timestamp()
         kinds = params.get("types") or ([params["type"]] if "type" in params else None)
+        if kinds is not None and len(kinds) > 20:
+            raise Refusal(400, "parameter_invalid", "types takes up to 20 kinds", param="types")
         found = [
             event
             for event in reversed(self.events)
             if event.get("account") == account
+            and event["created"] <= (now - self.late_events.get(event["id"], self.event_lag)).timestamp()
             and event["created"] >= oldest
             and (kinds is None or event["type"] in kinds)
             and in_window(event["created"], params.get("created"))
