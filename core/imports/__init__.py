@@ -6,9 +6,12 @@ Call tree of one import (it spans several transactions, one per 10,000 rows; a s
 
 from __future__ import annotations
 
+import csv
 import hashlib
+import io
 import json
-from collections.abc import Iterable, Iterator
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, nullcontext
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
@@ -22,11 +25,20 @@ from core import audit
 from core.access import Actor
 from core.imports.customers import CustomersImport
 from core.imports.partners import PartnersImport
-from core.imports.reading import Column, Row, UnreadableFile, read_rows, write_rejects
+from core.imports.reading import Column, Row, UnreadableFile, decode, read_rows, write_rejects
 from core.imports.sales import SalesImport
 from core.imports.sorting import Importer
 
-__all__ = ["IMPORTERS", "ImportResult", "UnknownImport", "UnreadableFile", "import_file"]
+__all__ = [
+    "IMPORTERS",
+    "Counts",
+    "ImportResult",
+    "UnknownImport",
+    "UnreadableFile",
+    "import_file",
+    "kind_of",
+    "template",
+]
 
 IMPORTERS: dict[str, type[Importer[Any, Any]]] = {  # what is new differs by kind and stays inside it
     "partners": PartnersImport,
@@ -34,12 +46,32 @@ IMPORTERS: dict[str, type[Importer[Any, Any]]] = {  # what is new differs by kin
     "sales": SalesImport,
 }
 ROWS_PER_TRANSACTION = 10_000
+HEADER_BYTES = 64 * 1024
 
 
 class UnknownImport(UnreadableFile):
     """A file has partners, customers or sales, not {kind}."""
 
     code = "unknown_import"
+
+
+def kind_of(data: bytes) -> str | None:
+    """Return what a file's header says it has, or None when that is none of ours. Refuses UnreadableFile (encoding)."""
+    header = next(csv.reader(io.StringIO(decode(data[:HEADER_BYTES].rpartition(b"\n")[0] or data))), [])
+    names = {name.strip().lower() for name in header}
+    fits = (
+        kind
+        for kind, importer in IMPORTERS.items()
+        if names.issuperset(column.name for column in importer.columns if column.required)
+    )
+    return next(fits, None)
+
+
+def template(kind: str) -> bytes:
+    """Return a file of this kind with its header and no row. Refuses UnknownImport."""
+    if kind not in IMPORTERS:
+        raise UnknownImport(kind=kind)
+    return (",".join(column.name for column in IMPORTERS[kind].columns) + "\r\n").encode()
 
 
 @dataclass(kw_only=True)
@@ -61,9 +93,13 @@ class Counts:
 
 @dataclass(kw_only=True)
 class ImportResult(Counts):
-    """What an import did; `problems` are (line, column or '', sentence), `rejects_file` an absolute path or None."""
+    """What an import did; `problems` are (line, column or '', sentence), `rejects_file` an absolute path or None.
+
+    `gross` is what the new rows come to, in minor units by currency.
+    """
 
     kind: str
+    gross: Counter[str] = field(default_factory=Counter)
     rejects_file: Path | None = None
     problems: list[tuple[int, str, str]] = field(default_factory=list)
 
@@ -79,8 +115,11 @@ def import_file(
     rejects_dir: Path,
     dry_run: bool = False,
     strict: bool = False,
+    told: Callable[[Counts], None] = lambda _counts: None,
 ) -> ImportResult:
     """Take a file in and tell how every row turned out; rows that did not go in are written to a rejects file.
+
+    `told` hears how far it is after each transaction.
 
     `dry_run` tells the same and changes nothing. `strict` writes nothing at all when a row is refused or in conflict:
     the rows that would have gone in are counted as refused with the rest. Refuses NotAllowed, UnknownImport,
@@ -103,16 +142,19 @@ def import_file(
         # One transaction is one part: a second one would lock its partners behind those of the first, and the audit head.
         for part in _parts(first, rows, size=None if strict else ROWS_PER_TRANSACTION):
             with nullcontext(transaction) if strict else conn.begin() as current:
-                counts, bad = _import_part(conn, importer, part, source)
+                counts, gross, bad = _import_part(conn, importer, part, source)
                 if current is not None and dry_run and not strict:
                     current.rollback()
             result.add(counts)
+            result.gross.update(gross)
             rejects += bad
+            told(result)
         if transaction is not None and (dry_run or rejects):
             transaction.rollback()
     if strict and rejects:
         result.refused += result.added + result.updated
         result.added = result.updated = 0
+        result.gross.clear()
     result.problems = [(row.line, column, sentence) for row in rejects for column, sentence in row.problems]
     if rejects:
         result.rejects_file = _save_rejects(source, importer.columns, rejects, rejects_dir)
@@ -143,7 +185,7 @@ OPEN_FILE = text("""
 
 def _import_part(
     conn: Connection, importer: Importer[Any, Any], rows: list[Row], source: _Source
-) -> tuple[Counts, list[Row]]:
+) -> tuple[Counts, Counter[str], list[Row]]:
     found = importer.sort(conn, rows, now=source.now)
     bad = [row for row in rows if row.problems]
     counts = Counts(
@@ -178,7 +220,7 @@ def _import_part(
             "lines": [rows[0].line, rows[-1].line],
         },
     )
-    return counts, bad
+    return counts, found.gross, bad
 
 
 def _save_rejects(

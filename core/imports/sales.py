@@ -66,6 +66,7 @@ class SalesImport:
             if known is None:
                 self._known[sale.key] = Known(sale, line=row.line)
                 result.added.append(sale)
+                result.gross[directory.programs_by_id[sale.program_id].currency] += sale.gross_minor
             elif known.is_same(sale):
                 result.unchanged += 1
             else:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -20,13 +21,15 @@ Changed = TypeVar("Changed")
 class Sorted(Generic[New, Changed]):
     """New and changed subjects, how many rows were known already, and the rows that contradict what is known.
 
-    Rows with problems that are no conflicts are the refused ones.
+    Rows with problems that are no conflicts are the refused ones. `gross` is what the new ones come to, in minor units by
+    currency, where rows have amounts.
     """
 
     added: list[New] = field(default_factory=list)
     changed: list[Changed] = field(default_factory=list)
     unchanged: int = 0
     conflicts: list[Row] = field(default_factory=list)
+    gross: Counter[str] = field(default_factory=Counter)
 
 
 class Importer(Protocol[New, Changed]):

@@ -6,7 +6,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from jobs.cli.output import show
+from jobs.cli.output import amounts, show
 from jobs.cli.terms import Desk, Parser, Subparsers, WrongUsage
 
 SHOWN_PROBLEMS = 20
@@ -51,5 +51,5 @@ def take_in(args: argparse.Namespace, desk: Desk) -> int:
     names = ("kind", "rows", "added", "updated", "unchanged", "refused", "conflicts")
     document: dict[str, object] = {name: getattr(result, name) for name in names}
     document["rejects_file"] = None if result.rejects_file is None else str(result.rejects_file)
-    show(document | {"dry_run": args.dry_run}, as_json=desk.as_json)
+    show(document | {"gross": amounts(result.gross), "dry_run": args.dry_run}, as_json=desk.as_json)
     return 1 if args.strict and (result.refused or result.conflicts) else 0

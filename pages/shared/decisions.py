@@ -74,7 +74,7 @@ def decide(name: str, token: UUID, work: Work) -> None:
     settled = True
     try:
         with engine.begin() as conn:
-            actor = _actor(conn, person)
+            actor = deciding(conn, person)
             if claim_action(conn, token, name, actor=actor, now=now):
                 outcome = work(conn, actor, now)
                 conclude_action(conn, token, asdict(outcome))
@@ -95,7 +95,7 @@ def decide(name: str, token: UUID, work: Work) -> None:
     st.session_state[RESULT] = asdict(outcome)
 
 
-def _actor(conn: Connection, person: Person) -> Actor:
+def deciding(conn: Connection, person: Person) -> Actor:
     """Who decides, with the roles of this moment; a session that was ended decides nothing."""
     user = session_of(conn, person.name)
     if user is None or user.epoch != person.epoch:

@@ -31,6 +31,7 @@ PAGES = {
     "partners": "partners",
     "analytics": "analytics",
     "reconciliation": "reconciliation?days=shown",
+    "imports": "imports",
     "programs": "programs",
     "program": "programs?program=affiliate&edit=1",
     "operations": "operations",
