@@ -17,7 +17,7 @@ from core.decisions import Wanted, approve_payouts
 from core.providers.stripe import StripeTransfers
 from tests.desk import ADA, DAY, MIA, NOW, Desk, open_desk
 from tests.drill.agreeing import Witness, agree, drained
-from tests.drill.databases import database, engine_of
+from tests.drill.databases import Saved, database, engine_of
 from tests.stripe.fake import FakeStripe
 from tests.stripe.rails import Seconds, rail_to
 
@@ -82,6 +82,15 @@ def place(
         if like is not None:
             copy_books(like, fake)
         yield Place(url, open_desk(engine, Path(folder)), fake, Witness(fake, url), now)
+
+
+@contextmanager
+def once_more(ready: Place, saved: Saved) -> Iterator[Place]:
+    """Give a desk and a Stripe that somebody prepared, as they were; what was done to them before is undone."""
+    saved.put_back()
+    with FakeStripe(at=ready.now, any_account=True) as fake:
+        copy_books(ready.fake, fake)
+        yield Place(ready.url, ready.desk, fake, Witness(fake, ready.url), ready.now)
 
 
 def copy_books(source: FakeStripe, fake: FakeStripe) -> None:

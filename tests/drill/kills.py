@@ -10,15 +10,14 @@ import os
 import signal
 import threading
 from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Literal
 
 import psycopg
 
-from tests.drill.databases import role_of
-from tests.drill.desks import Place, place
+from tests.drill.databases import Saved, role_of
+from tests.drill.desks import Place, once_more, place
 from tests.drill.points import told
 from tests.drill.report import Report, scenario
 from tests.drill.stages import QUICK, STAGES, Stage
@@ -52,11 +51,12 @@ def kill_everywhere(stage: Stage, workers: Workers, report: Report) -> int:
     """Kill at every point of one stage, assert each end, and return how many points there were."""
     with place() as ready:
         payouts = stage.prepare(ready)
-        ready.desk.engine.dispose()
-        points, end = discover(stage, ready, payouts, workers)
+        saved = Saved(ready.url)
+        with once_more(ready, saved) as here:
+            points, end = discover(stage, here, payouts, workers)
         killed = 0
         for point in points:
-            with copy_of(ready) as here:
+            with once_more(ready, saved) as here:
                 where = f"{stage.name}, point {point.number} of the {point.at}: {point.label}"
                 try:
                     killed += die(stage, here, payouts, workers, point)
@@ -70,29 +70,22 @@ def kill_everywhere(stage: Stage, workers: Workers, report: Report) -> int:
     return killed
 
 
-def copy_of(ready: Place) -> AbstractContextManager[Place]:
-    """A fresh copy of a prepared desk and its Stripe."""
-    return place(ready.url, like=ready.fake, now=ready.now)
-
-
 def discover(
-    stage: Stage, ready: Place, payouts: Sequence[int], workers: Workers
+    stage: Stage, here: Place, payouts: Sequence[int], workers: Workers
 ) -> tuple[list[Point], list[object]]:
     """Run once without a kill; return every point passed and the state in the end."""
-    with copy_of(ready) as here:
-        phases: list[str] = []
-        watch(here.fake, phases.append)
-        ended = workers.run(task(stage, here, payouts))
-        assert ended.code == 0, f"{stage.name} does not run: {ended.said}\n{workers.errors()}"
-        passed = {"worker": ended.points, "stripe": list(phases)}
-        finish(stage, here, payouts, workers)
-        end = state(here)
+    phases: list[str] = []
+    watch(here.fake, phases.append)
+    ended = workers.run(task(stage, here, payouts))
+    assert ended.code == 0, f"{stage.name} does not run: {ended.said}\n{workers.errors()}"
+    passed = {"worker": ended.points, "stripe": list(phases)}
+    finish(stage, here, payouts, workers)
     found = [
         Point(at=at, number=number, label=label)  # type: ignore[arg-type]
         for at, labels in passed.items()
         for number, label in enumerate(labels, start=1)
     ]
-    return found, end
+    return found, state(here)
 
 
 def task(stage: Stage, here: Place, payouts: Sequence[int], *, at: int | None = None) -> Task:
