@@ -69,6 +69,10 @@ BLOCKING = text("""
     SELECT w.id, 'changed_since', NULL, NULL, NULL, NULL, 5
       FROM wanted w WHERE w.destination_now <> w.destination_id AND w.status <> 'processing'
      UNION ALL
+    SELECT w.id, 'paid_already', NULL, NULL, NULL, NULL, 5
+      FROM wanted w
+     WHERE w.status IN ('approved', 'retrying') AND EXISTS (SELECT 1 FROM provider_transfer m WHERE m.payout_ref = w.ref)
+     UNION ALL
     SELECT w.id, 'set_aside', w.aside_reason, NULL, NULL, w.aside_until::timestamptz, 6
       FROM wanted w WHERE w.status = 'pending' AND w.aside_until > CAST(:now AS timestamptz)::date
      UNION ALL
@@ -77,6 +81,18 @@ BLOCKING = text("""
      UNION ALL
     SELECT w.id, 'outcome_open', t.state, NULL, NULL, t.next_look_at, 8
       FROM wanted w JOIN attempt t ON t.payout_id = w.id AND t.state IN ('started', 'unknown')
+     UNION ALL
+    SELECT w.id, 'method_not_served', replace(w.method, '_', ' '), NULL, NULL, NULL, 9
+      FROM wanted w CROSS JOIN rail_in_use r WHERE w.method <> ALL (r.methods) AND w.status <> 'processing'
+     UNION ALL
+    SELECT w.id, 'account_not_ready',
+           (SELECT string_agg(why ->> 'sentence', '; ') FROM jsonb_array_elements(s.reasons) AS given (why)),
+           (s.whose = 'provider')::int, NULL, NULL, 10
+      FROM wanted w
+      JOIN destination d ON d.id = w.destination_id
+      JOIN account_state s ON s.account = d.account AND NOT s.ready
+      JOIN rail_in_use r ON r.provider = s.provider
+     WHERE w.status <> 'processing'
      ORDER BY 1, ord
 """)
 
@@ -97,6 +113,7 @@ def blocking_reasons(
 PLAIN_WORDS: dict[str, tuple[str, Whose]] = {
     "no_destination": ("The partner has no payout destination", "partner"),
     "changed_since": ("The partner's destination is not the one this payout was made for", "ours"),
+    "paid_already": ("The provider shows the transfer that paid it: it is never sent again", "ours"),
     "outcome_open": ("Being sent", "provider"),
 }
 
@@ -118,6 +135,10 @@ def _words(code: str, detail: str | None, figure: int | None, of: int | None) ->
             return (f"Refused for now ({detail}); tried again by itself", "provider")
         case "outcome_open" if detail == "unknown":
             return ("The provider gave no answer; the same request is asked for again", "provider")
+        case "method_not_served":
+            return (f"The provider in use does not pay by {detail}", "ours")
+        case "account_not_ready":
+            return (f"The account cannot be paid: {detail}", "provider" if figure else "partner")
     return PLAIN_WORDS[code]
 
 
@@ -131,5 +152,8 @@ STOPS_SENDING = frozenset(
         "on_hold",
         "no_destination",
         "changed_since",
+        "paid_already",
+        "method_not_served",
+        "account_not_ready",
     }
 )

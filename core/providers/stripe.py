@@ -24,7 +24,8 @@ from stripe.params import TransferCreateParams, TransferListParams, TransferList
 
 from core.providers import Absent, Declined, ErrorClass, Order, ProviderTransfer, Succeeded, Unknown
 from core.providers.pace import Pace
-from core.providers.stripe_accounts import GONE, Readiness, readiness_of
+from core.providers.readiness import GONE, Readiness
+from core.providers.stripe_accounts import readiness_of
 from core.providers.stripe_answers import (
     CODES,
     OURS,

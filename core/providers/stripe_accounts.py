@@ -3,36 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
+from core.providers.readiness import NotReady, Readiness
 
-@dataclass(frozen=True, kw_only=True)
-class NotReady:
-    """One reason why an account cannot be paid: a code and the sentence to show."""
-
-    code: str
-    sentence: str
-
-
-@dataclass(frozen=True, kw_only=True)
-class Readiness:
-    """Whether an account can be paid. `due` is what Stripe still asks of its owner, `due_by` until when."""
-
-    reasons: tuple[NotReady, ...] = ()
-    due: tuple[str, ...] = ()
-    due_by: datetime | None = None
-
-    @property
-    def ok(self) -> bool:
-        """Nothing stands in the way."""
-        return not self.reasons
-
-
-GONE = Readiness(
-    reasons=(NotReady(code="account_gone", sentence="Stripe does not know this account, or it left us"),)
-)
+# Reasons for which Stripe disables an account until its own review is through.
+THEIRS = frozenset({"requirements.pending_verification", "under_review", "listed"})
 
 
 def readiness_of(account: Mapping[str, Any]) -> Readiness:
@@ -58,11 +35,28 @@ def readiness_of(account: Mapping[str, Any]) -> Readiness:
     if disabled := requirements.get("disabled_reason"):
         reasons.append(NotReady(code="account_disabled", sentence=f"Stripe disabled the account: {disabled}"))
     deadline = requirements.get("current_deadline")
+    due = tuple(dict.fromkeys((*past_due, *_names(requirements, "currently_due"))))
+    banks = _banks(external)
+    # Stripe works on what it has been given; nobody else can move until it is through.
+    verifies = (
+        bool(_names(requirements, "pending_verification")) or disabled in THEIRS or transfers == "pending"
+    )
     return Readiness(
         reasons=tuple(reasons),
-        due=tuple(dict.fromkeys((*past_due, *_names(requirements, "currently_due")))),
+        due=due,
         due_by=datetime.fromtimestamp(deadline, UTC) if isinstance(deadline, int) else None,
+        whose="provider" if verifies and not due and banks != () else "partner",
+        banks=banks,
     )
+
+
+def _banks(external: object) -> tuple[str, ...] | None:
+    """Return the fingerprints of the places an account pays out to, in one order; None where they are not shown."""
+    listed = external.get("data") if isinstance(external, Mapping) else None
+    if not isinstance(listed, list):
+        return None
+    marks = (str(each.get("fingerprint") or each.get("id")) for each in listed if isinstance(each, Mapping))
+    return tuple(sorted(set(marks)))
 
 
 def _part(whole: Mapping[str, Any], name: str) -> Mapping[str, Any]:
