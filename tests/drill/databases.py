@@ -73,6 +73,11 @@ COLUMNS = """
      GROUP BY 1 ORDER BY 1
 """
 SEQUENCES = "SELECT sequencename, last_value FROM pg_sequences WHERE schemaname = 'public'"
+SAVE = "CREATE TABLE saved.{table} AS SELECT {columns} FROM public.{table}"
+PUT_BACK = """
+    DELETE FROM public.{table};
+    INSERT INTO public.{table} ({columns}) OVERRIDING SYSTEM VALUE SELECT * FROM saved.{table}
+"""
 
 
 class Saved:
@@ -83,17 +88,13 @@ class Saved:
 
     def __init__(self, url: str) -> None:
         self._url = url
-        steps = [
-            "SET session_replication_role = replica"
-        ]  # no trigger, no foreign key: these rows held before
+        # No trigger, no foreign key: these rows held before.
+        steps = ["SET session_replication_role = replica"]
         with psycopg.connect(url, autocommit=True) as conn:
             conn.execute("CREATE SCHEMA saved")
             for table, columns in conn.execute(COLUMNS).fetchall():
-                conn.execute(f"CREATE TABLE saved.{table} AS SELECT {columns} FROM public.{table}")
-                steps.append(f"DELETE FROM public.{table}")
-                steps.append(
-                    f"INSERT INTO public.{table} ({columns}) OVERRIDING SYSTEM VALUE SELECT * FROM saved.{table}"
-                )
+                conn.execute(SAVE.format(table=table, columns=columns))
+                steps.append(PUT_BACK.format(table=table, columns=columns))
             for name, last in conn.execute(SEQUENCES).fetchall():
                 called = "true" if last is not None else "false"
                 steps.append(f"SELECT setval('public.{name}', {last or 1}, {called})")

@@ -1,0 +1,10 @@
+"""The scenarios of crashes by name, in the order in which they are run."""
+
+from __future__ import annotations
+
+from tests.drill import kills
+from tests.drill.report import Scenario
+
+SCENARIOS: dict[str, Scenario] = {
+    "kills": kills.run,
+}
