@@ -107,22 +107,14 @@ def _over(run: Run, file: File, *, taken: bool) -> None:
         else:
             st.markdown(elements.title(what, "nothing is written yet"))
         _figures(result)
-        _problems(result, run, file)
         _next(result, file, taken=taken)
+        _problems(result, run, file)
 
 
 def _figures(result: ImportResult) -> None:
-    grid = st.grid(5, min_column_width=150)
+    grid = st.grid(5, min_column_width=110)
     for name, label in COUNTS.items():
-        note = fmt.totals(result.gross) if name == "added" and result.gross else None
-        grid.metric(
-            label,
-            f"{getattr(result, name):,}",
-            delta=None,
-            delta_description=f"gross {note}" if note else None,
-            border=True,
-            height="stretch",
-        )
+        grid.metric(label, f"{getattr(result, name):,}", border=True, height="stretch")
 
 
 def _problems(result: ImportResult, run: Run, file: File) -> None:
@@ -148,18 +140,24 @@ def _problems(result: ImportResult, run: Run, file: File) -> None:
 
 
 def _next(result: ImportResult, file: File, *, taken: bool) -> None:
-    with st.container(horizontal=True, horizontal_alignment="right"):
-        if taken:
-            st.page_link("pages/partners.py", label="Partners", icon=":material/groups:")
-            st.button("Another file", icon=":material/upload_file:", on_click=_another, args=(file,))
-            return
-        st.button("Not now", on_click=_another, args=(file,))
-        going = result.added + result.updated
-        if going:
-            label = f"Take in {fmt.count(going, 'row')}"
-            elements.primary(label, "done", key="import-go", on_click=_go, args=(file,))
+    going = result.added + result.updated
+    with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
+        st.caption(_come_to(result, taken=taken), width="content")
+        with st.container(horizontal=True, vertical_alignment="center", width="content"):
+            if taken:
+                st.page_link("pages/partners.py", label="Partners", icon=":material/groups:")
+                st.button("Another file", icon=":material/upload_file:", on_click=_another, args=(file,))
+                return
+            st.button("Not now", on_click=_another, args=(file,))
+            if going:
+                label = f"Take in {fmt.count(going, 'row')}"
+                elements.primary(label, "done", key="import-go", on_click=_go, args=(file,))
+
+
+def _come_to(result: ImportResult, *, taken: bool) -> str:
     if not taken and not result.added + result.updated:
-        st.caption("Nothing in it is new: taking it in would change nothing.")
+        return "Nothing in it is new: taking it in would change nothing."
+    return f"The new ones come to {fmt.totals(result.gross)} gross." if result.gross else ""
 
 
 def _go(file: File) -> None:

@@ -68,7 +68,7 @@ class TestImport:
         assert not app.exception
         assert "nothing is written yet" in words(app)
         assert (figures(app)["New"], figures(app)["Refused"]) == ("1", "1")
-        assert "gross $100.00" in app.metric[0].proto.delta_description.replace("\\", "")
+        assert "The new ones come to $100.00 gross." in words(app)
         assert "There is no partner NOBODY." in cells(app)
         assert sales(desk) == []
 
