@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import atexit
 import os
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
@@ -104,3 +105,59 @@ class Saved:
         """Make the database what it was, in one transaction."""
         with psycopg.connect(self._url) as conn:
             conn.execute(self._steps)
+
+
+SESSIONS = (
+    "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND application_name = %s"
+)
+
+
+def sessions_gone(url: str, name: str) -> None:
+    """Come back when the server has noticed that a process is dead, and undone what it held."""
+    looking = threading.Event()
+    with psycopg.connect(url, autocommit=True) as conn:
+        while conn.execute(SESSIONS, [name]).fetchone() != (0,):
+            looking.wait(0.002)
+
+
+CUT_OFF = """
+    SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity
+     WHERE datname = current_database() AND application_name = %s
+"""
+CUT_LOCK = """
+    SELECT count(pg_terminate_backend(l.pid)) FROM pg_locks l JOIN pg_stat_activity a USING (pid)
+     WHERE a.datname = current_database() AND a.application_name = %s AND l.locktype = 'advisory' AND l.objsubid = 2
+"""
+LOCK_HELD = """
+    SELECT count(*) FROM pg_locks l JOIN pg_stat_activity a USING (pid)
+     WHERE a.datname = current_database() AND a.application_name = %s AND l.locktype = 'advisory' AND l.objsubid = 2
+"""
+
+
+def cut_off(url: str, name: str) -> None:
+    """End all sessions of a process, as a network does that fails it."""
+    with psycopg.connect(url, autocommit=True) as conn:
+        conn.execute(CUT_OFF, [name])
+    sessions_gone(url, name)
+
+
+def take_lock_from(url: str, name: str) -> None:
+    """End the session alone that holds a job's lock for a process."""
+    looking = threading.Event()
+    with psycopg.connect(url, autocommit=True) as conn:
+        conn.execute(CUT_LOCK, [name])
+        while conn.execute(LOCK_HELD, [name]).fetchone() != (0,):
+            looking.wait(0.002)
+
+
+TABLES = (
+    "SELECT relname FROM pg_class WHERE relkind = 'r' AND relnamespace = 'public'::regnamespace ORDER BY 1"
+)
+DIGEST = "SELECT count(*), md5(string_agg(t::text, ',' ORDER BY t::text)) FROM public.{table} t"
+
+
+def contents(url: str, *, without: frozenset[str] = frozenset()) -> dict[str, object]:
+    """Return a digest of every table's rows, by its name."""
+    with psycopg.connect(url, autocommit=True) as conn:
+        tables = [row[0] for row in conn.execute(TABLES).fetchall() if row[0] not in without]
+        return {table: conn.execute(DIGEST.format(table=table)).fetchone() for table in tables}

@@ -16,7 +16,7 @@ from typing import Literal
 
 import psycopg
 
-from tests.drill.databases import Saved, role_of
+from tests.drill.databases import Saved, role_of, sessions_gone
 from tests.drill.desks import Place, once_more, place
 from tests.drill.points import told
 from tests.drill.report import Report, scenario
@@ -25,7 +25,6 @@ from tests.drill.workers import NAME, Ended, Task, Workers
 from tests.stripe.fake import FakeStripe
 from tests.stripe.service import Asked, Reply
 
-NAME_OF_IT = "kills"
 TIMEOUT_S = 60
 
 
@@ -40,7 +39,7 @@ class Point:
 
 def run(seed: int, *, quick: bool) -> Report:
     """Kill at every point of every stage; `seed` is not used: nothing here is left to chance."""
-    with scenario(NAME_OF_IT, seed, quick=quick) as report, Workers() as workers:
+    with scenario("kills", seed, quick=quick) as report, Workers() as workers:
         for stage in QUICK if quick else STAGES:
             killed = kill_everywhere(stage, workers, report)
             report.figures[f"points of {stage.name}"] = killed
@@ -110,7 +109,7 @@ def die(stage: Stage, here: Place, payouts: Sequence[int], workers: Workers, poi
     else:
         ended = _die_in_a_request(stage, here, payouts, workers, point)
     assert ended.code == -signal.SIGKILL, f"it ended with {ended.code}: {ended.said}"
-    sessions_gone(here.url)
+    sessions_gone(here.url, NAME)
     return 1
 
 
@@ -152,19 +151,6 @@ def watch(fake: FakeStripe, phase: Callable[[str], None]) -> None:
         return reply
 
     fake.service.answer = watched  # type: ignore[method-assign]
-
-
-SESSIONS = (
-    "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND application_name = %s"
-)
-
-
-def sessions_gone(url: str, name: str = NAME) -> None:
-    """Come back when the server has noticed that a process is dead, and undone what it held."""
-    looking = threading.Event()
-    with psycopg.connect(url, autocommit=True) as conn:
-        while conn.execute(SESSIONS, [name]).fetchone() != (0,):
-            looking.wait(0.002)
 
 
 def finish(stage: Stage, here: Place, payouts: Sequence[int], workers: Workers) -> dict[str, int]:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from tests.drill import kills
+from tests.drill import kills, zombies
 from tests.drill.report import Scenario
 
 SCENARIOS: dict[str, Scenario] = {
     "kills": kills.run,
+    "zombies": zombies.run,
 }

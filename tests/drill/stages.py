@@ -42,6 +42,12 @@ def one_to_send(place: Place) -> Sequence[int]:
     return ()
 
 
+def two_to_send(place: Place) -> Sequence[int]:
+    """Two approved payouts."""
+    approved(place.desk, 2)
+    return ()
+
+
 def silent(place: Place) -> Sequence[int]:
     """Two answers lost under living keys, one made and one not, and the same two a day ago, when keys are forgotten."""
     payouts = approved(place.desk, 4)
