@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from tests.drill import kills, zombies
+from tests.drill import kills, outage, unknowns, zombies
 from tests.drill.report import Scenario
 
 SCENARIOS: dict[str, Scenario] = {
     "kills": kills.run,
     "zombies": zombies.run,
+    "outage": outage.run,
+    "unknowns": unknowns.run,
 }

@@ -1,0 +1,109 @@
+"""A day without Stripe: sending is tried through it, nothing fails or is given up meanwhile, and the backlog drains after.
+
+Some calls were in flight when it went away, their answers lost. When it is back every payout is paid once, with no
+more calls than the policy allows.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from datetime import timedelta
+from random import Random
+
+from core.providers.stripe_answers import StripeRefused
+from core.resolving import resolve_due
+from core.sending import send_due
+from tests.desk import HOUR
+from tests.drill.desks import Place, approved, left, place
+from tests.drill.report import Report, scenario
+from tests.stripe.rails import Seconds
+
+MINUTE = timedelta(minutes=1)
+HOURS = 26
+IN_FLIGHT = 6
+# Asked again at 1, 5, 15 minutes and every hour from then on, within the key's life: what one silent key may cost.
+ASKED_AGAIN = 30
+# Until what Stripe never got is in people's hands: past the key's life, three looks over an hour.
+HOURS_AFTER = 8
+
+
+def run(seed: int, *, quick: bool) -> Report:
+    """Approve a backlog, take Stripe away for 26 hours, give it back; `seed` picks whose answers were lost."""
+    count = 50 if quick else 1_000
+    with scenario("outage", seed, quick=quick) as report, place(pool_size=10) as here:
+        payouts = approved(here.desk, count)
+        seconds = Seconds()
+        lost = goes_away(here, Random(seed), payouts)
+        refused = tried_through(here, seconds)
+        here.fake.start()
+        before = posts(here)
+        for _ in range(HOURS_AFTER):
+            sends(here, seconds)
+            here.pass_time(HOUR)
+        figures = here.ends()
+        # Never asked for again: what Stripe got is found, what it never got waits for two people.
+        assert figures["paid"] == figures["transfers"] == count - lost["drop_before"], figures
+        assert figures["for_people"] == lost["drop_before"], figures
+        # One call each after the outage, and none for a key that may be forgotten.
+        assert posts(here) - before == count - sum(lost.values()), "more calls than payouts to send"
+        calls = here.desk.scalar("SELECT count(*) FROM attempt_call WHERE what = 'send'")
+        assert isinstance(calls, int)
+        assert calls <= count + ASKED_AGAIN * IN_FLIGHT, f"{calls} calls for {count} payouts"
+        report.add(
+            payouts=count,
+            refused_tries=refused,
+            posts=posts(here),
+            calls=calls,
+            for_people=figures["for_people"],
+        )
+    return report
+
+
+def goes_away(here: Place, chance: Random, payouts: list[int]) -> Counter[str]:
+    """Send a few whose answers get lost, then stop Stripe; return how many got lost before and after it was done."""
+    lost: Counter[str] = Counter()
+    for payout in chance.sample(payouts, IN_FLIGHT):
+        kind = "drop_after" if lost["drop_after"] <= lost["drop_before"] else "drop_before"
+        here.fake.fault(kind)  # type: ignore[arg-type]
+        assert send_due(here.desk.engine, here.rail(), now=here.now, only=payout).unknown == 1
+        lost[kind] += 1
+    here.fake.stop()
+    return lost
+
+
+def tried_through(here: Place, seconds: Seconds) -> int:
+    """Try to send and to ask through the outage, as the jobs do; return how often sending was refused."""
+    refused, before, waiting = 0, here.agrees(quiescent=False), left(here.desk)
+    statuses = statuses_of(here)
+    steps = [MINUTE] * 5 + [5 * MINUTE] * 11 + [HOUR] * (HOURS - 1)
+    for step in steps:
+        here.pass_time(step)
+        refused += sends(here, seconds)
+        assert statuses_of(here) == statuses, f"something moved without Stripe: {statuses_of(here)}"
+    assert left(here.desk) == waiting
+    assert here.agrees(quiescent=False) == before
+    assert refused == len(steps), "a run of the sender did not notice that Stripe is away"
+    return refused
+
+
+def sends(here: Place, seconds: Seconds) -> int:
+    """One turn of both jobs; return 1 if sending was refused because Stripe is away."""
+    seconds.now_s += 3_600  # what the rail knows of the balance grows old
+    refused = 0
+    rail = here.rail(seconds)
+    try:
+        send_due(here.desk.engine, rail, now=here.now)
+    except StripeRefused:
+        refused = 1
+    resolve_due(here.desk.engine, rail, now=here.now)
+    return refused
+
+
+def statuses_of(here: Place) -> Counter[object]:
+    """How many payouts stand where."""
+    return Counter(here.desk.column("SELECT status FROM payout"))
+
+
+def posts(here: Place) -> int:
+    """Every call that could have moved money."""
+    return len(here.fake.asked("POST", "/v1/transfers"))
