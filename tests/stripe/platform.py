@@ -47,6 +47,7 @@ class Platform:
     def add_account(self, account_id: str, **changes: object) -> Body:
         """Connect an account that can be paid, or one as `changes` says."""
         bank = {"id": new_id("ba"), "object": "bank_account", "last4": "6789", "status": "new"}
+        bank["fingerprint"] = f"bank of {account_id}"
         account = {
             "id": account_id,
             "object": "account",
@@ -209,8 +210,12 @@ class Platform:
             "id": new_id("po"),
             "object": "payout",
             "amount": int(params["amount"]),
+            "arrival_date": self._created(),
+            "automatic": False,
             "created": self._created(),
             "currency": params["currency"],
+            "failure_code": None,
+            "failure_message": None,
             "livemode": self.livemode,
             "metadata": dict(params.get("metadata", {})),
             "method": params.get("method", "standard"),

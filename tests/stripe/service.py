@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from threading import Lock
 from typing import Any
 
+from tests.stripe.banks import Banks
 from tests.stripe.commerce import Commerce
 from tests.stripe.faults import Fault, Faults
 from tests.stripe.keys import Keys
@@ -100,6 +101,7 @@ class Service:
     def __post_init__(self) -> None:
         self.keys = Keys(self.platform.clock)
         self.commerce = Commerce(self.platform)
+        self.banks = Banks(self.platform)
         self._lock = Lock()
         self._recent: deque[float] = deque()
 
@@ -223,7 +225,9 @@ class Service:
                 return platform.balance()
             case ["events"]:
                 return platform.list_events(params, asked.account)
-        return None if asked.account else self.commerce.show(route, params)
+        if asked.account:
+            return self.banks.show(asked.account, route, params)
+        return self.commerce.show(route, params)
 
 
 def _validate(asked: Asked) -> None:
