@@ -50,12 +50,13 @@ def witnessing(*more: str) -> Iterator[Witness]:
     kinds = frozenset({HAPPENED, *more})
     added = dict.fromkeys(kinds, Handler(kinds=kinds, plan=witness.plan))
     added[MOVED] = Handler(kinds=frozenset({MOVED}), plan=witness.plan, connected=True)
+    before = dict(handlers())
     handlers().update(added)
     try:
         yield witness
     finally:
-        for kind in added:
-            del handlers()[kind]
+        handlers().clear()
+        handlers().update(before)
 
 
 def event_of(

@@ -35,3 +35,16 @@ class TestPace:
         assert seconds.waited == []
         assert pace.wait(seconds() + 3)
         assert seconds.waited == [2]
+
+    def test_a_call_that_yields_waits_behind_all_others_and_leaves_them_the_burst(self) -> None:
+        seconds = Seconds()
+        pace = Pace(rate_per_s=10, burst=3, clock=seconds, sleep=seconds.sleep)
+        for _ in range(3):
+            pace.wait(float("inf"))
+
+        assert not pace.wait(seconds() + 0.29, yielding=True)
+        assert pace.wait(float("inf"), yielding=True)
+        assert [round(each, 3) for each in seconds.waited] == [0.3]
+        for _ in range(2):
+            pace.wait(float("inf"))
+        assert len(seconds.waited) == 1
