@@ -27,6 +27,7 @@ RIGHTS: dict[str, frozenset[str]] = {
     "start sending": frozenset({"operator", "approver", "admin"}),
     "propose reversals": frozenset({"maker", "approver"}),
     "reverse payouts": frozenset({"approver"}),
+    "compare books": frozenset({"operator", "maker", "approver", "admin"}),
     "close differences": frozenset({"maker", "approver"}),
     "prove absence": frozenset({"operator", "approver"}),
     "change policies": frozenset({"approver", "admin"}),
@@ -60,13 +61,13 @@ class Actor:
     def may(self, right: str) -> bool:
         """Tell whether a role of this actor carries the right.
 
-        The host's own user runs the desk but decides nothing; a job decides nothing: it stops sending, and books and
-        holds what a provider says goes back or is disputed.
+        The host's own user runs the desk but decides nothing; a job decides nothing: it stops sending, asks for a
+        comparison, and books and holds what a provider says goes back or is disputed.
         """
         if self.name.startswith("os:"):
             return right in {"import files", "run jobs", "manage people", "see personal data"}
         if self.name.startswith("job:"):
-            return right in {"stop sending", "correct earnings", "hold money"}
+            return right in {"stop sending", "correct earnings", "hold money", "compare books"}
         return bool(self.roles & RIGHTS[right])
 
     def must(self, right: str) -> None:

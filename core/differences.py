@@ -11,6 +11,8 @@ from core import audit
 from core.access import Actor
 from core.refusals import Refusal
 
+# What such a payout still waits for is to be sent.
+WAITS = frozenset({"pending", "approved", "retrying"})
 # A list may lag behind: what succeeded less than this ago is not missing yet.
 LISTED_AFTER = timedelta(minutes=10)
 
@@ -42,7 +44,6 @@ class Found:
     provider_ref: str | None
     currency: str
     amount_minor: int
-    carries_our_group: bool  # a transfer of ours that no attempt here made
 
 
 # Both books in pairs. `theirs`: what this run saw, beside the payout whose attempt made it (`ours`), or else whose group
@@ -78,31 +79,31 @@ PAIRS = """
 # What a person closed is not asked again, as long as it is the same; what an open row says follows the books.
 WRITE = text(f"""
     WITH {PAIRS},
-    found (kind, thing, provider_ref, payout_id, amount_minor, currency, at, ours_no_attempt, figures) AS (
+    found (kind, thing, provider_ref, payout_id, amount_minor, currency, at, figures) AS (
         SELECT CASE WHEN again THEN 'duplicate' ELSE 'missing_here' END, provider_ref, provider_ref, payout_id,
-               amount_minor, currency, created_at, payout_ref IS NOT NULL,
+               amount_minor, currency, created_at,
                jsonb_build_object('theirs_minor', amount_minor, 'theirs_destination', destination,
                                   'transfer_group', transfer_group, 'reversed_minor', reversed_minor)
           FROM theirs WHERE NOT ours AND (again OR NOT in_flight)
          UNION ALL
         SELECT 'wrong_amount', provider_ref, provider_ref, payout_id,
                CASE WHEN currency = our_currency THEN abs(amount_minor - net_minor) ELSE amount_minor END, currency,
-               created_at, false,
+               created_at,
                jsonb_build_object('ours_minor', net_minor, 'ours_currency', our_currency, 'theirs_minor', amount_minor)
           FROM theirs WHERE ours AND (amount_minor, currency) IS DISTINCT FROM (net_minor, our_currency)
          UNION ALL
-        SELECT 'wrong_destination', provider_ref, provider_ref, payout_id, amount_minor, currency, created_at, false,
+        SELECT 'wrong_destination', provider_ref, provider_ref, payout_id, amount_minor, currency, created_at,
                jsonb_build_object('ours_destination', our_destination, 'theirs_destination', destination,
                                   'theirs_minor', amount_minor)
           FROM theirs WHERE ours AND destination IS DISTINCT FROM our_destination
          UNION ALL
-        SELECT 'missing_there', provider_ref, provider_ref, payout_id, net_minor, currency, started_at, false,
+        SELECT 'missing_there', provider_ref, provider_ref, payout_id, net_minor, currency, started_at,
                jsonb_build_object('ours_minor', net_minor, 'ours_destination', our_destination)
           FROM lost
          UNION ALL
         SELECT 'total', concat_ws(' ', day, currency, destination), NULL, NULL,
                abs(sum(amount_minor - reversed_minor) - sum(net_minor - returned_minor))::bigint, currency,
-               day AT TIME ZONE 'UTC', false,
+               day AT TIME ZONE 'UTC',
                jsonb_build_object('ours_minor', sum(net_minor - returned_minor),
                                   'theirs_minor', sum(amount_minor - reversed_minor),
                                   'theirs_destination', destination)
@@ -130,9 +131,8 @@ WRITE = text(f"""
                gone_at = NULL
          WHERE (difference.figures, difference.amount_minor, difference.gone_at)
                IS DISTINCT FROM (excluded.figures, excluded.amount_minor, NULL)
-        RETURNING id, run_id, kind, thing, provider_ref, currency, amount_minor)
-    SELECT w.id, w.kind, w.provider_ref, w.currency, w.amount_minor, f.ours_no_attempt
-      FROM written w JOIN found f USING (kind, thing) WHERE w.run_id = :run_id ORDER BY w.id
+        RETURNING id, run_id, kind, provider_ref, currency, amount_minor)
+    SELECT id, kind, provider_ref, currency, amount_minor FROM written WHERE run_id = :run_id ORDER BY id
 """)  # noqa: S608 - put together of constants
 FORGET_DAYS = text(
     "DELETE FROM reconciled_day WHERE provider = :provider AND day >= :first_day AND day <= :last_day"
@@ -177,7 +177,6 @@ def write_differences(
             provider_ref=row.provider_ref,
             currency=row.currency,
             amount_minor=row.amount_minor,
-            carries_our_group=row.ours_no_attempt,
         )
         for row in conn.execute(WRITE, values)
     ]
@@ -186,9 +185,19 @@ def write_differences(
     return new, conn.execute(OPEN, {"provider": provider}).scalar_one()
 
 
+class WouldBePaidAgain(Refusal):
+    """Payout {payout} is {status} here, and the provider shows the transfer that paid it: approve it, so that the next
+    comparison books it as paid, or reject or cancel it, and book the transfer as paid outside.
+    """
+
+    code = "would_be_paid_again"
+
+
 LOCK = text("""
-    SELECT provider, kind, thing, payout_id, amount_minor, currency, closed_at, closed_by, close_reason
-      FROM difference WHERE id = :id FOR UPDATE
+    SELECT d.provider, d.kind, d.thing, d.payout_id, d.amount_minor, d.currency, d.gone_at, d.closed_at, d.closed_by,
+           d.close_reason, p.status AS payout_status
+      FROM difference d LEFT JOIN payout p ON p.id = d.payout_id
+     WHERE d.id = :id FOR UPDATE OF d
 """)
 CLOSE = text("""
     UPDATE difference SET closed_at = :now, closed_by = :actor, close_reason = :reason WHERE id = :id AND closed_at IS NULL
@@ -199,7 +208,7 @@ def close_difference(
     conn: Connection, difference_id: int, *, reason: str, actor: Actor, now: datetime
 ) -> None:
     """Close a difference with what it was; neither book changes. Refuses NotAllowed, ClosingNeedsReason,
-    UnknownDifference and DifferenceClosed.
+    UnknownDifference, DifferenceClosed, and WouldBePaidAgain while the transfer's own payout still waits to be sent.
     """
     actor.must("close differences")
     reason = reason.strip()
@@ -211,6 +220,8 @@ def close_difference(
     if row.closed_at is not None:
         who = row.closed_by.removeprefix("user:")
         raise DifferenceClosed(id=difference_id, who=who, why=row.close_reason)
+    if row.kind == "missing_here" and row.gone_at is None and row.payout_status in WAITS:
+        raise WouldBePaidAgain(payout=row.payout_id, status=row.payout_status)
     conn.execute(CLOSE, {"id": difference_id, "actor": actor.name, "reason": reason, "now": now})
     details = {"reason": reason, "provider": row.provider, "kind": row.kind, "thing": row.thing}
     details |= {"payout": row.payout_id, "amount_minor": row.amount_minor, "currency": row.currency}

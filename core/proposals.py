@@ -12,6 +12,7 @@ from sqlalchemy import Connection, Row, text
 from core import audit
 from core.absence import PROVED_ABSENT
 from core.access import Actor
+from core.paid_outside import PAID_OUTSIDE
 from core.policy_changes import CHANGE_POLICY
 from core.reversal_absence import REVERSAL_ABSENT
 from core.reversals import REVERSE_PAYOUT
@@ -33,6 +34,7 @@ from core.stops import START_SENDING
 KINDS: dict[str, Kind] = {
     "change_policy": CHANGE_POLICY,
     "start_sending": START_SENDING,
+    "paid_outside": PAID_OUTSIDE,
     "proved_absent": PROVED_ABSENT,
     "reversal_absent": REVERSAL_ABSENT,
     "reverse_payout": REVERSE_PAYOUT,

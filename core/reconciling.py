@@ -1,11 +1,14 @@
-"""Reconciliation: the provider's books against ours. It reads both, writes down every difference, and mends nothing.
+"""Reconciliation: the provider's books against ours. It reads both and writes down every difference; it moves no money.
 
     reconcile
       provider.list_transfers   no transaction, lock or connection is held while the provider is asked
       _mirror                   one transaction per thousand transfers: what the provider shows
+      _stop_for_strays          one transaction: a transfer of ours that no attempt here made stops all sending
+      adopt                     one transaction each: a payout that waits and was paid by such a transfer is booked as paid
       _compare                  one transaction: the run, its days, its differences (core/differences.py)
 
-A run that is killed leaves part of a mirror and no row of its own: the next one covers the same time again.
+A run that is killed leaves part of a mirror and no row of its own: the next one covers the same time again. What it has
+booked as paid stays so; sending was stopped before.
 """
 
 from __future__ import annotations
@@ -18,10 +21,11 @@ from itertools import islice
 from sqlalchemy import Connection, Engine, text
 
 from core.access import job_actor
-from core.differences import Found, write_differences
+from core.adopting import adopt, adoptable
+from core.differences import write_differences
 from core.providers import Provider, ProviderTransfer
 from core.runs import RANGE, RunResult, unit_of_work
-from core.stops import stop_sending
+from core.strays import stop_for_strays, strays_seen
 
 # What is looked at again every time: money comes back, and is found to be elsewhere, for weeks.
 LOOK_BACK = timedelta(days=35)
@@ -35,8 +39,8 @@ def reconcile(
     """Compare the provider's books with ours from the day of `since` to `now`, and write down what differs.
 
     Without `since`: from 35 days before the end of the last run, or from the desk's first day. `count` and `amounts` are
-    the differences found for the first time, `details` has `transfers` and `open`. A transfer of ours that no attempt
-    made stops all sending.
+    the differences found for the first time, `details` has `transfers`, `adopted` and `open`. A transfer of ours that no
+    attempt made stops all sending; the payout it paid, where it waits here, is booked as paid by it.
     """
     start = _first_day(engine, provider.name, now) if since is None else _day(since)
     listed = provider.list_transfers(start - CLOCKS_DIFFER, now)
@@ -44,14 +48,24 @@ def reconcile(
         kept = list(listed)
         with unit_of_work(engine, dry_run=True) as conn:
             _mirror(conn, provider.name, kept, now=now)
-            return _compare(conn, provider.name, len(kept), since=start, now=now)
+            _stop_for_strays(conn, provider.name, now=now)
+            found = adoptable(conn, provider.name, seen_at=now)
+            adopted = sum(adopt(conn, one, provider.name, now=now) for one in found)
+            return _compare(conn, provider.name, len(kept), adopted, since=start, now=now)
     transfers = 0
     for some in _ranges(listed):
         with engine.begin() as conn:
             _mirror(conn, provider.name, some, now=now)
         transfers += len(some)
     with engine.begin() as conn:
-        return _compare(conn, provider.name, transfers, since=start, now=now)
+        _stop_for_strays(conn, provider.name, now=now)
+        found = adoptable(conn, provider.name, seen_at=now)
+    adopted = 0
+    for one in found:
+        with engine.begin() as conn:
+            adopted += adopt(conn, one, provider.name, now=now)
+    with engine.begin() as conn:
+        return _compare(conn, provider.name, transfers, adopted, since=start, now=now)
 
 
 BEFORE = text("""
@@ -103,21 +117,22 @@ WRITE_RUN = text("""
 """)
 
 
-def _compare(conn: Connection, provider: str, transfers: int, *, since: datetime, now: datetime) -> RunResult:
+def _stop_for_strays(conn: Connection, provider: str, *, now: datetime) -> None:
+    strays = strays_seen(conn, provider, seen_at=now)
+    if strays:
+        stop_for_strays(conn, strays, actor=job_actor("reconcile"), now=now)
+
+
+def _compare(
+    conn: Connection, provider: str, transfers: int, adopted: int, *, since: datetime, now: datetime
+) -> RunResult:
     values = {"provider": provider, "since": since, "now": now, "transfers": transfers}
     run_id = conn.execute(WRITE_RUN, values).scalar_one()
     new, still_open = write_differences(conn, provider, run_id=run_id, since=since, now=now)
-    result = RunResult(count=len(new), details={"transfers": transfers, "open": still_open})
+    result = RunResult(
+        count=len(new), details={"transfers": transfers, "adopted": adopted, "open": still_open}
+    )
     result.amounts = Counter()
     for one in new:
         result.amounts[one.currency] += one.amount_minor
-    _stop_for(conn, new, now=now)
     return result
-
-
-def _stop_for(conn: Connection, new: list[Found], *, now: datetime) -> None:
-    ours = [one.provider_ref for one in new if one.carries_our_group and one.provider_ref]
-    if ours:
-        rest = f" and {len(ours) - 1} more" if len(ours) > 1 else ""
-        why = f"The provider holds a transfer of ours that no attempt here made: {ours[0]}{rest}."
-        stop_sending(conn, why=why, actor=job_actor("reconcile"), now=now)

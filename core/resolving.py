@@ -12,15 +12,19 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from sqlalchemy import Connection, Engine, text
 
+from core.access import job_actor
+from core.breaker import to_try
 from core.claiming import Claim, claim_of
+from core.gate import Gate
 from core.outcomes import Outcome, record_outcome
 from core.providers import Absent, Provider, Unknown
 from core.sending import SendResult
+from core.stops import stop_sending
 
 KEY_LIVES = timedelta(hours=23)
 
@@ -56,8 +60,13 @@ def resolve_due(
     only: int | None = None,
     dry_run: bool = False,
     stopping: Callable[[], bool] = lambda: False,
+    gate: Gate | None = None,
 ) -> SendResult:
-    """Ask about every unknown outcome that is due, one after the other, and return what came of it."""
+    """Ask about every unknown outcome that is due, one after the other, and return what came of it.
+
+    A provider that has fallen silent is tried with one that is not due yet. Until this process's `gate` is open, and while
+    sending is stopped, everything is only looked up. Several transfers of one payout stop all sending.
+    """
     result = SendResult()
     if dry_run:
         with engine.connect() as conn:
@@ -65,16 +74,34 @@ def resolve_due(
                 result.count += row.n
                 result.amounts[row.currency] += row.net
         return result
+    shut = gate is not None and not gate.look(engine, provider, actor=job_actor("resolve"), now=now)
+    with engine.connect() as conn:
+        first = only or to_try(conn, provider.name, now=now)
     while (limit is None or result.count < limit) and not stopping():
         with engine.begin() as conn:
-            asked = _next(conn, provider, now=now, only=only)
-        if asked is None:
+            asked = _next(conn, provider, now=now, only=first)
+        if asked is None and first == only:
             break
-        outcome = _ask(engine, provider, asked, now=now)
+        first = only
+        if asked is None:
+            continue
+        outcome = _ask(engine, provider, replace(asked, sends=asked.sends and not shut), now=now)
+        if isinstance(outcome, Unknown) and outcome.code in DUPLICATE:
+            _stop_for(engine, asked.claim.order.payout_id, outcome, now=now)
         result.add(asked.claim, Unknown(message="absent") if isinstance(outcome, Absent) else outcome)
         if only is not None:
             break
     return result
+
+
+# What a look calls several transfers of one payout: one of them was made by no attempt of ours.
+DUPLICATE = frozenset({"duplicate", "duplicate_transfers"})
+
+
+def _stop_for(engine: Engine, payout_id: int, outcome: Unknown, *, now: datetime) -> None:
+    why = f"The provider holds more than one transfer for payout {payout_id}: {outcome.message}"
+    with engine.begin() as conn:
+        stop_sending(conn, why=why, actor=job_actor("resolve"), now=now)
 
 
 @dataclass(frozen=True, kw_only=True)

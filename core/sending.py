@@ -1,7 +1,10 @@
 """Sending approved payouts: the one place of the domain that spans several transactions.
 
     send_due                     one run: what is due, over a few workers
+      Gate.look                  0  once per process: account, provider's books and ours        nothing held
+      Caution.may_claim          0  does the provider answer, do the books hold for what is next?
       take_up                    1  orphaned attempts whose lease is over: same key, same bytes       COMMIT
+      Accounts.ready             0  ask the provider whether the account can be paid, keep the answer COMMIT
       claim_payout               1  lock, ask every guard again, freeze the parameters under a key    COMMIT
       send_one
         provider.send            2  no transaction, no lock, no connection held
@@ -12,7 +15,7 @@ crash after it leaves an attempt that is asked for again under the same key. A n
 or after two people have called it absent from the provider's books. Silence is a third outcome, not a failure.
 
 While sending is stopped nothing is claimed and nothing taken up; a stop that comes during a run ends it with the calls
-in flight.
+in flight. So does a provider that falls silent (core/breaker.py).
 """
 
 from __future__ import annotations
@@ -27,7 +30,13 @@ from threading import Lock
 
 from sqlalchemy import Connection, Engine, Row, text
 
+from core.access import job_actor
+from core.account_checks import Accounts, tell_rail
+from core.breaker import may_claim
+from core.caution import Caution
 from core.claiming import Claim, StoppedMeanwhile, claim_payout, take_up
+from core.funds import Funds
+from core.gate import Gate
 from core.guards import STOPS_SENDING, blocking_reasons
 from core.outcomes import record_outcome
 from core.providers import Declined, Provider, Succeeded, Unknown
@@ -94,30 +103,39 @@ def send_due(
     retrying_only: bool = False,
     dry_run: bool = False,
     stopping: Callable[[], bool] = lambda: False,
+    gate: Gate | None = None,
 ) -> SendResult:
     """Send what is approved and what is due for another try, and return what came of it.
 
     `only` is one payout's id; `dry_run` counts what would be sent. Nothing new is claimed once `stopping` says so; calls
     in flight are finished. A payout that may not leave is passed over, for the reasons its page shows. While sending is
-    stopped nothing is sent, and one payout asked for by `only` is refused with SendingStopped.
+    stopped nothing is sent, and one payout asked for by `only` is refused with SendingStopped. `gate` is this process's:
+    until it opens nothing is sent.
     """
+    shut = (
+        gate is not None and not dry_run and not gate.look(engine, provider, actor=job_actor("send"), now=now)
+    )
     with engine.connect() as conn:
         stop = current_stop(conn)
         if stop is not None and only is not None:
             raise SendingStopped(who=stop.who, why=stop.why)
-        due = (
-            due_payouts(conn, methods=provider.methods, now=now, only=only, retrying_only=retrying_only)
-            if stop is None
-            else []
-        )
+        if stop is not None or shut:
+            return SendResult()
+        due = due_payouts(conn, methods=provider.methods, now=now, only=only, retrying_only=retrying_only)
+        tries = may_claim(conn, provider.name, now=now) if only is None else None
         if dry_run:
             return _would_send(conn, due, provider, now=now, limit=limit)
-    run = Run(engine, provider, due, now=now, limit=limit, at_once=only is not None, stopping=stopping)
+    with engine.begin() as conn:
+        tell_rail(conn, provider, now=now)
+    run = Run(
+        engine, provider, due, now=now, limit=limit, at_once=only is not None, tries=tries, stopping=stopping
+    )
     if only is None and not retrying_only:
         run.take_up()
     with ThreadPoolExecutor(max_workers=WORKERS, thread_name_prefix="send") as workers:
         for worker in [workers.submit(run.work) for _ in range(WORKERS)]:
             worker.result()
+    run.complain()
     return run.result
 
 
@@ -136,13 +154,16 @@ class Run:
         limit: int | None,
         at_once: bool,
         stopping: Callable[[], bool],
+        tries: int | None = None,
     ) -> None:
         self.result = SendResult()
         self._engine, self._provider, self._now, self._at_once = engine, provider, now, at_once
         self._due, self._limit, self._stopping = deque(due), limit, stopping
         self._orphans: deque[Claim] = deque()
         self._funds = Funds(provider)
+        self._accounts = Accounts(engine, provider, now=now, at_once=at_once)
         self._claimed = 0
+        self._caution = Caution(engine, tries=tries, now=now)
         self._lock = Lock()
 
     def take_up(self) -> None:
@@ -157,56 +178,70 @@ class Run:
             with self._lock:
                 if isinstance(outcome, Declined) and outcome.error_class == "platform_balance":
                     self._funds.ran_short(claim.order.params["currency"])
+                self._caution.heard(outcome)
                 self.result.add(claim, outcome)
+
+    def complain(self) -> None:
+        """Raise what kept accounts from being asked for, when nothing at all was sent for it."""
+        if self._accounts.fault is not None and not self.result.count:
+            raise self._accounts.fault
 
     def _next(self) -> Claim | None:
         with self._lock:
+            if self._caution.says_stop:
+                return None
             if self._orphans and not self._stopping() and not self._is_stopped():
                 self._claimed += 1
                 return self._orphans.popleft()
-            while self._due and (self._limit is None or self._claimed < self._limit) and not self._stopping():
-                payout = self._due.popleft()
-                if not self._funds.cover(payout.currency, payout.net_minor):
-                    continue
-                try:
-                    with self._engine.begin() as conn:
-                        claim = claim_payout(
-                            conn, payout.id, self._provider, now=self._now, at_once=self._at_once
-                        )
-                except StoppedMeanwhile:
+        while True:
+            with self._lock:
+                payout_id = self._choose()
+                if payout_id is None:
                     return None
-                if claim is not None:
-                    self._claimed += 1
-                    return claim
-            return None
+                if not self._accounts.are_asked:
+                    claim, stopped = self._claim(payout_id)
+            if self._accounts.are_asked:
+                # Outside the lock, so that the others are not kept waiting for one answer.
+                ready = self._accounts.ready(payout_id)
+                with self._lock:
+                    claim, stopped = self._claim(payout_id, ready=ready)
+            if stopped or claim is not None:
+                return claim
+
+    def _choose(self) -> int | None:
+        """Take the next payout that may be worth claiming off the list, and count it against the limit."""
+        while self._due and (self._limit is None or self._claimed < self._limit) and not self._stopping():
+            payout = self._due.popleft()
+            payout_id: int = payout.id
+            if not self._caution.may_claim(payout_id, (following.id for following in self._due)):
+                return None
+            if self._accounts.worth_asking(payout_id) and self._funds.cover(
+                payout.currency, payout.net_minor
+            ):
+                self._claimed += 1
+                self._caution.claimed()
+                return payout_id
+        return None
+
+    def _claim(self, payout_id: int, *, ready: bool = True) -> tuple[Claim | None, bool]:
+        """Claim one payout that was chosen; the second tells that sending was stopped meanwhile."""
+        claim, stopped = None, False
+        try:
+            if ready:
+                with self._engine.begin() as conn:
+                    claim = claim_payout(
+                        conn, payout_id, self._provider, now=self._now, at_once=self._at_once
+                    )
+        except StoppedMeanwhile:
+            stopped = True
+        self._claimed -= claim is None
+        if claim is None:
+            self._caution.not_claimed()
+        return claim, stopped
 
     def _is_stopped(self) -> bool:
         with self._engine.connect() as conn:
             return current_stop(conn) is not None
-
-
-class Funds:
-    """What the platform may still send in this run, by currency; asked once, then counted down. Never the guard: that
-    is the provider's own refusal. A currency that has run short pauses, so that no large payout is overtaken for ever.
-    """
-
-    def __init__(self, provider: Provider) -> None:
-        self._provider = provider
-        self._left: dict[str, int | None] = {}
-
-    def cover(self, currency: str, net_minor: int) -> bool:
-        """Tell whether this much is there, and count it down."""
-        if currency not in self._left:
-            self._left[currency] = self._provider.balance_minor(currency)
-        left = self._left[currency]
-        if left is None:
-            return True
-        self._left[currency] = left - net_minor if net_minor <= left else 0
-        return net_minor <= left
-
-    def ran_short(self, currency: str) -> None:
-        """Pause a currency for the rest of the run."""
-        self._left[currency] = 0
 
 
 def _would_send(

@@ -1,7 +1,8 @@
 """The stop switch: one person, or the desk itself, stops all sending; two people start it again.
 
 While it is stopped no attempt begins and nothing is sent, not even again under the same key. Calls in flight are
-finished, and what left before is looked up. Approving goes on.
+finished, and what left before is looked up. Approving goes on. It is not started again while the books do not hold, or
+while the provider shows transfers of ours that nobody has explained.
 """
 
 from __future__ import annotations
@@ -16,12 +17,27 @@ from core import audit
 from core.access import Actor
 from core.refusals import Refusal
 from core.second_person import Content, Kind, NoWhy, OutdatedProposal, Proposal
+from core.verify_due import broken_before_start
 
 
 class SendingStopped(Refusal):
     """All sending is stopped by {who}: {why}. Two people start it again."""
 
     code = "sending_stopped"
+
+
+class BooksBroken(Refusal):
+    """Sending cannot start: {what} Mend the books first; `python -m jobs check` looks at all of them again."""
+
+    code = "books_broken"
+
+
+class TransfersUnexplained(Refusal):
+    """Sending cannot start: the provider holds {n} of our transfers that no attempt here made, {first} the oldest. On
+    Reconciliation each is booked as paid outside, or closed with its reason.
+    """
+
+    code = "transfers_unexplained"
 
 
 class NotStopped(Refusal):
@@ -96,8 +112,27 @@ def _content_now(conn: Connection, ids: Sequence[int], _asked: Content) -> Conte
     stop = conn.execute(LOCK_STOP, {"ids": list(ids)}).one_or_none()
     if stop is None:
         return None
+    _may_start(conn)
     stopped_at = stop.stopped_at.astimezone(UTC).isoformat()
     return {"stopped_at": stopped_at, "stopped_by": stop.stopped_by, "stopped_because": stop.why}
+
+
+# Ours by their group, and still there: a difference that is gone was booked here meanwhile.
+UNEXPLAINED = text("""
+    SELECT count(*) AS n, (array_agg(d.thing ORDER BY d.at, d.id))[1] AS first
+      FROM difference d JOIN provider_transfer m ON m.provider = d.provider AND m.provider_ref = d.provider_ref
+     WHERE d.closed_at IS NULL AND d.gone_at IS NULL AND d.kind IN ('missing_here', 'duplicate')
+       AND m.payout_ref IS NOT NULL
+""")
+
+
+def _may_start(conn: Connection) -> None:
+    broken = broken_before_start(conn)
+    if broken:
+        raise BooksBroken(what=broken)
+    unexplained = conn.execute(UNEXPLAINED).one()
+    if unexplained.n:
+        raise TransfersUnexplained(n=unexplained.n, first=unexplained.first)
 
 
 START = text("""

@@ -4,8 +4,13 @@ from __future__ import annotations
 
 import logging
 from functools import cache
+from threading import Lock
 from typing import TYPE_CHECKING
+from weakref import WeakKeyDictionary
 
+from sqlalchemy import Engine
+
+from core.gate import Gate
 from core.providers import Provider
 from core.providers.events import EventSource
 from core.providers.simulator import Simulator
@@ -54,6 +59,17 @@ def stripe_rail(secret_key: str, account_id: str, api_base: str | None) -> Strip
 
     logging.getLogger("stripe").setLevel(logging.WARNING)  # every call is kept with its attempt
     return StripeTransfers(secret_key=secret_key, account_id=account_id, api_base=api_base)
+
+
+# One per database a process works on; it stays open until the process ends.
+GATES: WeakKeyDictionary[Engine, Gate] = WeakKeyDictionary()
+GATES_LOCK = Lock()
+
+
+def gate_of(orders: Orders) -> Gate:
+    """Return this process's gate: what must hold before it sends for the first time."""
+    with GATES_LOCK:
+        return GATES.setdefault(orders.engine, Gate())
 
 
 def sent(result: SendResult) -> RunResult:

@@ -9,7 +9,7 @@ from jobs.job import Job, Orders
 def run_once(orders: Orders) -> RunResult:
     """Try again what is due; `details` has succeeded, declined, unknown."""
     from core.sending import send_due
-    from jobs.provider import make_provider, sent
+    from jobs.provider import gate_of, make_provider, sent
 
     return sent(
         send_due(
@@ -21,6 +21,7 @@ def run_once(orders: Orders) -> RunResult:
             retrying_only=True,
             dry_run=orders.dry_run,
             stopping=orders.stopping,
+            gate=gate_of(orders),
         )
     )
 

@@ -104,7 +104,7 @@ def test_books_that_agree_leave_a_day_and_no_difference(desk: Desk):
 
     result = run(desk)
 
-    assert (result.count, result.details) == (0, {"transfers": 1, "open": 0})
+    assert (result.count, result.details) == (0, {"transfers": 1, "adopted": 0, "open": 0})
     assert rows(desk) == []
     day = desk.column(
         "SELECT concat_ws(' ', day, currency, ours, ours_minor, theirs, theirs_minor) FROM reconciled_day"
@@ -266,6 +266,7 @@ def test_what_two_people_started_again_is_not_stopped_for_the_same_transfer(desk
     with desk.engine.connect() as conn:
         stop = current_stop(conn)
     assert stop is not None
+    close(desk, the_one(desk), "A payout of the other desk")
     started_again(desk, stop)
 
     run(desk, now=MORNING + HOUR)
