@@ -26,6 +26,9 @@ from tests.drill.world import (
     share,
 )
 
+AVAILABLE = """
+    SELECT b.available FROM partner_balance b JOIN partner p ON p.id = b.partner_id WHERE p.code = %(code)s
+"""
 BALANCES = """
     SELECT p.code, b.held + b.available + b.reserved + b.paid + b.fees, b.reserved FROM partner_balance b
       JOIN partner p ON p.id = b.partner_id
@@ -96,6 +99,8 @@ def _new(world: World, payout: Payout) -> None:
     fee = share(payout.amount_minor, FEE_PCT) + FEE_FIXED
     moved = bool(world.rows(MOVED, id=payout.id)[0][0])
     people_needed = 2 if moved or payout.amount_minor > TWO_PEOPLE_ABOVE else 1
+    available = int(str(world.rows(AVAILABLE, code=payout.partner)[0][0]))
+    assert available >= 0, f"{payout} is {-available} more than there was"
     assert payout.fee_minor == fee, f"{payout}: a fee of {fee} is due"
     assert payout.amount_minor >= MINIMUM, f"{payout} is below the minimum"
     assert payout.approvals_needed == people_needed, f"{payout} takes {people_needed} people"

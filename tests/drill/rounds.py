@@ -184,12 +184,13 @@ def look_at_books(world: World) -> str:
 
 
 @step
-def pay_by_hand(world: World, minor: int, group_of: int | None = None) -> str:
+def pay_by_hand(world: World, minor: int, group_of: int | None = None, *, ref: str | None = None) -> str:
     """Somebody makes a transfer in Stripe's dashboard; some copy the group of a payout that is paid."""
     params: Body = {"amount": minor, "currency": "usd", "destination": "acct_by_hand"}
     paid = None if group_of is None else pick(world.payouts("paid", "reversed"), group_of)
-    if paid is not None:
-        params["transfer_group"] = paid.ref
+    group = paid.ref if paid is not None else ref
+    if group is not None:
+        params["transfer_group"] = group
     world.fake.platform.funds["usd"] += minor
     # Past the witness, who asks for our attempt behind every other transfer.
     made = Platform.create_transfer(world.fake.platform, params, key=None)
