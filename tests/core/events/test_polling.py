@@ -9,14 +9,18 @@ from itertools import count
 from typing import Any
 
 import pytest
+from sqlalchemy import text
 
 from core.events.applying import apply_due
 from core.events.polling import KEPT_FOR, poll_accounts, poll_platform, watermark
+from core.events.questions import open_questions
 from core.providers.stripe_answers import StripeRefused
+from core.sending import send_due
 from tests.core.events.witness import HAPPENED, MOVED, Witness, effects, states, witnessing
 from tests.desk import DAY, HOUR, NOW, Desk
 from tests.stripe.fake import FakeStripe
 from tests.stripe.parts import Body, Refusal
+from tests.stripe.rails import rail_to
 from tests.stripe.telling import apply_all, source_of
 
 MINUTE = timedelta(minutes=1)
@@ -147,15 +151,16 @@ class TestPlatform:
 
 @pytest.mark.usefixtures("witness")
 class TestAccounts:
-    def paid(self, desk: Desk, *codes: str) -> None:
+    def paid(self, desk: Desk, fake: FakeStripe, *codes: str) -> None:
         """One paid payout to an account of each partner's own."""
         for code in codes:
+            fake.platform.add_account(f"acct_{code}")
             desk.funded(code, account=f"acct_{code}")
             assert desk.approve(desk.request(code, "25.00")).done
-        assert desk.send().succeeded == len(codes)
+        assert send_due(desk.engine, rail_to(fake), now=NOW).succeeded == len(codes)
 
     def test_only_accounts_with_an_open_question_are_asked(self, desk: Desk, fake: FakeStripe) -> None:
-        self.paid(desk, "A")
+        self.paid(desk, fake, "A")
         desk.funded("B", account="acct_B")
         for code in "AB":
             fake.platform.emit(MOVED, {"id": f"po_{code}"}, account=f"acct_{code}")
@@ -164,10 +169,49 @@ class TestAccounts:
 
         assert set(looks(fake)) == {None, "acct_A"}
         assert effects(desk) == ["po_A"]
-        assert desk.column("SELECT account FROM provider_event") == ["acct_A"]
+        told = desk.column("SELECT account FROM provider_event WHERE account IS NOT NULL")
+        assert told == ["acct_A"]
+
+    def test_a_bank_that_took_the_money_is_asked_about_for_a_week_more(
+        self, desk: Desk, fake: FakeStripe
+    ) -> None:
+        self.paid(desk, fake, "A", "B")
+        arrival = """
+            INSERT INTO bank_arrival (payout_id, provider, account, bank_ref, step, asked_for, made_at, status, as_of)
+            SELECT min(id), 'stripe', 'acct_A', 'po_1', 0, false, :now, 'paid', :now FROM payout
+        """
+        desk.decide(lambda conn: conn.execute(text(arrival), {"now": NOW + DAY}))
+        for days in (7, 8, 9):
+            poll_accounts(desk.engine, source_of(fake), now=NOW + days * DAY)
+        assert looks(fake) == ["acct_A", "acct_B", "acct_A", "acct_B", "acct_B"]
+
+    def test_an_account_that_is_not_ready_is_asked_about_while_a_payout_waits_for_it(
+        self, desk: Desk, fake: FakeStripe
+    ) -> None:
+        desk.funded("A", account="acct_A")
+        state = """
+            INSERT INTO account_state (provider, account, ready, reasons, whose, due, had_bank, asked_at, checked_at)
+            VALUES ('stripe', 'acct_A', false, '[{"code": "no_bank_account", "sentence": "No bank"}]', 'partner', '{}',
+                    false, :now, :now)
+        """
+        desk.decide(lambda conn: conn.execute(text(state), {"now": NOW}))
+        poll_accounts(desk.engine, source_of(fake), now=NOW)
+        assert looks(fake) == []
+        desk.request("A", "25.00")
+        poll_accounts(desk.engine, source_of(fake), now=NOW)
+        assert looks(fake) == ["acct_A"]
+
+    def test_how_far_the_looks_are_behind_is_known(self, desk: Desk, fake: FakeStripe) -> None:
+        self.paid(desk, fake, "A", "B")
+        with desk.engine.connect() as conn:
+            behind = open_questions(conn, "stripe", now=NOW + HOUR)
+            assert (behind.accounts, behind.oldest) == (2, NOW)
+            poll_accounts(desk.engine, source_of(fake), now=NOW + HOUR)
+            assert open_questions(conn, "stripe", now=NOW + HOUR).oldest == NOW + HOUR
+            assert open_questions(conn, "simulator", now=NOW).accounts == 0
 
     def test_after_two_weeks_nobody_asks_any_more(self, desk: Desk, fake: FakeStripe) -> None:
-        self.paid(desk, "A")
+        self.paid(desk, fake, "A")
         poll_accounts(desk.engine, source_of(fake), now=NOW + 14 * DAY)
         poll_accounts(desk.engine, source_of(fake), now=NOW + 14 * DAY + MINUTE)
         assert looks(fake) == ["acct_A"]
@@ -175,7 +219,7 @@ class TestAccounts:
     def test_those_looked_at_longest_ago_come_first_and_what_was_not_reached_is_next(
         self, desk: Desk, fake: FakeStripe
     ) -> None:
-        self.paid(desk, "A", "B", "C")
+        self.paid(desk, fake, "A", "B", "C")
         source = source_of(fake)
 
         def look(now_h: int, most: int) -> tuple[int, int]:
@@ -192,13 +236,13 @@ class TestAccounts:
         assert looks(fake) == [f"acct_{name}" for name in "ABCABAC"]
 
     def test_an_account_just_looked_at_is_left_alone_for_a_while(self, desk: Desk, fake: FakeStripe) -> None:
-        self.paid(desk, "A")
+        self.paid(desk, fake, "A")
         for minutes in (0, 1, 9, 10, 11):
             poll_accounts(desk.engine, source_of(fake), now=NOW + minutes * MINUTE, again_after=10 * MINUTE)
         assert len(looks(fake)) == 2
 
     def test_what_an_account_tells_late_is_read_when_it_shows(self, desk: Desk, fake: FakeStripe) -> None:
-        self.paid(desk, "A")
+        self.paid(desk, fake, "A")
         event = fake.platform.emit(MOVED, {"id": "po_1"}, account="acct_A")
         fake.platform.late_events[event["id"]] = 9 * MINUTE
         apply_all(desk, fake, NOW + MINUTE)
