@@ -61,8 +61,10 @@ def lose_every_answer(here: Place, chance: Random, payouts: list[int]) -> int:
     kinds = [chance.choice(("drop_after", "drop_before", "half_body")) for _ in payouts]
     for kind in kinds:
         here.fake.fault(kind)  # type: ignore[arg-type]
-    result = send_due(here.desk.engine, here.rail(), now=here.now)
-    assert result.unknown == len(payouts), result
+    rail = here.rail()
+    # One by one, as a person asks for them: a run of the sender leaves a silent provider alone after a handful.
+    unknown = sum(send_due(here.desk.engine, rail, now=here.now, only=payout).unknown for payout in payouts)
+    assert unknown == len(payouts), unknown
     made = len(here.fake.books())
     assert made == len(payouts) - kinds.count("drop_before")
     return made
