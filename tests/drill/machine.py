@@ -39,6 +39,7 @@ LATER = st.sampled_from([timedelta(hours=hours) for hours in (6, 22, 25, 26)])
 TICK = st.none() | st.tuples(st.sampled_from(("send", "send", "resolve")), SOON, FAULT, WHICH, st.booleans())
 Tick = tuple[str, timedelta, str | None, int, bool] | None
 
+BY_HAND = ("pay", "copy", "reverse", "reverse", "book", "look", "restart")
 BLOCKS = ("partner", "earning", "payout", "lift", "move", "suspend", "back")
 
 QUICK_SCHEDULES, QUICK_STEPS = 15, 25
@@ -180,7 +181,7 @@ class Drill(RuleBasedStateMachine):
     @rule(
         which=WHICH,
         minor=SMALL,
-        step=st.sampled_from(("pay", "copy", "reverse", "reverse", "book", "look")),
+        step=st.sampled_from(BY_HAND),
         tick=TICK,
     )
     def by_hand(self, which: int, minor: int, step: str, tick: Tick) -> None:
@@ -193,6 +194,8 @@ class Drill(RuleBasedStateMachine):
                 self.take(people.book_reversal, which)
             case "look":
                 self.take(rounds.look_at_books)
+            case "restart":
+                self.take(rounds.restart)
         self.tick(tick)
 
     @rule(

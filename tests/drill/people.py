@@ -13,6 +13,7 @@ from typing import Concatenate, ParamSpec
 from core.access import Actor
 from core.corrections import correct_earning, correct_sale, reinstate_earning
 from core.decisions import Decision, Wanted, approve_payouts, cancel_payouts, reject_payouts
+from core.differences import close_difference
 from core.holds import lift_hold, place_hold
 from core.proposals import confirm, propose
 from core.refusals import Refusal
@@ -294,11 +295,20 @@ STANDING = "SELECT id FROM sending_stop WHERE started_at IS NULL"
 
 
 @step
+def close(world: World, difference: int) -> str:
+    """A person closes a difference with what it was."""
+    world.do(lambda c: close_difference(c, difference, reason="made by hand", actor=ADA, now=world.now))
+    return "closed"
+
+
+@step
 def start(world: World) -> str:
-    """Two people start sending again."""
+    """Two people start sending again, once they have looked at what differs."""
     standing = world.rows(STANDING)
     if not standing:
         return "not stopped"
+    for (difference,) in world.rows("SELECT id FROM difference WHERE closed_at IS NULL ORDER BY id"):
+        close(world, int(str(difference)))
     ids = [int(str(standing[0][0]))]
     return _by_two(world, "start_sending", ids)
 

@@ -86,7 +86,7 @@ def _round(
     rail = world.hasty if fault in SLOW else world.rail
     world.seconds.now_s += 61
     try:
-        result = work(world.desk.engine, rail, now=world.now, **how)
+        result = work(world.desk.engine, rail, now=world.now, gate=world.gate, **how)
     except StripeRefused:
         return "stripe was away"
     finally:
@@ -123,6 +123,13 @@ def calm(world: World) -> str:
     world.fake.service.faults.clear()
     world.fake.platform.list_lag = timedelta()
     return "calm"
+
+
+@step
+def restart(world: World) -> str:
+    """The desk's process is started anew: its way to Stripe is shut until both books have been looked at."""
+    world.start_process()
+    return "restarted"
 
 
 @step

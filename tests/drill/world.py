@@ -24,6 +24,7 @@ from core.access import Actor
 from core.claiming import Claim
 from core.commission import Percent
 from core.fees import Fee
+from core.gate import Gate as ProcessGate
 from core.policy import Approval, Hold, Policy
 from core.providers import Declined, Succeeded, Unknown
 from core.providers.stripe import StripeTransfers
@@ -149,8 +150,12 @@ class World:
     broken: bool = False  # a law did not hold: nothing of it is to be settled
 
     def __post_init__(self) -> None:
-        self.rail = self.new_rail((2.0, 10.0))
-        self.hasty = self.new_rail((2.0, 0.3))
+        self.start_process()
+
+    def start_process(self) -> None:
+        """A process with its rail, which may be in a hurry, and its gate, still shut."""
+        self.rail, self.hasty = self.new_rail((2.0, 10.0)), self.new_rail((2.0, 0.3))
+        self.gate = ProcessGate()
 
     @property
     def now(self) -> datetime:
