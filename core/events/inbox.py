@@ -48,8 +48,13 @@ def record_events(
     }
     new = conn.execute(RECORD, values).rowcount
     if new:
-        conn.execute(WAKE)
+        wake(conn)
     return new
+
+
+def wake(conn: Connection) -> None:
+    """Have the job that applies events look at once, when this transaction commits."""
+    conn.execute(WAKE)
 
 
 def _is_wanted(event: ProviderEvent) -> bool:
