@@ -54,6 +54,7 @@ def find_faults(conn: Connection, *, now: datetime, books_note: str | None = Non
     faults += _stopped(conn)
     faults += _old_unknown(conn, now)
     faults += _open_differences(conn)
+    faults += _stuck_events(conn, now)
     faults += _silent_scheduler(conn)
     faults += _late_jobs(conn, now)
     faults += _failing_jobs(conn)
@@ -100,6 +101,20 @@ def _open_differences(conn: Connection) -> list[Fault]:
         f"{_plural(n, 'difference')} between the provider's books and ours: somebody looks, and closes each."
     )
     return [Fault(name="open_differences", sentence=sentence, money_at_risk=_money(rows))]
+
+
+EVENTS = text("SELECT count(*) AS n, min(received_at) AS oldest FROM provider_event WHERE state = 'stuck'")
+
+
+def _stuck_events(conn: Connection, now: datetime) -> list[Fault]:
+    row = conn.execute(EVENTS).one()
+    if not row.n:
+        return []
+    sentence = (
+        f"{_plural(row.n, 'event')} of the provider could not be applied, the oldest for {_span(now - row.oldest)}:"
+        " somebody looks at why."
+    )
+    return [Fault(name="stuck_events", sentence=sentence)]
 
 
 WAITING = text("""
