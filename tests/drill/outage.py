@@ -72,7 +72,7 @@ def goes_away(here: Place, chance: Random, payouts: list[int]) -> Counter[str]:
 
 
 def tried_through(here: Place, seconds: Seconds) -> int:
-    """Try to send and to ask through the outage, as the jobs do; return how often sending was refused."""
+    """Try to send and to ask through the outage, as the jobs do; return how often nothing was sent."""
     refused, before, waiting = 0, here.agrees(quiescent=False), left(here.desk)
     statuses = statuses_of(here)
     steps = [MINUTE] * 5 + [5 * MINUTE] * 11 + [HOUR] * (HOURS - 1)
@@ -87,12 +87,11 @@ def tried_through(here: Place, seconds: Seconds) -> int:
 
 
 def sends(here: Place, seconds: Seconds) -> int:
-    """One turn of both jobs; return 1 if sending was refused because Stripe is away."""
+    """One turn of both jobs; return 1 if nothing was sent: Stripe is away, or was silent so often that it is left alone."""
     seconds.now_s += 3_600  # what the rail knows of the balance grows old
-    refused = 0
     rail = here.rail(seconds)
     try:
-        send_due(here.desk.engine, rail, now=here.now)
+        refused = int(not send_due(here.desk.engine, rail, now=here.now).count)
     except StripeRefused:
         refused = 1
     resolve_due(here.desk.engine, rail, now=here.now)
