@@ -82,7 +82,7 @@ BLOCKING = text("""
     SELECT w.id, 'outcome_open', t.state, NULL, NULL, t.next_look_at, 8
       FROM wanted w JOIN attempt t ON t.payout_id = w.id AND t.state IN ('started', 'unknown')
      UNION ALL
-    SELECT w.id, 'method_not_served', replace(w.method, '_', ' '), NULL, NULL, NULL, 9
+    SELECT w.id, 'method_not_served', w.method, NULL, NULL, NULL, 9
       FROM wanted w CROSS JOIN rail_in_use r WHERE w.method <> ALL (r.methods) AND w.status <> 'processing'
      UNION ALL
     SELECT w.id, 'account_not_ready',
@@ -118,6 +118,16 @@ PLAIN_WORDS: dict[str, tuple[str, Whose]] = {
 }
 
 
+PAID_BY = {
+    "stripe": "through Stripe",
+    "stripe_instant": "through Stripe at once",
+    "bank_transfer": "by bank transfer",
+    "paypal": "by PayPal",
+    "check": "by check",
+    "manual": "by hand",
+}
+
+
 def _words(code: str, detail: str | None, figure: int | None, of: int | None) -> tuple[str, Whose]:
     match code:
         case "sending_stopped":
@@ -136,7 +146,7 @@ def _words(code: str, detail: str | None, figure: int | None, of: int | None) ->
         case "outcome_open" if detail == "unknown":
             return ("The provider gave no answer; the same request is asked for again", "provider")
         case "method_not_served":
-            return (f"The provider in use does not pay by {detail}", "ours")
+            return (f"The provider in use does not pay {PAID_BY[detail or 'manual']}", "ours")
         case "account_not_ready":
             return (f"The account cannot be paid: {detail}", "provider" if figure else "partner")
     return PLAIN_WORDS[code]

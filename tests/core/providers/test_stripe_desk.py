@@ -186,18 +186,6 @@ class TestThroughStripe:
         assert (desk.status(payout), moved(fake)) == ("paid", [24_75])
         assert desk.faults() == []
 
-    def test_an_account_that_stripe_does_not_pay_fails_at_once_and_gives_the_money_back(
-        self, desk: Desk, fake: FakeStripe, rail: StripeTransfers, payout: int
-    ) -> None:
-        fake.platform.change_account("acct_1", capabilities={"transfers": "inactive"})
-
-        send_due(desk.engine, rail, now=NOW)
-
-        assert desk.status(payout) == "failed"
-        assert desk.balance("AFF1") == Balance(0, 100_00, 0, 0, 0)
-        assert desk.column("SELECT reason FROM hold WHERE closed_at IS NULL") == ["destination_failed"]
-        assert (moved(fake), desk.faults()) == ([], [])
-
     def test_a_day_without_stripe_claims_nothing_and_is_made_up_for_once(
         self, desk: Desk, fake: FakeStripe, rail: StripeTransfers, payout: int
     ) -> None:
