@@ -45,6 +45,7 @@ PAGES = (
     Place(file="pages/partners.py", title="Partners", icon="groups", section="Pay"),
     Place(file="pages/partner.py", title="Partner", icon="person", hidden=True),
     Place(file="pages/analytics.py", title="Analytics", icon="insights", section="Understand"),
+    Place(file="pages/month_end.py", title="Month end", icon="calendar_month", section="Understand"),
     Place(file="pages/reconciliation.py", title="Reconciliation", icon="balance", section="Understand"),
     Place(file="pages/imports.py", title="Import", icon="upload_file", section="Run"),
     Place(file="pages/programs.py", title="Programs", icon="policy", section="Run"),

@@ -30,6 +30,7 @@ PAGES = {
     "batch-build": "batch",
     "partners": "partners",
     "analytics": "analytics",
+    "month-end": "month_end",
     "reconciliation": "reconciliation?days=shown",
     "imports": "imports",
     "programs": "programs",

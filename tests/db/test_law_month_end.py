@@ -1,0 +1,27 @@
+"""Account codes: of the ledger's own accounts, and short."""
+
+import pytest
+from sqlalchemy import Connection
+
+from tests import builders as b
+from tests.db.law import bad_rows, refused
+
+
+@bad_rows(
+    "account_code",
+    ("code_of_a_ledger_account", {"account": "petty cash"}),
+    ("account_code_is_short", {"code": ""}),
+    ("account_code_is_short", {"code": "x" * 61}),
+)
+def test_a_code_is_given_to_an_account_of_the_ledger(
+    owner: Connection, rule: str, different: dict[str, object]
+) -> None:
+    good: dict[str, object] = {"account": "earnings", "code": "6300"}
+    with refused(owner, rule):
+        b.insert(owner, "account_code", good | different)
+    b.insert(owner, "account_code", good)
+
+
+@pytest.mark.parametrize("account", ["earnings", "held", "available", "reserved", "paid", "fees"])
+def test_every_account_of_the_ledger_may_have_one(owner: Connection, account: str) -> None:
+    b.insert(owner, "account_code", {"account": account, "code": "1"})

@@ -1,0 +1,58 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime
+
+import pytest
+from sqlalchemy import Engine, text
+from streamlit.testing.v1 import AppTest
+
+from core.programs import install_presets
+from tests.world import pending
+
+Open = Callable[..., AppTest]
+
+
+def words(app: AppTest) -> str:
+    said = [*(one.value for one in app.markdown), *(one.value for one in app.caption)]
+    return "\n".join(said).replace("\\", "")
+
+
+@pytest.fixture
+def programs(desk: Engine, now: datetime) -> None:
+    """The presets, and one affiliate with 40.00 in a payout that waits."""
+    with desk.begin() as conn:
+        install_presets(conn, now=now)
+        pending(conn, [40_00], now=now)
+
+
+@pytest.mark.usefixtures("programs")
+class TestMonthEnd:
+    def test_a_month_shows_what_is_owed_and_the_running_one_says_that_it_runs(
+        self, open_page: Open, now: datetime
+    ) -> None:
+        app = open_page("vera", "month_end", month=f"{now:%Y-%m}", program="affiliate")
+
+        assert not app.exception
+        assert "so far." in words(app)
+        assert "**Closing**" in app.table[1].value.to_string()
+        labels = [one.proto.label for one in app.get("download_button")]
+        assert labels == ["Roll-forward", "Journal", f"Year {now:%Y}"]
+
+    def test_the_codes_of_the_companys_books_are_kept(self, desk: Engine, open_page: Open) -> None:
+        app = open_page("ada", "month_end")
+        next(button for button in app.button if button.label == "Account codes").click().run()
+        app.text_input(key="code-earnings").set_value("6300")
+        app.button(key="codes-keep").click().run()
+
+        assert not app.exception
+        assert "1 account code changed." in words(app)
+        with desk.connect() as conn:
+            kept = conn.execute(
+                text("SELECT account, code FROM account_code WHERE account = 'earnings'")
+            ).one()
+        assert tuple(kept) == ("earnings", "6300")
+
+    def test_a_viewer_is_offered_no_codes(self, open_page: Open) -> None:
+        app = open_page("vera", "month_end")
+        assert "Account codes" not in [button.label for button in app.button]
