@@ -4,8 +4,8 @@ One call takes money from the platform, `transfers.create`, and it is made by `s
 retries, under the order's key in the header. Everything that decides what an answer means stands in `stripe_answers.py`.
 
 An instant payout is a second step, on what is the partner's by then: `payouts.create` from the partner's balance to the
-partner's card or bank, under a key of its own. It never changes what became of the transfer; without it the money
-leaves with the account's usual payouts.
+partner's card or bank, under a key of its own. It never changes what became of the transfer, and it is asked for once:
+without it the money leaves with the account's usual payouts, so nothing has to be asked for again.
 """
 
 from __future__ import annotations
@@ -52,6 +52,7 @@ BALANCE_LIVES_S = 5.0
 # After a refusal that is ours to mend nothing new is claimed for a while.
 OURS_PAUSES_S = 60.0
 INSTANT = "stripe_instant"
+USUAL = "the money leaves with the account's usual payouts"
 METHODS = frozenset({"stripe", INSTANT})
 PAGE = 100
 NOT_FOUND = 404
@@ -206,7 +207,7 @@ class StripeTransfers:
     def _pay_out(self, order: Order, params: TransferCreateParams, last_start: float) -> str:
         """Ask the partner's account to pay out at once, and return what is known of that."""
         if not self.pace.wait(last_start):
-            return "The instant payout was not asked for: the transfer took too long"
+            return f"The instant payout was not asked for, since the transfer took too long: {USUAL}"
         try:
             payout = self._client().v1.payouts.create(
                 {
@@ -218,7 +219,9 @@ class StripeTransfers:
                 options={"stripe_account": params["destination"], "idempotency_key": f"{order.key}_instant"},
             )
         except Exception as fault:  # noqa: BLE001 - the transfer is made, whatever becomes of this
-            return f"The instant payout is open: {failure_of(fault).message}"[:MESSAGE_MAX]
+            return f"The instant payout is open, and if it was not made {USUAL}: {failure_of(fault).message}"[
+                :MESSAGE_MAX
+            ]
         return f"Instant payout {payout.id}"
 
     def _pages(self, wanted: TransferListParams) -> Iterator[dict[str, Any]]:

@@ -246,7 +246,7 @@ class TestInstant:
         outcome = rail.send(self.INSTANT)
 
         assert isinstance(outcome, Succeeded)
-        assert str(outcome.message).startswith("The instant payout is open: ")
+        assert str(outcome.message).startswith("The instant payout is open, and if it was not made")
         assert moved(fake) == [24_75]
 
     def test_is_not_asked_for_where_a_standard_transfer_is(
