@@ -41,18 +41,20 @@ def run(seed: int, *, quick: bool) -> Report:
     """Kill at every point of every stage; `seed` is not used: nothing here is left to chance."""
     with scenario("kills", seed, quick=quick) as report, Workers() as workers:
         for stage in QUICK if quick else STAGES:
-            killed = kill_everywhere(stage, workers, report)
+            killed = kill_everywhere(stage, workers, report, quick=quick)
             report.figures[f"points of {stage.name}"] = killed
     return report
 
 
-def kill_everywhere(stage: Stage, workers: Workers, report: Report) -> int:
-    """Kill at every point of one stage, assert each end, and return how many points there were."""
+def kill_everywhere(stage: Stage, workers: Workers, report: Report, *, quick: bool = False) -> int:
+    """Kill at every point of one stage (quick: not while it only reads), assert each end, and return how many."""
     with place() as ready:
         payouts = stage.prepare(ready)
         saved = Saved(ready.url)
         with once_more(ready, saved) as here:
             points, end = discover(stage, here, payouts, workers)
+        if quick:
+            points = [point for point in points if not point.label.startswith("GET")]
         killed = 0
         for point in points:
             with once_more(ready, saved) as here:

@@ -16,6 +16,7 @@ from typing import Any
 
 import requests
 import urllib3.connection
+from psycopg.pq import TransactionStatus
 from sqlalchemy import Connection, Engine, event
 
 WRITES = re.compile(r"\s*(INSERT INTO|UPDATE|DELETE FROM)\s+(\w+)")
@@ -62,6 +63,9 @@ def watch_commits(engine: Engine, points: Points) -> None:
 
     def do_commit(connection: Any) -> None:  # noqa: ANN401 - SQLAlchemy's own word for a driver's connection
         first, written.first = getattr(written, "first", None) or "nothing", None
+        if connection.driver_connection.info.transaction_status == TransactionStatus.IDLE:
+            commit(connection)  # nothing was asked of the server, and no COMMIT is sent
+            return
         points.pass_by(f"before COMMIT of {first}")
         commit(connection)
         points.pass_by(f"after COMMIT of {first}")

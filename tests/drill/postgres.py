@@ -61,7 +61,7 @@ def run(seed: int, *, quick: bool) -> Report:
 
 @contextmanager
 def cluster() -> Iterator[Path]:
-    """A PostgreSQL of this scenario's own, migrated, as durable as PostgreSQL ships it."""
+    """A PostgreSQL of this scenario's own, migrated."""
     folder = Path(tempfile.mkdtemp(prefix="desk-drill-postgres-"))
     folder.chmod(0o755)
     try:

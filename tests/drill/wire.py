@@ -88,6 +88,7 @@ class Line:
 
     def __init__(self, wire: Wire, client: socket.socket, server: socket.socket) -> None:
         self._wire, self._client, self._server = wire, client, server
+        self._ended = threading.Semaphore(0)
         self._silent = threading.Event()  # from here on the server's answers are kept back
         for way in (self._to_server, self._to_client):
             threading.Thread(target=self._run, args=(way,), name=way.__name__, daemon=True).start()
@@ -98,6 +99,11 @@ class Line:
         for end in (self._client, self._server):
             with suppress(OSError):
                 end.shutdown(socket.SHUT_RDWR)
+        if self._ended.acquire(blocking=False):  # the other way has ended before
+            self._client.close()
+            self._server.close()
+        else:
+            self._ended.release()
 
     def _to_server(self) -> None:
         (length,) = struct.unpack("!i", first := _exactly(self._client, 4))

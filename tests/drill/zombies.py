@@ -20,7 +20,7 @@ from tests.stripe.faults import Gate
 
 FRESH = "fresh worker"
 # What a late worker may still write: what it learned, as evidence, and how its own run ended.
-EVIDENCE = frozenset({"attempt_call", "heartbeat", "job_run"})
+EVIDENCE = frozenset({"account_state", "attempt_call", "heartbeat", "job_run"})
 PAYOUTS = 2
 Cut = Callable[[str, str], None]
 
