@@ -87,7 +87,7 @@ def page() -> None:
         "as of now",
         figure=partial(analytics_cards.balance_bars, balances, currency, paint),
         table=partial(analytics_cards.balance_table, balances, currency),
-        numbers=balances,
+        numbers=balances.assign(currency=currency),
     )
     _card(
         third,
@@ -108,7 +108,7 @@ def page() -> None:
         "paid, share of all",
         figure=partial(charts.top_bars, top.head(TOP_DRAWN), currency=currency, colours=paint),
         table=partial(analytics_cards.top_table, top, currency),
-        numbers=top,
+        numbers=top.assign(currency=currency),
     )
     with st.expander("What each figure counts"):
         zone = f" A day is a day in the program’s zone; across programs the period ends by {found.zone}."

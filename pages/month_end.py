@@ -12,7 +12,7 @@ import streamlit as st
 from core.access import Actor
 from core.account_codes import ACCOUNTS as ACCOUNT_WORDS
 from core.account_codes import account_codes, set_account_codes
-from core.reports.export import csv_bytes, in_major_units
+from core.reports.export import csv_bytes
 from core.reports.month_end import ACCOUNTS, LINES, MonthEnd, Roll, month_end
 from core.reports.year import year_totals
 from db.engine import Connection
@@ -105,19 +105,19 @@ def _download(label: str, data: partial[bytes], file_name: str) -> None:
 
 
 def _rollforward(found: MonthEnd) -> bytes:
-    return csv_bytes([in_major_units(found.rollforward())])
+    return csv_bytes([found.rollforward()])
 
 
 def _journal(found: MonthEnd) -> bytes:
     with frame.reading() as conn:
         codes = account_codes(conn)
-    return csv_bytes([in_major_units(found.journal(codes))])
+    return csv_bytes([found.journal(codes)])
 
 
 def _year(year: int) -> bytes:
     masked = not frame.person().may("see personal data")
     with frame.reading() as conn:
-        return csv_bytes([in_major_units(year_totals(conn, year, masked=masked))])
+        return csv_bytes([year_totals(conn, year, masked=masked)])
 
 
 def _summary(found: MonthEnd) -> None:

@@ -35,8 +35,9 @@ STATEMENT_COLUMNS = {
     "earning_kind": "Earning",
     "reference": "Reference",
     "payout_id": "Payout",
-    "amount_minor": "Amount, minor units",
-    "balance_minor": "Balance, minor units",
+    "amount": "Amount",
+    "balance": "Balance",
+    "currency": "Currency",
 }
 
 
@@ -142,7 +143,10 @@ def _tools(story: PartnerStory) -> None:
 def _statement(code: str) -> bytes:
     with frame.reading() as conn:
         story = partner_story(conn, code, now=frame.now(), masked=True, rows=STATEMENT_ROWS)
-    return csv_bytes([story.statement.iloc[::-1]] if story else [], columns=STATEMENT_COLUMNS)
+    if story is None:
+        return b""
+    rows = story.statement.iloc[::-1].assign(currency=story.header.currency)
+    return csv_bytes([rows], columns=STATEMENT_COLUMNS)
 
 
 page()

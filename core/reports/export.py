@@ -58,10 +58,12 @@ def csv_chunks(
 ) -> Iterator[bytes]:
     """Yield a CSV file piece by piece, one piece per frame; UTF-8 with a byte order mark, lines end in CRLF.
 
-    `columns` names the columns to write and their headings, in that order; without it all are written.
+    Amounts are written as people write them where the frame has their currency. `columns` names the columns to write and
+    their headings, in that order; without it all are written.
     """
     names: Sequence[str] | None = None
-    for frame in frames:
+    for found in frames:
+        frame = in_major_units(found) if "currency" in found.columns else found
         text = io.StringIO()
         write = csv.writer(text).writerow
         if names is None:
