@@ -4,7 +4,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.drill.schedules import SCHEDULES, Schedule, play
+from tests.drill.schedules import SCHEDULES, play
+from tests.drill.steps import Schedule
 from tests.drill.world import prepared
 
 
