@@ -17,6 +17,7 @@ from jobs.health import Fault, MoneyAtRisk, find_faults
 from jobs.http import serve
 from tests import builders
 from tests.builders import DAY, NOW
+from tests.building.events import end_event, told
 
 
 def beats(
@@ -105,6 +106,16 @@ def test_broken_books_come_first_as_the_last_check_found_them(conn: Connection):
         "books_broken",
         "scheduler_silent",
     ]
+
+
+def test_events_that_could_not_be_applied_are_named_with_the_age_of_the_oldest(conn: Connection):
+    beats(conn, "scheduler")
+    told(conn, received_at=NOW - 4 * DAY)
+    assert find_faults(conn, now=NOW) == []
+    end_event(conn, state="stuck", outcome="", error="The payout is not paid")
+    (fault,) = find_faults(conn, now=NOW)
+    assert (fault.name, fault.money_at_risk) == ("stuck_events", ())
+    assert fault.sentence.startswith("1 event of the provider could not be applied, the oldest for 96 h:")
 
 
 @pytest.fixture
