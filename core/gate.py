@@ -66,9 +66,10 @@ def _may_open(engine: Engine, provider: Provider, *, actor: Actor, now: datetime
     return True
 
 
+# Without any attempt: since there was anything that could have been sent.
 NEWEST = text("""
     SELECT coalesce((SELECT max(started_at) FROM attempt WHERE provider = :provider),
-                    (SELECT min(created_at) FROM program))
+                    least((SELECT min(created_at) FROM program), (SELECT min(queued_at) FROM payout)))
 """)
 
 

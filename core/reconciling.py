@@ -70,7 +70,8 @@ def reconcile(
 
 BEFORE = text("""
     SELECT (SELECT max(until) FROM reconciliation WHERE provider = :provider) AS last_until,
-           least((SELECT min(created_at) FROM program), (SELECT min(started_at) FROM attempt)) AS first_at
+           least((SELECT min(created_at) FROM program), (SELECT min(started_at) FROM attempt),
+                 (SELECT min(queued_at) FROM payout)) AS first_at
 """)
 
 
