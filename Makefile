@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: run test check bench shots stop clean chromium
+.PHONY: run test check drill bench shots stop clean chromium
 
 run: $(VENV)/installed  ## database, demo data, scheduler and dashboard; Ctrl-C ends them
 	@set -a; if [ -f .env ]; then . ./.env; fi; exec $(BIN)/python -m jobs up
@@ -16,6 +16,9 @@ check: $(VENV)/installed  ## format, lint, types, imports
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+drill: $(VENV)/installed  ## everything that goes wrong with money, on purpose, and every planted bug caught; minutes
+	$(BIN)/python -m tests.drill
 
 bench: $(VENV)/installed  ## the set-based way against the row-by-row way
 	$(BIN)/python -m tests.bench

@@ -34,5 +34,5 @@ def run(seed: int, *, quick: bool) -> Report:
                 figures = play(schedule, template)
             except AssertionError as fault:
                 raise AssertionError(f"{schedule.__name__}: {fault}") from fault
-            report.add(**figures, double_pays=0, lost=0, unapproved=0)
+            report.add(**figures)
     return report
