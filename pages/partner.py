@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 import pandas as pd
 import streamlit as st
 
+from core.reads.bounties import bounties_under_way
 from core.reads.paid import paid_per_month
 from core.reads.partner import PartnerHeader, PartnerStory, partner_story
 from core.reports.export import csv_bytes
@@ -49,6 +50,7 @@ def page() -> None:
     with frame.reading() as conn:
         story = partner_story(conn, code, now=now, masked=masked)
         monthly = paid_per_month(conn, story.header.id, now=now) if story else None
+        bounties = bounties_under_way(conn, story.header.id, now=now, masked=masked) if story else None
     if story is None or monthly is None:
         frame.header("Partner", "Whose story is this?")
         with elements.empty("No such partner", "The code in the address names nobody.", "person_off"):
@@ -74,6 +76,8 @@ def page() -> None:
     partner_cards.holds(cards, story, now, zone)
     partner_cards.terms(cards, story, now, zone)
     partner_cards.destination(cards, story, now, zone)
+    if bounties is not None:
+        partner_lists.bounties(bounties, header.currency, now, zone)
     if header.customers:
         partner_lists.customers(story, now, zone)
     partner_lists.statement(story, now, zone)

@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo
 import pandas as pd
 import streamlit as st
 
+from core.reads.bounties import Bounties
 from core.reads.partner import PartnerStory
 from core.reads.words import EARNING_WORDS
 from pages.shared import address, elements, tables
@@ -115,6 +116,32 @@ def customers(story: PartnerStory, now: datetime, zone: ZoneInfo) -> None:
         tables.rows(records, columns, right=["Days active", "Earned"])
         if header.customers > SHOWN:
             st.caption(f"{SHOWN} of {fmt.count(header.customers, 'customer')}")
+
+
+def bounties(found: Bounties, currency: str, now: datetime, zone: ZoneInfo) -> None:
+    """Draw the customers on their way to a bounty, the next one first."""
+    with st.container(border=True, gap="small"):
+        total = fmt.money(found.total_minor, currency)
+        note = f"{fmt.count(found.count, 'customer')} on the way, {total} if they stay" if found.count else ""
+        st.markdown(elements.title("Bounties under way", note))
+        if not found.count:
+            st.caption("Nobody is on the way. A new customer appears here the day they sign up.")
+            return
+        records = [
+            (
+                fmt.plain(card_text(row.name) or str(row.ref)),
+                fmt.moment(instant(row.signed_up_at), zone, now),
+                f"{row.days_active:,} of {row.of_days:,} days",
+                f"{day(instant(row.due_at), zone, now)} :gray[{fmt.until(instant(row.due_at), now)}]",
+                amount(row.amount_minor, currency),
+            )
+            for row in found.frame.itertuples(name="Bounty")
+        ]
+        tables.rows(
+            records, ["Customer", "Signed up", "Active", "Earned", "Amount"], right=["Active", "Amount"]
+        )
+        if found.count > len(found.frame):
+            st.caption(f"The next {len(found.frame)} of {found.count:,}")
 
 
 MOVEMENTS = {
