@@ -173,7 +173,7 @@ def finish(stage: Stage, here: Place, payouts: Sequence[int], workers: Workers) 
     )
     ended = workers.run(again)
     assert ended.code == 0, f"the fresh worker could not: {ended.said}"
-    here.pass_time(timedelta(seconds=stage.later_s[-1]))
+    here.pass_time(timedelta(seconds=max(stage.later_s, default=0)))
     return here.ends()
 
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from tests.drill import acknowledgements, kills, outage, postgres, unknowns, zombies
+from tests.drill import acknowledgements, kills, outage, postgres, schedulers, unknowns, zombies
 from tests.drill.report import Scenario
 
 SCENARIOS: dict[str, Scenario] = {
     "kills": kills.run,
     "zombies": zombies.run,
+    "schedulers": schedulers.run,
     "acknowledgements": acknowledgements.run,
     "postgres": postgres.run,
     "outage": outage.run,

@@ -110,4 +110,4 @@ STAGES = (
     Stage(name="approve", jobs=["approve", "send"], prepare=to_approve),
     Stage(name="reconcile", jobs=["reconcile"], prepare=to_reconcile),
 )
-QUICK = (Stage(name="send one", jobs=["send"], prepare=one_to_send, later_s=(120,)),)
+QUICK = (Stage(name="send one", jobs=["send"], prepare=one_to_send, later_s=()),)
