@@ -30,6 +30,8 @@ RIGHTS: dict[str, frozenset[str]] = {
     "compare books": frozenset({"operator", "maker", "approver", "admin"}),
     "close differences": frozenset({"maker", "approver"}),
     "prove absence": frozenset({"operator", "approver"}),
+    "ask for onboarding": frozenset({"maker", "operator"}),
+    "handle messages": frozenset({"operator", "maker", "approver", "admin"}),
     "change policies": frozenset({"approver", "admin"}),
     "import files": frozenset({"maker", "operator", "admin"}),
     "run jobs": frozenset({"operator", "admin"}),

@@ -10,6 +10,7 @@ from sqlalchemy import Connection, Row, text
 from core import audit
 from core.access import job_actor
 from core.ledger import Movement, lock_partners, post
+from core.outbox import tell
 from core.policy import Policy
 from core.providers import Absent, Declined, Order, Succeeded, Unknown
 from core.taking import undo_payouts
@@ -151,6 +152,7 @@ def _paid(conn: Connection, payout: Row[tuple[object, ...]], outcome: Succeeded,
         payout_id=payout.id,
     )
     post(conn, [settle, fee] if payout.fee_minor else [settle], now=now)
+    _tell(conn, "payout_paid", payout, now=now)
     _audit(conn, "payout.paid", payout.id, now=now, details={"provider_ref": outcome.provider_ref})
 
 
@@ -205,7 +207,21 @@ def _declined(conn: Connection, payout: Row[tuple[object, ...]], outcome: Declin
     if outcome.error_class not in RETRYABLE:
         # Sending to the same place again would fail again: it waits until the details change or a person lifts it.
         conn.execute(HOLD_DESTINATION, values)
+    _tell(conn, "payout_failed", payout, now=now)
     _audit(conn, "payout.failed", payout.id, now=now, details=details)
+
+
+def _tell(conn: Connection, kind: str, payout: Row[tuple[object, ...]], *, now: datetime) -> None:
+    about = {"payout_id": payout.id}
+    tell(
+        conn,
+        kind,
+        about=about,
+        once=str(payout.id),
+        partner_id=payout.partner_id,
+        made_by="job:send",
+        now=now,
+    )
 
 
 def _audit(

@@ -12,6 +12,8 @@ from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict
 
+from core import mail_settings
+from core.channels.smtp import MailServer
 from core.money import BadAmount, UnknownCurrency, parse_amount
 from core.providers.simulator import SUCCESS
 
@@ -27,6 +29,12 @@ PORT_MAX = 65535
 ACCOUNT = re.compile(r"acct_[A-Za-z0-9_]+")
 WEBHOOK_SECRET = re.compile(r"whsec_[A-Za-z0-9+/=_-]{8,}")
 LIVE_KEYS, TEST_KEYS = ("sk_live_", "rk_live_"), ("sk_test_", "rk_test_")
+DEMO_SENDER = ("Paydesk demo", "payouts@example.com")
+FINANCE: dict[Environment, tuple[mail_settings.Named, ...]] = {
+    "demo": (("", "finance@example.com"),),
+    "test": (),
+    "production": (),
+}
 SILENCE: dict[Environment, Decimal] = {"demo": Decimal("0.02"), "test": Decimal(0), "production": Decimal(0)}
 
 KNOWN = (
@@ -34,8 +42,12 @@ KNOWN = (
     "PAYDESK_DATA_DIR",
     "PAYDESK_ENV",
     "PAYDESK_HTTP_PORT",
+    "PAYDESK_NOTIFY_FINANCE",
+    "PAYDESK_NOTIFY_FROM",
+    "PAYDESK_NOTIFY_SMTP_URL",
     "PAYDESK_PORT",
     "PAYDESK_PROVIDER",
+    "PAYDESK_PUBLIC_URL",
     "PAYDESK_SECRETS_KEY",
     "PAYDESK_SIMULATOR_BALANCE",
     "PAYDESK_SIMULATOR_LATENCY_S",
@@ -46,7 +58,7 @@ KNOWN = (
     "STRIPE_SECRET_KEY",
     "STRIPE_WEBHOOK_SECRETS",
 )
-KEPT_FOR_LATER = ("PAYDESK_NOTIFY_", "PAYDESK_REPLICA_URL", "PAYDESK_HEARTBEAT_URL")
+KEPT_FOR_LATER = ("PAYDESK_REPLICA_URL", "PAYDESK_HEARTBEAT_URL")
 
 
 class SettingsFault(Exception):
@@ -78,6 +90,10 @@ class Settings(BaseModel):
     stripe_account_id: str | None  # whose key it must be
     stripe_api_base: str | None  # None: Stripe itself
     stripe_webhook_secrets: tuple[str, ...]  # of the endpoints Stripe posts to; none: only its list is read
+    notify_smtp: MailServer | None  # None: the demo writes files, elsewhere messages wait
+    notify_from: mail_settings.Named | None
+    notify_finance: tuple[mail_settings.Named, ...]
+    public_url: str | None  # where partners are led back to from a form of the provider's
     cookie_key: str | None  # None, in demo and test only: made into data_dir
     secrets_key: str | None
     port: int
@@ -112,6 +128,12 @@ class Settings(BaseModel):
             stripe_account_id=reading.read("STRIPE_ACCOUNT_ID", _stripe_account, None),
             stripe_api_base=reading.read("STRIPE_API_BASE", _api_base, None),
             stripe_webhook_secrets=reading.read("STRIPE_WEBHOOK_SECRETS", _webhook_secrets, no_secrets),
+            notify_smtp=reading.read("PAYDESK_NOTIFY_SMTP_URL", mail_settings.mail_server, None),
+            notify_from=reading.read(
+                "PAYDESK_NOTIFY_FROM", mail_settings.sender, DEMO_SENDER if env == "demo" else None
+            ),
+            notify_finance=reading.read("PAYDESK_NOTIFY_FINANCE", mail_settings.addresses, FINANCE[env]),
+            public_url=reading.read("PAYDESK_PUBLIC_URL", mail_settings.public_url, None),
             cookie_key=reading.read("PAYDESK_COOKIE_KEY", _secret, None),
             secrets_key=reading.read("PAYDESK_SECRETS_KEY", _secret, None),
             port=reading.read("PAYDESK_PORT", _port, 8501),
@@ -119,6 +141,7 @@ class Settings(BaseModel):
         )
         faults = [*_unknown(environ), *reading.faults, *_together(settings, reading.faulty)]
         faults += _stripe_together(settings, reading.faulty, sends=sends)
+        faults += _mail_together(settings, environ, reading.faulty)
         if faults:
             raise SettingsFault(faults)
         return settings
@@ -193,6 +216,25 @@ def _stripe_together(settings: Settings, faulty: set[str], *, sends: bool) -> li
             faults.append("STRIPE_SECRET_KEY is a test key, which moves no money: refused in production.")
         if settings.stripe_api_base is not None:
             faults.append("STRIPE_API_BASE is set; production talks to Stripe itself.")
+    return faults
+
+
+def _mail_together(settings: Settings, environ: Mapping[str, str], faulty: set[str]) -> list[str]:
+    """What is wrong with the settings of mail that are each readable."""
+    faults = []
+    server = settings.notify_smtp
+    if server is not None:
+        for name, why in (("FROM", "mail is from somebody"), ("FINANCE", "somebody must hear of a stop")):
+            full = f"PAYDESK_NOTIFY_{name}"
+            if not environ.get(full, "").strip() and full not in faulty:
+                faults.append(f"{full} is not set; with PAYDESK_NOTIFY_SMTP_URL it is needed: {why}.")
+    if settings.env == "production":
+        if server is not None and server.password is not None and server.security == "none":
+            faults.append(
+                "PAYDESK_NOTIFY_SMTP_URL sends its password in the clear: add ?starttls, or smtps://."
+            )
+        if settings.public_url is not None and not settings.public_url.startswith("https://"):
+            faults.append("PAYDESK_PUBLIC_URL is not https://, which Stripe takes only in test mode.")
     return faults
 
 

@@ -15,6 +15,7 @@ from sqlalchemy import Connection, text
 
 from core import audit
 from core.access import Actor
+from core.outbox import tell
 from core.refusals import Refusal
 from core.second_person import Content, Kind, NoWhy, OutdatedProposal, Proposal
 from core.verify_due import broken_before_start
@@ -97,6 +98,8 @@ def stop_sending(conn: Connection, *, why: str, actor: Actor, now: datetime) -> 
         standing = current_stop(conn)
         if standing is not None:  # else it was ended in between, and this one is wanted
             return standing
+    about = {"stop_id": stop_id}
+    tell(conn, "sending_stopped", about=about, once=str(stop_id), made_by=actor.name, now=now)
     audit.record(
         conn, "sending.stopped", subject="sending_stop", ids=[stop_id], actor=actor, now=now, details={"why": why}
     )  # fmt: skip

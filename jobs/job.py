@@ -77,6 +77,7 @@ NIGHT_IN_ORDER = (
     "reversals",
     "events",
     "reconcile",
+    "notify",
     "check",
 )
 

@@ -46,6 +46,11 @@ def make_source(orders: Orders) -> EventSource | None:
     return StripeEvents(rail=_stripe(orders.settings))
 
 
+def stripe_rail_of(settings: Settings) -> StripeTransfers | None:
+    """Return the rail to Stripe, for what is asked beside sending; None: another one sends here."""
+    return _stripe(settings) if settings.provider == "stripe" else None
+
+
 def _stripe(settings: Settings) -> StripeTransfers:
     assert settings.stripe_secret_key is not None
     assert settings.stripe_account_id is not None

@@ -45,5 +45,6 @@ TIMETABLE = {
     "reversals": Turn(every_s=3),
     "events": Turn(every_s=60),
     "reconcile": Turn(at=time(6, 0)),
+    "notify": Turn(every_s=60),
     "check": Turn(every_s=300),
 }

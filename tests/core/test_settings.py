@@ -64,6 +64,10 @@ def test_what_is_set_is_what_holds():
             "STRIPE_ACCOUNT_ID": "acct_1Platform",
             "STRIPE_API_BASE": "http://127.0.0.1:12111/",
             "STRIPE_WEBHOOK_SECRETS": "whsec_platform, whsec_connect_01",
+            "PAYDESK_NOTIFY_SMTP_URL": "smtp://desk:se%40cret@mail.example.com?starttls",
+            "PAYDESK_NOTIFY_FROM": "Payouts <payouts@example.com>",
+            "PAYDESK_NOTIFY_FINANCE": "ann@example.com, Bo <bo@example.com>",
+            "PAYDESK_PUBLIC_URL": "https://example.com/partners",
             "PAYDESK_COOKIE_KEY": RANDOM,
             "PAYDESK_SECRETS_KEY": OTHER,
             "PAYDESK_PORT": "9001",
@@ -83,6 +87,16 @@ def test_what_is_set_is_what_holds():
         "stripe_account_id": "acct_1Platform",
         "stripe_api_base": "http://127.0.0.1:12111",
         "stripe_webhook_secrets": ("whsec_platform", "whsec_connect_01"),
+        "notify_smtp": {
+            "host": "mail.example.com",
+            "port": 587,
+            "security": "starttls",
+            "user": "desk",
+            "password": "se@cret",
+        },
+        "notify_from": ("Payouts", "payouts@example.com"),
+        "notify_finance": (("", "ann@example.com"), ("Bo", "bo@example.com")),
+        "public_url": "https://example.com/partners",
         "cookie_key": RANDOM,
         "secrets_key": OTHER,
         "port": 9001,
@@ -105,6 +119,15 @@ def test_an_empty_setting_is_one_not_set():
         ("STRIPE_ACCOUNT_ID", "1Platform", "begins with acct_"),
         ("STRIPE_API_BASE", "127.0.0.1:12111", "no address of a server"),
         ("STRIPE_API_BASE", "http://127.0.0.1:12111/v1", "no address of a server"),
+        ("PAYDESK_NOTIFY_SMTP_URL", "mail.example.com:25", "no address of a mail server"),
+        ("PAYDESK_NOTIFY_SMTP_URL", "smtp://mail.example.com:none", "no address of a mail server"),
+        ("PAYDESK_NOTIFY_SMTP_URL", "smtp://mail.example.com?tls", "asks for what is not known"),
+        ("PAYDESK_NOTIFY_SMTP_URL", "smtp://desk@mail.example.com", "both a user and a password"),
+        ("PAYDESK_NOTIFY_FROM", "payouts", "is written as"),
+        ("PAYDESK_NOTIFY_FROM", "a@example.com, b@example.com", "more than one address"),
+        ("PAYDESK_NOTIFY_FINANCE", "ann@example.com, bo", "is written as"),
+        ("PAYDESK_NOTIFY_FINANCE", "ann@example.com, ann@example.com", "twice"),
+        ("PAYDESK_PUBLIC_URL", "example.com", "no address of a page"),
         ("STRIPE_WEBHOOK_SECRETS", "sk_test_of_the_platform", "begins with whsec_"),
         ("STRIPE_WEBHOOK_SECRETS", "whsec_platform,", "begins with whsec_"),
         ("STRIPE_WEBHOOK_SECRETS", "whsec_platform, whsec_platform", "names a secret twice"),
@@ -225,3 +248,27 @@ def test_the_example_names_every_setting_and_no_other():
     written = dict(line.split("=", 1) for line in lines if line and not line.startswith("#"))
     assert sorted(written) == sorted(["DATABASE_URL", *KNOWN])
     assert Settings.from_env(written).env == "demo"
+
+
+SERVER = {"PAYDESK_NOTIFY_SMTP_URL": "smtp://desk:secret-of-mail@mail.example.com:587?starttls"}
+MAIL = SERVER | {"PAYDESK_NOTIFY_FROM": "payouts@example.com", "PAYDESK_NOTIFY_FINANCE": "ann@example.com"}
+
+
+def test_with_a_mail_server_somebody_sends_and_somebody_is_told_of_a_stop():
+    assert [fault.split()[0] for fault in faults(**SERVER)] == [
+        "PAYDESK_NOTIFY_FROM",
+        "PAYDESK_NOTIFY_FINANCE",
+    ]
+    assert Settings.from_env(MAIL).notify_smtp is not None
+
+
+def test_without_one_the_demo_writes_to_itself_and_nobody_else_writes():
+    assert Settings.from_env({}).notify_from == ("Paydesk demo", "payouts@example.com")
+    assert Settings.from_env({"PAYDESK_ENV": "test"}).notify_from is None
+
+
+def test_the_password_of_mail_is_in_no_words():
+    settings = Settings.from_env(MAIL)
+    assert "secret-of-mail" not in repr(settings) + str(settings) + repr(settings.notify_smtp)
+    bad = MAIL | {"PAYDESK_NOTIFY_SMTP_URL": "smtp://desk:secret-of-mail@mail.example.com:x"}
+    assert "secret-of-mail" not in " ".join(faults(**bad))

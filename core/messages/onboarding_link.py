@@ -1,0 +1,21 @@
+"""A partner's account is not ready: a link to the provider's own form, which is made when the message is sent.
+
+The link opens the partner's account to whoever holds it, so it goes into the mail and nowhere else.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+
+from sqlalchemy import Connection
+
+from core.messages import Kind
+
+
+def facts(_conn: Connection, _about: Mapping[str, int], _now: datetime) -> Mapping[str, object]:
+    """Return nothing of our own: what is told is the link."""
+    return {}
+
+
+KIND = Kind(audience="partner", facts=facts, needs_link=True)
