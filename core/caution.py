@@ -38,15 +38,17 @@ class Caution:
         else:
             self._silent, self._tries = 0, None
 
-    def may_claim(self, payout_id: int, next_ids: Iterable[int]) -> bool:
-        """Tell whether this payout may be claimed; the books are asked about it and some of `next_ids` at once.
+    def may_claim(self, due: Iterable[int]) -> bool:
+        """Tell whether the first of these payouts may be claimed; the books are asked about it and some after it at once.
 
         Books that do not hold stop all sending.
         """
         if self.says_stop or self._tries == 0:
             return False
-        if payout_id not in self._proven:
-            self._prove([payout_id, *islice(next_ids, SLICE - 1)])
+        following = iter(due)
+        first = next(following)
+        if first not in self._proven:
+            self._prove([first, *islice(following, SLICE - 1)])
         return not self._broken
 
     def claimed(self) -> None:

@@ -211,10 +211,10 @@ class Run:
     def _choose(self) -> int | None:
         """Take the next payout that may be worth claiming off the list, and count it against the limit."""
         while self._due and (self._limit is None or self._claimed < self._limit) and not self._stopping():
+            if not self._caution.may_claim(payout.id for payout in self._due):
+                return None
             payout = self._due.popleft()
             payout_id: int = payout.id
-            if not self._caution.may_claim(payout_id, (following.id for following in self._due)):
-                return None
             if self._accounts.worth_asking(payout_id) and self._funds.cover(
                 payout.currency, payout.net_minor
             ):
