@@ -48,17 +48,20 @@ def card(now: datetime, zone: ZoneInfo) -> None:
         if stuck is not None:
             records = [
                 (
-                    fmt.moment(instant(row.created_at), zone, now),
+                    fmt.ago(instant(row.created_at), now),
                     fmt.plain(str(row.kind)),
-                    fmt.plain(str(row.object_ref)),
-                    fmt.plain(card_text(row.account) or fmt.ABSENT),
+                    _about(str(row.object_ref), card_text(row.account)),
                     fmt.plain(str(row.error)),
                 )
                 for row in tables.each(stuck)
             ]
-            tables.rows(records, ["Happened", "What", "About", "Account", "Why it is stuck"])
+            tables.rows(records, ["Happened", "What", "About", "Why it is stuck"])
             if figures.stuck > SHOWN:
                 st.caption(f"and {fmt.count(figures.stuck - SHOWN, 'more', 'more')}, told of later")
+
+
+def _about(object_ref: str, account: str) -> str:
+    return fmt.plain(object_ref) + (f" :gray[on {fmt.plain(account)}]" if account else "")
 
 
 def _state(figures: EventFigures, now: datetime) -> str:
