@@ -153,7 +153,7 @@ def _needs(seen: Overview, now: datetime) -> None:
             )
         another = seen.second_person
         others = another.count if another.count == another.mine else 0
-        if others or len(seen.blocked_by) or seen.retrying.count:
+        if others or len(seen.blocked_by) or seen.retrying.count or seen.sent_back.count:
             st.caption("Not yours today")
         if others:
             words = fmt.count(others, "waits for another approver", "wait for another approver")
@@ -169,6 +169,15 @@ def _needs(seen: Overview, now: datetime) -> None:
         if more := int(seen.blocked_by["count"].iloc[BLOCKED_SHOWN:].sum()):
             words = fmt.count(more, "waits for another reason", "wait for other reasons")
             line(words, page=QUEUE, icon="block", query={"view": "blocked"})
+        if seen.sent_back.count:
+            words = fmt.count(seen.sent_back.count, "was sent back by a bank", "were sent back by banks")
+            line(
+                words,
+                quiet(WHOSE["partner"]),
+                page=QUEUE,
+                icon="assignment_return",
+                query={"view": "sent_back"},
+            )
         if seen.retrying.count:
             line(
                 fmt.count(seen.retrying.count, "retries by itself", "retry by themselves"),

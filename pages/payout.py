@@ -7,7 +7,7 @@ from dataclasses import asdict
 
 import streamlit as st
 
-from core.guards import STOPS_APPROVAL, Blocking
+from core.guards import STOPS_APPROVAL
 from core.reads.filters import PayoutFilter
 from core.reads.payout import PayoutStory, customer_history, standing, story
 from core.reads.payout_header import PayoutHeader
@@ -49,20 +49,20 @@ def page() -> None:
     if told is None:
         _nobody(payout_id)
         return
-    header, blocking = told.header, told.blocking
+    header = told.header
     _overtaken(header, who)
     frame.header(
         f"{money(header.net_minor, header.currency)} to {plain(_partner(header))}",
         _caption(header),
         tools=lambda: _tools(told, who),
     )
-    st.markdown(" ".join(_badges(header, blocking)))
+    st.markdown(" ".join(_badges(told)))
     grid = st.grid(3, min_column_width=225)
     with grid.cell(column_span=2, row_span=3):
         payout_cards.why(told)
         payout_cards.story(told, frame.zone(), now)
     payout_cards.may_it_leave(grid, told, who, now)
-    payout_cards.signals(grid, header, now)
+    payout_cards.signals(grid, told, now)
     payout_cards.approvals(grid, told, who)
     payout_tabs.tabs(told, customers, frame.zone(), now)
     if header.status in ("approved", "processing"):
@@ -117,7 +117,8 @@ def _caption(header: PayoutHeader) -> str:
     return f"Payout {header.id} · {plain(header.program_name)} · {method(header.method)} · {asked}, {at}"
 
 
-def _badges(header: PayoutHeader, blocking: Sequence[Blocking]) -> list[str]:
+def _badges(told: PayoutStory) -> list[str]:
+    header, blocking = told.header, told.blocking
     now, found = frame.now(), []
     match header.status:
         case "pending" if header.aside_until is not None:
@@ -128,9 +129,11 @@ def _badges(header: PayoutHeader, blocking: Sequence[Blocking]) -> list[str]:
             found.append(badge("retrying", f"Retrying: next {until(header.retry_at, now)}"))
         case _:
             found.append(badge(header.status))
+    if told.arrival is not None:
+        found.append(badge(f"bank_{told.arrival.status}"))
     if any(reason.code == "on_hold" for reason in blocking):
         found.append(badge("on_hold"))
-    found += [badge(code) for code in header.signals if code != "set_aside"]
+    found += [badge(code) for code in header.signals if code not in ("set_aside", "sent_back")]
     if header.priority != "normal":
         shown = look(header.priority)
         found.append(tag(f"{shown.word} priority", shown.icon, shown.colour))

@@ -11,6 +11,7 @@ from sqlalchemy import BigInteger, Connection, cast, func, select, text
 
 from core.decisions import APPROVED_BY_ME
 from core.guards import HOLD_WORDS, PARTNERS_MOVE
+from core.reads.accounts import sent_back
 from core.reads.frames import to_frame
 from core.reads.operations import scheduler_beat
 from core.reads.tables import payout
@@ -51,6 +52,7 @@ class Overview:
     retrying: Need
     unknown: Need
     aside: Need
+    sent_back: Need
     leaves_today: pd.DataFrame
     since_visit: SinceVisit | None
     releases: pd.DataFrame
@@ -64,13 +66,18 @@ BLOCKED_BY = text("""
                    CASE WHEN r.status <> 'active' THEN 'partner_suspended'
                         WHEN r.destination_id IS NULL THEN 'no_destination'
                         WHEN r.destination_id <> p.destination_id THEN 'changed_since'
-                        ELSE (SELECT h.reason FROM hold h
+                        ELSE coalesce((SELECT h.reason FROM hold h
                                WHERE h.partner_id = p.partner_id AND h.closed_at IS NULL
                                  AND (h.until IS NULL OR h.until > :now)
                                  AND ((h.earning_id IS NULL AND (h.payout_id IS NULL OR h.payout_id = p.id))
                                       OR h.earning_id IN (SELECT i.earning_id FROM payout_item i
                                                            WHERE i.payout_id = p.id AND i.live))
-                               ORDER BY h.reason = ANY(:partners_move), h.id LIMIT 1) END AS reason
+                               ORDER BY h.reason = ANY(:partners_move), h.id LIMIT 1),
+                              (SELECT 'method_not_served' FROM rail_in_use u WHERE p.method <> ALL (u.methods)),
+                              (SELECT 'account_' || s.whose FROM destination d
+                                 JOIN account_state s ON s.account = d.account AND NOT s.ready
+                                 JOIN rail_in_use u ON u.provider = s.provider
+                                WHERE d.id = p.destination_id)) END AS reason
               FROM payout p JOIN partner r ON r.id = p.partner_id
              WHERE p.id = ANY(:ids)) blocked
      GROUP BY reason ORDER BY count(*) DESC, reason
@@ -79,7 +86,14 @@ OTHER_WORDS = {
     "partner_suspended": "the partner is not active",
     "no_destination": "there is no destination to pay to",
     "changed_since": "the destination is not the one they were made for",
+    "method_not_served": "the provider in use does not pay by their method",
+    "account_partner": "the account cannot be paid before its owner acts",
+    "account_provider": "the account cannot be paid before the provider is through with it",
 }
+# Whose move it is when it is not ours.
+OTHERS_MOVE = {"no_destination": "partner", "account_partner": "partner", "account_provider": "provider"} | (
+    dict.fromkeys(PARTNERS_MOVE, "partner")
+)
 UNKNOWN = text("""
     SELECT count(*) AS n, min(first_sent_at) AS oldest_at, min(next_look_at) AS next_at
       FROM attempt WHERE state = 'unknown'
@@ -139,6 +153,7 @@ def overview(conn: Connection, *, now: datetime, since: datetime | None = None, 
     again = conn.execute(RETRYING).one()
     unknown = conn.execute(UNKNOWN).one()
     back_on = conn.execute(BACK_ON, {"today": now.date()}).scalar_one()
+    returned, returned_at = sent_back(conn)
     return Overview(
         ready=_need(waiting["ready"]),
         second_person=_second_person(conn, waiting["second_person"], reader),
@@ -147,6 +162,7 @@ def overview(conn: Connection, *, now: datetime, since: datetime | None = None, 
         retrying=Need(count=again.n, oldest_at=again.oldest_at, next_at=again.next_at),
         unknown=Need(count=unknown.n, oldest_at=unknown.oldest_at, next_at=unknown.next_at),
         aside=_need(waiting["aside"], next_at=back_on),
+        sent_back=Need(count=returned, oldest_at=returned_at, next_at=None),
         leaves_today=_leaves_today(conn, now=now),
         since_visit=None if since is None else _since_visit(conn, since),
         releases=to_frame(conn.execute(RELEASES, {"now": now, "mark": mark})),
@@ -180,9 +196,7 @@ def _blocked_by(conn: Connection, ids: Sequence[int], *, now: datetime) -> pd.Da
     frame = to_frame(
         conn.execute(BLOCKED_BY, {"ids": list(ids), "now": now, "partners_move": sorted(PARTNERS_MOVE)})
     )
-    whose = [
-        "partner" if reason in {*PARTNERS_MOVE, "no_destination"} else "ours" for reason in frame["reason"]
-    ]
+    whose = [OTHERS_MOVE.get(reason, "ours") for reason in frame["reason"]]
     said = [OTHER_WORDS.get(reason) or HOLD_WORDS[reason] for reason in frame["reason"]]
     return frame.assign(whose=pd.Series(whose, dtype="object"), sentence=pd.Series(said, dtype="object"))
 

@@ -8,6 +8,7 @@ from datetime import date, datetime
 import pandas as pd
 from sqlalchemy import Connection, TextClause, text
 
+from core.reads.accounts import Account, read_account
 from core.reads.frames import to_frame
 from core.reads.shown import mask, show
 from core.reads.terms import terms_by_level
@@ -57,10 +58,14 @@ class Balance:
 
 @dataclass(frozen=True, kw_only=True)
 class PartnerStory:
-    """A partner's header, balance and tables, each a frame; see the statements for their columns."""
+    """A partner's header, account, balance and tables, each a frame; see the statements for their columns. `account` is
+    None when masked; `sent_back` is what banks sent back that no later payout of the account took along.
+    """
 
     header: PartnerHeader
+    account: Account | None
     balance: Balance
+    sent_back: pd.DataFrame
     held: pd.DataFrame
     open_items: pd.DataFrame
     earnings: pd.DataFrame
@@ -164,6 +169,11 @@ CUSTOMERS = text("""
       FROM customer c JOIN identity w ON w.id = c.identity_id
      WHERE c.partner_id = :id ORDER BY c.signed_up_at DESC, c.id DESC LIMIT :rows
 """)
+SENT_BACK = text("""
+    SELECT b.payout_id, b.failure, b.as_of, p.net_minor
+      FROM payout p JOIN bank_arrival b ON b.payout_id = p.id
+     WHERE p.partner_id = :id AND b.status = 'failed' ORDER BY b.as_of DESC, b.payout_id LIMIT :rows
+""")
 # What the partner would see: what came in and what went out, and the balance (held and available) after it.
 STATEMENT = text("""
     SELECT * FROM (
@@ -213,6 +223,8 @@ def partner_story(
     payout_ids = list(conn.execute(PAYOUTS, {"id": header.id, "rows": rows}).scalars())
     return PartnerStory(
         header=header,
+        account=read_account(conn, header.account),
+        sent_back=read(SENT_BACK),
         balance=Balance(**conn.execute(BALANCE, {"id": header.id}).mappings().one()),
         held=read(HELD),
         open_items=read(OPEN_ITEMS),

@@ -10,6 +10,7 @@ import pandas as pd
 from sqlalchemy import Connection, TextClause, text
 
 from core.guards import STOPS_SENDING, Blocking, blocking_reasons
+from core.reads.accounts import Account, Arrival, read_account, read_arrival, transfer_address
 from core.reads.frames import to_frame
 from core.reads.payout_header import PayoutHeader, read_header
 from core.reads.shown import mask
@@ -38,9 +39,14 @@ ROW_FOR_SCRIPTS = (
 
 @dataclass(frozen=True, kw_only=True)
 class PayoutStory:
-    """A payout's header and its tables, each a frame; see the statements for their columns."""
+    """A payout's header, its account and its way to the bank, and its tables, each a frame; see the statements for
+    their columns. `account` is None when masked.
+    """
 
     header: PayoutHeader
+    account: Account | None
+    arrival: Arrival | None
+    transfer_address: str | None
     items: pd.DataFrame
     why: pd.DataFrame
     timeline: pd.DataFrame
@@ -133,11 +139,16 @@ def story(conn: Connection, payout_id: int, *, now: datetime, masked: bool) -> P
     blocking = blocking_reasons(conn, [payout_id], now=now)[payout_id]
     stops = [reason.sentence for reason in blocking if reason.code in STOPS_SENDING]
     makers = list(conn.execute(MAKERS, {"id": payout_id}).scalars())
+    arrival = read_arrival(conn, payout_id)
+    rails = attempts.loc[attempts["state"] == "succeeded", "provider"]
     return PayoutStory(
         header=header,
+        account=None if masked else read_account(conn, header.account),
+        arrival=arrival,
+        transfer_address=transfer_address(conn, next(iter(rails), None), header.provider_ref),
         items=mask(items, ("customer", "sale_description")) if masked else items,
         why=why_lines(header, items, fee_words=fee_formula(conn, header)),
-        timeline=timeline(header, items, approvals, attempts, stopped=next(iter(stops), "")),
+        timeline=timeline(header, items, approvals, attempts, stopped=next(iter(stops), ""), arrival=arrival),
         blocking=blocking,
         approvals=approvals,
         people=_people(conn, header, makers, approvals),

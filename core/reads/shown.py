@@ -30,7 +30,8 @@ SHOW = text("""
                CASE WHEN earlier.paid_before >= 3 AND p.amount_minor > 3 * earlier.usual_minor THEN 'above_usual' END,
                CASE WHEN d.replaces_id IS NOT NULL AND NOT earlier.known_destination THEN 'new_destination' END,
                CASE WHEN p.approvals_needed > 1 THEN 'second_person' END,
-               CASE WHEN p.aside_until > :today THEN 'set_aside' END], NULL) AS signals
+               CASE WHEN p.aside_until > :today THEN 'set_aside' END,
+               CASE WHEN bank.status = 'failed' THEN 'sent_back' END], NULL) AS signals
       FROM unnest(CAST(:ids AS bigint[])) WITH ORDINALITY AS wanted (id, place)
       JOIN payout p USING (id)
       JOIN partner r ON r.id = p.partner_id
@@ -38,6 +39,7 @@ SHOW = text("""
       JOIN program g ON g.id = p.program_id
       JOIN destination d ON d.id = p.destination_id
       JOIN partner_balance b ON b.partner_id = p.partner_id
+      LEFT JOIN bank_arrival bank ON bank.payout_id = p.id
       LEFT JOIN attempt sent ON sent.payout_id = p.id AND sent.state = 'succeeded'
      CROSS JOIN LATERAL (
             SELECT sum(t.items)::bigint AS items, count(t.customer_id) AS customers,
@@ -69,8 +71,8 @@ def show(conn: Connection, ids: Sequence[int], *, now: datetime, masked: bool) -
 
     Amounts are minor units of `currency`; `customer` and `customer_ref` are set for a single customer, else
     `customers` counts them; days are whole 24 h; `usual_minor` is the median of up to 24 earlier paid payouts;
-    `signals` is a list of first_payout, above_usual, new_destination, second_person, set_aside. With `masked`
-    the personal columns are empty.
+    `signals` is a list of first_payout, above_usual, new_destination, second_person, set_aside, sent_back (by the bank).
+    With `masked` the personal columns are empty.
     """
     found = to_frame(conn.execute(SHOW, {"ids": list(ids), "now": now, "today": now.date()}))
     return mask(found, PERSONAL) if masked else found

@@ -61,6 +61,12 @@ partner_balance = table(
     column("reserved", BigInteger),
     column("paid", BigInteger),
 )
+destination = table("destination", column("id", BigInteger), column("account", Text))
+account_state = table(
+    "account_state", column("provider", Text), column("account", Text), column("ready", Boolean)
+)
+bank_arrival = table("bank_arrival", column("payout_id", BigInteger), column("status", Text))
+rail_in_use = table("rail_in_use", column("provider", Text), column("methods"))
 hold = table(
     "hold",
     column("partner_id", BigInteger),

@@ -8,6 +8,7 @@ from typing import Any, Literal
 
 import pandas as pd
 
+from core.reads.accounts import Arrival
 from core.reads.payout_header import PayoutHeader
 from core.reads.words import EARNING_WORDS, known, person
 
@@ -40,10 +41,11 @@ def timeline(
     attempts: pd.DataFrame,
     *,
     stopped: str = "",
+    arrival: Arrival | None = None,
 ) -> pd.DataFrame:
     """Return the story as at, what, kind, amount_minor, state (past, now, future): the past by time, then the rest.
 
-    `stopped` is the sentence of what keeps an approved payout from leaving.
+    `stopped` is the sentence of what keeps an approved payout from leaving, `arrival` how far a paid one got.
     """
     events = [
         *_source(items),
@@ -57,7 +59,7 @@ def timeline(
     )
     rows = [
         (event.at, event.what, event.kind, event.amount_minor, event.state)
-        for event in [*past, *_standing(header, attempts, stopped)]
+        for event in [*past, *_at_the_bank(arrival), *_standing(header, attempts, stopped)]
     ]
     frame = pd.DataFrame(rows, columns=["at", "what", "kind", "amount_minor", "state"], dtype="object")
     return frame.astype({"amount_minor": "Int64", "at": "datetime64[us, UTC]"})
@@ -118,6 +120,17 @@ def _ending(header: PayoutHeader) -> list[Event]:
         case "cancelled":
             return [Event(at=header.decided_at, what=f"Cancelled{told}", kind="cancelled")]
     return []
+
+
+def _at_the_bank(arrival: Arrival | None) -> list[Event]:
+    if arrival is None:
+        return []
+    if arrival.status in {"paid", "canceled"}:
+        return [Event(at=arrival.as_of, what=arrival.sentence, kind=f"bank_{arrival.status}")]
+    if arrival.status == "failed":
+        back = Event(at=arrival.as_of, what="Sent back by the bank", kind="bank_failed")
+        return [back, _now(arrival.sentence, "bank_failed")]
+    return [_now(arrival.sentence, "bank_in_transit")]
 
 
 def _standing(header: PayoutHeader, attempts: pd.DataFrame, stopped: str) -> list[Event]:

@@ -8,7 +8,18 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Date, and_, case, cast, func, not_, or_, select
 
-from core.reads.tables import approval, hold, partner, payout, payout_item, program
+from core.reads.tables import (
+    account_state,
+    approval,
+    bank_arrival,
+    destination,
+    hold,
+    partner,
+    payout,
+    payout_item,
+    program,
+    rail_in_use,
+)
 
 VIEWS = (
     "open",
@@ -19,6 +30,7 @@ VIEWS = (
     "approved",
     "leaves",
     "paid",
+    "sent_back",
     "aside",
     "all",
 )
@@ -55,6 +67,8 @@ def in_view(view: str, *, now: datetime) -> ColumnElement[bool]:
         return payout.c.status.in_(STATUSES_OF_VIEW[view])
     if view == "leaves":
         return leaves_today(now=now)
+    if view == "sent_back":
+        return payout.c.id.in_(select(bank_arrival.c.payout_id).where(bank_arrival.c.status == "failed"))
     flags = Flags(
         status=payout.c.status, aside=set_aside(now=now), stopped=blocked(now=now), begun=begun_approval()
     )
@@ -106,7 +120,7 @@ def open_views(conn: Connection, *, now: datetime) -> dict[str, Waiting]:
             payout.c.status,
             payout.c.queued_at,
             set_aside(now=now).label("aside"),
-            or_(_held(now=now), _is_unfit()).label("stopped"),
+            or_(_held(now=now), _is_unfit(), _cannot_be_taken()).label("stopped"),
             begun_approval().label("begun"),
         )
         .join_from(payout, _owner, _owner.c.id == payout.c.partner_id)
@@ -176,10 +190,25 @@ def begun_approval() -> ColumnElement[bool]:
 
 def blocked(*, now: datetime) -> ColumnElement[bool]:
     """Return what may not leave now: by a hold in force on partner, payout or an item, a partner that is not
-    active, or a destination that is no longer the partner's.
+    active, a destination that is no longer the partner's; and once approved, by an account that cannot be paid, or a
+    rail that does not serve its method.
     """
     unfit = select(1).where(_owner.c.id == payout.c.partner_id, _is_unfit()).correlate(payout).exists()
-    return or_(_held(now=now), unfit)
+    return or_(_held(now=now), unfit, _cannot_be_taken())
+
+
+def _cannot_be_taken() -> ColumnElement[bool]:
+    """Return what nobody could take now: it keeps an approved payout, and no one from approving another."""
+    not_ready = (
+        select(destination.c.id)
+        .join_from(account_state, destination, destination.c.account == account_state.c.account)
+        .join(rail_in_use, rail_in_use.c.provider == account_state.c.provider)
+        .where(not_(account_state.c.ready))
+    )
+    served = select(1).where(payout.c.method == func.any(rail_in_use.c.methods)).correlate(payout).exists()
+    other = select(1).select_from(rail_in_use).exists()
+    waits = payout.c.status.in_(("approved", "retrying"))
+    return and_(waits, or_(payout.c.destination_id.in_(not_ready), and_(other, not_(served))))
 
 
 def _held(*, now: datetime) -> ColumnElement[bool]:

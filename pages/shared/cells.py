@@ -27,6 +27,11 @@ def amount(value: object, currency: str, *, sign: bool = False) -> str:
     return fmt.money(int(str(value)) if card_text(value) else None, currency, sign=sign)
 
 
+def linked(text: str, address: str | None) -> str:
+    """A text that leads to its page elsewhere; where there is none it is the text alone."""
+    return fmt.plain(text) if address is None else f"[{fmt.plain(text)} :material/open_in_new:]({address})"
+
+
 def day(when: datetime | None, zone: ZoneInfo, now: datetime) -> str:
     """A day that stays on one line; `no date` when there is none."""
     if when is None:

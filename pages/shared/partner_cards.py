@@ -10,14 +10,16 @@ import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from core.guards import HOLD_WORDS
+from core.reads.accounts import BANK_SENT_BACK
 from core.reads.partner import PartnerStory
 from pages.shared import elements, tables
 from pages.shared import format as fmt
-from pages.shared.cells import amount, day, instant, number
+from pages.shared.cells import amount, day, instant, linked, number
 from pages.shared.lines import card_text
 from pages.shared.status import badge
 
 SHOWN = 12
+SENT_BACK_SHOWN = 3
 OPEN = ("pending", "approved", "processing", "retrying")
 FIGURES = {"available": "Available", "held": "Held", "reserved": "Reserved", "paid": "Paid"}
 
@@ -162,8 +164,10 @@ def destination(grid: DeltaGenerator, story: PartnerStory, now: datetime, zone: 
             )
         else:
             opened = fmt.moment(header.destination_opened_at, zone, now)
-            account = fmt.plain(header.account) if header.account else "hidden from viewers"
-            tables.pairs([("Method", fmt.method(header.method)), ("Account", account), ("Since", opened)])
+            address = story.account.address if story.account is not None else None
+            account = linked(header.account, address) if header.account else "hidden from viewers"
+            pairs = [("Method", fmt.method(header.method)), ("Account", account), ("Since", opened)]
+            tables.pairs([*pairs, *_can_be_paid(story, now, zone)])
         if story.changes.empty:
             st.caption("Nothing was changed since the partner was imported.")
             return
@@ -176,6 +180,29 @@ def destination(grid: DeltaGenerator, story: PartnerStory, now: datetime, zone: 
             for change in story.changes.head(6).itertuples(name="Change")
         ]
         tables.rows(records, ["When", "What", "Change"])
+
+
+def _can_be_paid(story: PartnerStory, now: datetime, zone: ZoneInfo) -> list[tuple[str, str]]:
+    """The account as the provider last showed it, with its age; what it needs, and what its bank sent back."""
+    lines = []
+    known = story.account
+    if known is not None and known.checked_at is None:
+        lines.append(("Can be paid", ":gray[not asked yet: it is, before the first payout leaves]"))
+    elif known is not None:
+        age = f":gray[checked {fmt.ago(known.checked_at, now)}]"
+        if known.ready:
+            lines.append(("Can be paid", f":green[:material/check_circle:] yes {age}"))
+        else:
+            whose = "Stripe’s move" if known.whose == "provider" else "the partner’s move"
+            why = fmt.plain("; ".join(known.reasons))
+            lines.append(("Can be paid", f":red[:material/error:] no, {whose} {age}  \n{why}"))
+        if known.due:
+            by = f", by {fmt.moment(known.due_by, zone, now)}" if known.due_by else ""
+            lines.append(("Stripe asks for", f"{fmt.plain(', '.join(known.due))}{by}"))
+    for back in story.sent_back.head(SENT_BACK_SHOWN).itertuples(name="Back"):
+        sentence = f"payout {back.payout_id}, {fmt.plain(str(back.failure))}: {BANK_SENT_BACK}"
+        lines.append((":red[:material/assignment_return:] Sent back by the bank", sentence))
+    return lines
 
 
 def _change(old: object, new: object) -> str:

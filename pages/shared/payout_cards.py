@@ -11,8 +11,8 @@ from streamlit.delta_generator import DeltaGenerator
 
 from core.guards import Blocking
 from core.reads.payout import PayoutStory
-from core.reads.payout_header import PayoutHeader
 from pages.shared import desk, elements, tables
+from pages.shared.cells import linked
 from pages.shared.desk import Person
 from pages.shared.format import ABSENT, ago, method, moment, money, person, plain, story_moment, until
 from pages.shared.tables import each
@@ -21,7 +21,8 @@ ICONS = {
     "earned": "shopping_cart", "released": "lock_open", "queued": "inbox", "approved": "verified", "rejected": "block",
     "approval": "hourglass_empty", "sent": "send", "paid": "check_circle", "declined": "error", "unknown": "help",
     "failed": "error", "cancelled": "do_not_disturb_on", "reversed": "undo", "aside": "event_busy", "retry": "replay",
-    "stopped": "front_hand", "started": "sync", "absent": "search_off", "retrying": "replay",
+    "bank_in_transit": "account_balance", "bank_paid": "account_balance", "bank_canceled": "account_balance",
+    "bank_failed": "assignment_return", "stopped": "front_hand", "started": "sync", "absent": "search_off", "retrying": "replay",
 }  # fmt: skip
 YOURS = "**yours**"
 WHOSE = {"partner": "**Partner’s**", "provider": "**Provider’s**"}
@@ -85,14 +86,8 @@ def may_it_leave(grid: DeltaGenerator, told: PayoutStory, who: Person, now: date
             words = {"paid": "It has left", "reversed": "It left and came back"}.get(
                 header.status, "It leaves no more"
             )
-            tables.pairs(
-                [
-                    (
-                        f":gray[:material/flag:] {words}",
-                        moment(header.processed_at or header.decided_at, desk.zone(), now),
-                    )
-                ]
-            )
+            ended = moment(header.processed_at or header.decided_at, desk.zone(), now)
+            tables.pairs([(f":gray[:material/flag:] {words}", ended), *_at_the_bank(told)])
             return
         codes = {reason.code for reason in blocking}
         lines = [_holds("Reserved for it", money(header.amount_minor, header.currency))]
@@ -106,6 +101,16 @@ def may_it_leave(grid: DeltaGenerator, told: PayoutStory, who: Person, now: date
             )
         lines += [_stands_in_the_way(reason, told, who, now) for reason in blocking]
         tables.pairs(lines)
+        if told.account is not None and told.account.checked_at is not None:
+            st.caption(f"Account checked {ago(told.account.checked_at, now)}; asked again before it leaves")
+
+
+def _at_the_bank(told: PayoutStory) -> list[tuple[str, str]]:
+    if told.arrival is None:
+        return []
+    if told.arrival.status == "failed":
+        return [(f":red[:material/assignment_return:] {plain(told.arrival.sentence)}", WHOSE["partner"])]
+    return [(f":gray[:material/account_balance:] {plain(told.arrival.sentence)}", "")]
 
 
 def _holds(what: str, figure: str) -> tuple[str, str]:
@@ -143,8 +148,9 @@ def _stands_in_the_way(reason: Blocking, told: PayoutStory, who: Person, now: da
     return f"{icon} {plain(reason.sentence)}", whose
 
 
-def signals(grid: DeltaGenerator, header: PayoutHeader, now: datetime) -> None:
+def signals(grid: DeltaGenerator, told: PayoutStory, now: datetime) -> None:
     """What is unusual about it, each with its figures; and what it looks like when nothing is."""
+    header = told.header
     with elements.card(grid, "Risk signals"):
         lines = []
         if "new_destination" in header.signals:
@@ -164,7 +170,8 @@ def signals(grid: DeltaGenerator, header: PayoutHeader, now: datetime) -> None:
             )
             lines.append(f"{icon} {times} ({money(header.usual_minor, header.currency)})")
         if header.account:
-            lines.append(f":material/account_balance: {plain(header.account)}")
+            address = told.account.address if told.account is not None else None
+            lines.append(f":material/account_balance: {linked(header.account, address)}")
         if header.partner_status != "active":
             lines.append(f":red[:material/block:] The partner is {header.partner_status}")
         tables.rows([(line,) for line in lines or [f"{ABSENT} none"]], ["signal"], header=False)

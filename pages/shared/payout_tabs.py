@@ -13,6 +13,7 @@ import streamlit as st
 
 from core.reads.payout import PayoutStory
 from pages.shared import tables
+from pages.shared.cells import linked
 from pages.shared.format import ABSENT, day, money, person, plain, story_moment
 from pages.shared.status import badge
 from pages.shared.tables import each
@@ -114,12 +115,18 @@ def _attempts(told: PayoutStory, zone: ZoneInfo, now: datetime) -> None:
                 badge(row.state),
                 plain(_or_dash(row.message, row.code)),
                 plain(_or_dash(row.error_class)),
-                plain(_or_dash(row.provider_ref, row.request_id)),
+                _reference(told, row),
             )
             for row in each(told.attempts.sort_values("n", ascending=False))
         ],
         ["No.", "Sent", "Outcome", "Provider says", "Class", "Reference"],
     )
+
+
+def _reference(told: PayoutStory, row: Any) -> str:  # noqa: ANN401 - a row of the attempts
+    if pd.notna(row.provider_ref):
+        return linked(str(row.provider_ref), told.transfer_address)
+    return plain(_or_dash(row.request_id))
 
 
 def _ledger(told: PayoutStory, zone: ZoneInfo, now: datetime) -> None:

@@ -19,7 +19,8 @@ from pages.shared.status import STATUS
 
 VIEW_WORDS = {
     "open": "Open", "ready": "Ready", "blocked": "Blocked", "second_person": "2nd person", "retrying": "Retrying",
-    "approved": "Approved", "leaves": "Leaves today", "paid": "Paid", "aside": "Set aside", "all": "All",
+    "approved": "Approved", "leaves": "Leaves today", "paid": "Paid",
+    "sent_back": "Sent back", "aside": "Set aside", "all": "All",
 }  # fmt: skip
 DAY_WORDS = {"24h": "Last 24 hours", "7d": "Last 7 days", "30d": "Last 30 days"}
 ORDERS = {
@@ -27,6 +28,7 @@ ORDERS = {
     "net-": "largest net first", "net+": "smallest net first", "partner+": "by partner", "status+": "by status",
     "id-": "highest number first",
 }  # fmt: skip
+ON_DEMAND = ("leaves", "sent_back")  # views that only a link asks for
 USUAL_ORDER = "queued_at-"
 PAGING = ("cursor", "page")
 FILTERS = ("search", "status", "priority", "method", "program", "days")
@@ -125,7 +127,7 @@ def view_switch(shown: Shown, counts: Mapping[str, int]) -> None:
     st.session_state["queue_view"] = shown.wanted.view
     st.segmented_control(
         "View",
-        [view for view in VIEWS if view != "leaves" or shown.wanted.view == view],
+        [view for view in VIEWS if view not in ON_DEMAND or shown.wanted.view == view],
         key="queue_view",
         required=True,
         label_visibility="collapsed",

@@ -45,6 +45,11 @@ OUTCOMES: dict[str, Look] = {
     "waits": Look(word="Waits for a second person", colour="violet", icon="group", glyph="…"),
     "refused": Look(word="Refused", colour="orange", icon="front_hand", glyph="×"),
     "fault": Look(word="Not done", colour="red", icon="error", glyph="×"),
+    "bank_pending": Look(word="On its way to the bank", colour="blue", icon="account_balance", glyph="→"),
+    "bank_in_transit": Look(word="On its way to the bank", colour="blue", icon="account_balance", glyph="→"),
+    "bank_paid": Look(word="At the bank", colour="green", icon="account_balance", glyph="✓"),
+    "bank_canceled": Look(word="Not at the bank yet", colour="gray", icon="account_balance", glyph="−"),
+    "bank_failed": Look(word="Sent back by the bank", colour="red", icon="assignment_return", glyph="↩"),
     "held": Look(word="Held", colour="yellow", icon="lock", glyph="…"),
     "available": Look(word="Available", colour="blue", icon="account_balance_wallet", glyph="✓"),
     "reserved": Look(word="Reserved", colour="violet", icon="lock_clock", glyph="→"),
@@ -60,6 +65,7 @@ SIGNALS: dict[str, Look] = {
     "second_person": Look(word="Second person", colour="violet", icon="group", glyph=""),
     "on_hold": Look(word="On hold", colour="yellow", icon="lock", glyph=""),
     "set_aside": Look(word="Set aside", colour="gray", icon="event_busy", glyph=""),
+    "sent_back": Look(word="Sent back", colour="red", icon="assignment_return", glyph=""),
 }
 PRIORITY: dict[str, Look] = {
     "urgent": Look(word="Urgent", colour="red", icon="keyboard_double_arrow_up", glyph="↑"),
