@@ -61,7 +61,7 @@ BEGIN
         ('unclear', 'sent'), ('unclear', 'waiting'), ('unclear', 'failed'), ('unclear', 'dropped'),
         ('failed', 'waiting'), ('failed', 'dropped'))
     THEN PERFORM refuse('message_moves_on', format('a message does not go from %s to %s', OLD.state, NEW.state)); END IF;
-    IF NEW.state = 'sending' AND NEW.lease_epoch = OLD.lease_epoch
+    IF NEW.state = 'sending' AND OLD.state <> 'sending' AND NEW.lease_epoch = OLD.lease_epoch
     THEN PERFORM refuse('message_is_sent_under_a_claim', 'a message is sent by whoever claimed it'); END IF;
     RETURN NEW;
 END $$;

@@ -19,6 +19,7 @@ from tests.stripe.banks import Banks
 from tests.stripe.commerce import Commerce
 from tests.stripe.faults import Fault, Faults
 from tests.stripe.keys import Keys
+from tests.stripe.onboarding import account_link
 from tests.stripe.parts import Body, Clock, Refusal, new_id
 from tests.stripe.platform import Entry, Platform
 
@@ -34,6 +35,7 @@ FIELDS = {
         "source_type",
         "transfer_group",
     },
+    "account_link": {"account", "collection_options", "expand", "refresh_url", "return_url", "type"},
     "reversal": {"amount", "description", "expand", "metadata", "refund_application_fee"},
     "payout": {
         "amount",
@@ -48,6 +50,7 @@ FIELDS = {
 }
 NEEDED = {
     "transfer": ("amount", "currency", "destination"),
+    "account_link": ("account", "refresh_url", "return_url", "type"),
     "reversal": (),
     "payout": ("amount", "currency"),
 }
@@ -206,6 +209,8 @@ class Service:
                 return self.platform.reverse(transfer_id, params, key=asked.key)
             case ["payouts"]:
                 return self.platform.pay_out(asked.account, params, key=asked.key)
+            case ["account_links"]:
+                return account_link(self.platform, params)
         return None
 
     def _show(self, asked: Asked, route: list[str], params: Body) -> Body | None:
@@ -232,7 +237,7 @@ class Service:
 
 def _validate(asked: Asked) -> None:
     """Refuse what Stripe refuses before it executes: nothing of it is kept under the key."""
-    makes = "payout" if asked.path == "/v1/payouts" else "transfer"
+    makes = {"/v1/payouts": "payout", "/v1/account_links": "account_link"}.get(asked.path, "transfer")
     if re.fullmatch(r"/v1/transfers/[^/]+/reversals", asked.path):
         makes = "reversal"
     for name in asked.params:

@@ -1,0 +1,59 @@
+"""The notify job's work on a desk of a test's own, through a real connection to a mail server on loopback."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import text
+
+from core.channels import Channel
+from core.channels.smtp import MailServer, Smtp
+from core.links import MakeLink
+from core.notifying import Post, notify_due
+from core.runs import RunResult
+from tests.desk import NOW, Desk
+from tests.mail.server import FakeMail
+
+SENDER = ("Payouts", "payouts@example.com")
+FINANCE = (("", "finance@example.com"), ("Bo", "bo@example.com"))
+
+
+@dataclass
+class Teller:
+    """Runs the job, and reads what the outbox says."""
+
+    desk: Desk
+    mail: FakeMail
+    server: MailServer | None = None  # None: the one that works
+
+    def channel(self, *, step_s: float = 5.0, letter_s: float = 10.0) -> Channel:
+        """A way to the server with shorter patience."""
+        return Smtp(server=self.server or self.mail.at, sender=SENDER, step_s=step_s, letter_s=letter_s)
+
+    def notify(
+        self,
+        now: datetime = NOW,
+        *,
+        channel: Channel | None = None,
+        make_link: MakeLink | None = None,
+        limit: int | None = None,
+        dry_run: bool = False,
+    ) -> RunResult:
+        """Deliver what is due."""
+        post = Post(channel=channel or self.channel(), finance=FINANCE, make_link=make_link)
+        return notify_due(self.desk.engine, post, now=now, limit=limit, dry_run=dry_run)
+
+    def states(self) -> list[str]:
+        """The states of all messages, the oldest first."""
+        return [str(state) for state in self.desk.column("SELECT state FROM message ORDER BY id")]
+
+    def log(self) -> list[tuple[str, str]]:
+        """Outcome and words of every try, in order."""
+        with self.desk.engine.connect() as conn:
+            rows = conn.execute(text("SELECT outcome, words FROM delivery ORDER BY id")).all()
+        return [(row.outcome, row.words) for row in rows]
+
+    def subjects(self) -> list[str]:
+        """What arrived."""
+        return [str(one.message["Subject"]) for one in self.mail.accepted]
