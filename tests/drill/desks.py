@@ -58,7 +58,10 @@ class Place:
         return figures | drained(self.desk.engine, now=self.now)
 
 
-END_LEASES = "UPDATE attempt SET lease_until = clock_timestamp() WHERE lease_until > clock_timestamp()"
+END_LEASES = """
+    UPDATE attempt SET lease_until = clock_timestamp() WHERE lease_until > clock_timestamp();
+    UPDATE reversal SET lease_until = clock_timestamp() WHERE lease_until > clock_timestamp()
+"""
 
 
 @contextmanager
@@ -99,6 +102,9 @@ def copy_books(source: FakeStripe, fake: FakeStripe) -> None:
     for name in ("accounts", "funds", "entries", "transfers", "payouts", "events"):
         setattr(fake.platform, name, deepcopy(getattr(source.platform, name)))
     fake.service.keys._kept = deepcopy(source.service.keys._kept)
+    for name in ("commerce", "banks"):
+        kept = {key: value for key, value in vars(getattr(source.service, name)).items() if key != "platform"}
+        vars(getattr(fake.service, name)).update(deepcopy(kept))
 
 
 def partners(desk: Desk, count: int, *, now: datetime = NOW) -> list[str]:

@@ -160,9 +160,10 @@ def finish(stage: Stage, here: Place, payouts: Sequence[int], workers: Workers) 
     here.end_leases()
     jobs, after_s = list(stage.jobs), [0.0] * len(stage.jobs)
     for later_s in stage.later_s:
-        jobs += ["send", "resolve"]
-        after_s += [later_s, later_s]
-    again = Task(
+        again = [job for job in stage.jobs if job not in {"approve", "send", "resolve"}] + ["send", "resolve"]
+        jobs += again
+        after_s += [later_s] * len(again)
+    fresh = Task(
         database=here.url,
         stripe=here.fake.url,
         now=here.now,
@@ -171,7 +172,7 @@ def finish(stage: Stage, here: Place, payouts: Sequence[int], workers: Workers) 
         approves=payouts,
         role=role_of(here.url),
     )
-    ended = workers.run(again)
+    ended = workers.run(fresh)
     assert ended.code == 0, f"the fresh worker could not: {ended.said}"
     here.pass_time(timedelta(seconds=max(stage.later_s, default=0)))
     return here.ends()
@@ -187,6 +188,14 @@ STATE = """
       FROM attempt a JOIN payout p ON p.id = a.payout_id JOIN partner t ON t.id = p.partner_id
      UNION ALL
     SELECT 'difference', coalesce(currency, ''), amount_minor, NULL, NULL, NULL, kind FROM difference
+     UNION ALL
+    SELECT 'reversal', t.code, r.n, r.amount_minor, NULL, NULL, r.state
+      FROM reversal r JOIN payout p ON p.id = r.payout_id JOIN partner t ON t.id = p.partner_id
+     UNION ALL
+    SELECT 'ledger', kind, count(*), sum(amount_minor), NULL, NULL, NULL FROM ledger_transfer GROUP BY kind
+     UNION ALL
+    SELECT 'earning', t.code, e.amount_minor, NULL, NULL, NULL, e.kind
+      FROM earning e JOIN partner t ON t.id = e.partner_id
      UNION ALL
     SELECT 'hold', t.code, NULL, NULL, NULL, NULL, reason FROM hold h JOIN partner t ON t.id = h.partner_id
      ORDER BY 1, 2, 3, 4, 5, 6, 7

@@ -8,9 +8,9 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from datetime import timedelta
+from datetime import datetime, timedelta
 
-from tests.drill import people, rounds
+from tests.drill import people, rounds, telling
 from tests.drill.agreeing import agree, drained
 from tests.drill.world import (
     CAP,
@@ -29,9 +29,13 @@ from tests.drill.world import (
 AVAILABLE = """
     SELECT b.available FROM partner_balance b JOIN partner p ON p.id = b.partner_id WHERE p.code = %(code)s
 """
+# What customers paid for at Stripe is counted when all of it was told; until then it is what the desk has heard.
 BALANCES = """
-    SELECT p.code, b.held + b.available + b.reserved + b.paid + b.fees, b.reserved FROM partner_balance b
-      JOIN partner p ON p.id = b.partner_id
+    SELECT p.code, b.held + b.available + b.reserved + b.paid + b.fees, b.reserved,
+           (SELECT coalesce(sum(e.amount_minor), 0)::bigint FROM earning e JOIN sale s ON s.id = e.sale_id
+             WHERE e.partner_id = p.id AND starts_with(s.source_ref, 'pay-')
+               AND e.kind IN ('booking', 'void', 'clawback', 'reinstate'))
+      FROM partner_balance b JOIN partner p ON p.id = b.partner_id
 """
 # A payout to a destination that replaced another takes two people, until one has been paid there.
 MOVED = """
@@ -61,16 +65,20 @@ def watched(world: World) -> Iterator[None]:
     may_not = {int(str(row[0])) for row in world.rows(MAY_NOT_LEAVE, now=world.now)}
     before = {(one.payout_id, one.n): one for one in world.attempts()}
     stopped = bool(world.rows(STOPPED)[0][0])
-    posts = len(world.fake.asked("POST", PATH))
+    posts = _posts(world)
     woken = world.figures["wake: wrote"] + world.figures["wake: too late"]
     world.broken = True
     yield
     begun = {one.payout_id for one in world.attempts() if (one.payout_id, one.n) not in before}
     assert not begun & may_not, f"payouts {begun & may_not} were sent, and may not leave"
     if stopped and woken == world.figures["wake: wrote"] + world.figures["wake: too late"]:
-        assert len(world.fake.asked("POST", PATH)) == posts, "something was sent while sending was stopped"
+        assert _posts(world) == posts, "something was sent while sending was stopped"
     check(world)
     world.broken = False
+
+
+def _posts(world: World) -> int:
+    return sum(one.method == "POST" for one in list(world.fake.service.asked))
 
 
 def check(world: World) -> None:
@@ -84,13 +92,13 @@ def check(world: World) -> None:
     _requests(world, payouts, attempts)
     _transfers(world, payouts, attempts)
     _caps(payouts)
-    for code, has_minor, reserved_minor in world.rows(BALANCES):
+    _reversals(world)
+    for code, has_minor, reserved_minor, paid_for_minor in world.rows(BALANCES):
         unpaid = [one for one in payouts.values() if one.partner == code]
         waiting = {"pending", "approved", "processing", "retrying"}
         promised = sum(one.amount_minor for one in unpaid if one.status in waiting)
-        assert has_minor == world.earned[str(code)], (
-            f"{code} has {has_minor}, and earned {world.earned[str(code)]}"
-        )
+        earned_minor = world.earned[str(code)] + int(str(paid_for_minor))
+        assert has_minor == earned_minor, f"{code} has {has_minor}, and earned {earned_minor}"
         assert reserved_minor == promised, f"{code}: {reserved_minor} reserved for {promised} on the way"
 
 
@@ -158,6 +166,21 @@ def _transfers(world: World, payouts: dict[int, Payout], attempts: list[Attempt]
         )
 
 
+REVERSALS = "SELECT idem_key, amount_minor FROM reversal"
+
+
+def _reversals(world: World) -> None:
+    """What was pulled back at Stripe under a key of ours: what two people agreed on, once."""
+    agreed = {str(key): amount_minor for key, amount_minor in world.rows(REVERSALS)}
+    done: set[str] = set()
+    for entry in world.fake.books():
+        if entry.kind == "reversal" and entry.key is not None:
+            assert entry.key in agreed, f"{entry.amount} came back under {entry.key}, which nobody agreed on"
+            assert entry.key not in done, f"{entry.key} pulled back twice"
+            assert entry.amount == agreed[entry.key], f"{entry.amount} came back for {agreed[entry.key]}"
+            done.add(entry.key)
+
+
 def _caps(payouts: dict[int, Payout]) -> None:
     months: dict[tuple[str, object], int] = defaultdict(int)
     for one in payouts.values():
@@ -180,13 +203,16 @@ def settle(world: World) -> dict[str, int]:
         rounds.change_account(world, who, able=True)
     while _take(world, people.lift) == "lifted":
         pass
-    _take(world, people.start)
     for _ in range(ROUNDS):
-        _take(world, rounds.send)
-        _take(world, rounds.resolve)
+        _take(world, telling.hear)
+        if world.rows(STOPPED)[0][0]:
+            _take(world, rounds.look_at_books)
+            _take(world, people.start)
+        for job in (rounds.send, rounds.resolve, telling.pull_back):
+            _take(world, job)
         for which in range(len(world.attempts("unknown"))):
-            with watched(world):
-                people.prove_absent(world, which)
+            _take(world, people.prove_absent, which)
+        _take(world, telling.prove_reversal_absent, 0)
         by = _next(world)
         if by is None:
             break
@@ -194,10 +220,10 @@ def settle(world: World) -> dict[str, int]:
             rounds.pass_time(world, by)
     while _take(world, rounds.wake, 0) != "nobody stands":
         pass
-    _book_all(world)
-    with watched(world):
-        rounds.pass_time(world, HOUR)
+    _take(world, rounds.pass_time, HOUR)
+    _take(world, telling.hear)
     _take(world, rounds.look_at_books)
+    _payments_told(world)
     figures = agree(world.desk.engine, Booked(world), witness=world.at.witness)  # type: ignore[arg-type]
     return figures | drained(world.desk.engine, now=world.now)
 
@@ -217,9 +243,13 @@ def _take(world: World, step: Callable[..., str], *args: object) -> str:
         return step(world, *args)
 
 
+REVERSAL_LOOKS = "SELECT next_look_at FROM reversal WHERE state = 'unknown'"
+
+
 def _next(world: World) -> timedelta | None:
     """How long until something is due again; None when nothing will be."""
     times = [one.retry_at for one in world.payouts("retrying") if one.retry_at is not None]
+    times += [at for (at,) in world.rows(REVERSAL_LOOKS) if isinstance(at, datetime)]
     times += [one.next_look_at for one in world.attempts("unknown") if one.next_look_at is not None]
     if world.attempts("started"):
         times.append(world.now + timedelta(minutes=2))
@@ -229,6 +259,15 @@ def _next(world: World) -> timedelta | None:
     return None if not times else max(min(times) - world.now, timedelta(minutes=1))
 
 
-def _book_all(world: World) -> None:
-    for which in range(sum(one.kind == "reversal" for one in world.fake.books())):
-        _take(world, people.book_reversal, which)
+PAID_FOR = """
+    SELECT p.code, sum(e.amount_minor)::bigint FROM earning e JOIN sale s ON s.id = e.sale_id
+      JOIN partner p ON p.id = e.partner_id
+     WHERE starts_with(s.source_ref, 'pay-') AND e.kind IN ('booking', 'void', 'clawback', 'reinstate') GROUP BY 1
+"""
+
+
+def _payments_told(world: World) -> None:
+    """Every payment made its sale once, and every refund of it took its share once."""
+    ours = dict.fromkeys(world.codes, 0) | {str(code): minor for code, minor in world.rows(PAID_FOR)}
+    theirs = telling.earned_by_payments(world)
+    assert ours == theirs, f"customers paid for {theirs}, and here it is {ours}"

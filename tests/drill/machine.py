@@ -19,7 +19,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, rule, run_sta
 
 from core.access import Actor
 from tests.desk import ADA, MIA
-from tests.drill import people, rounds
+from tests.drill import people, rounds, telling
 from tests.drill.laws import settle, watched
 from tests.drill.report import Report, scenario
 from tests.drill.world import DUO, World, prepared, world
@@ -39,11 +39,14 @@ LATER = st.sampled_from([timedelta(hours=hours) for hours in (6, 22, 25, 26)])
 TICK = st.none() | st.tuples(st.sampled_from(("send", "send", "resolve")), SOON, FAULT, WHICH, st.booleans())
 Tick = tuple[str, timedelta, str | None, int, bool] | None
 
+# By webhook: which of the events told so far; None: by Stripe's list.
+TOLD = st.none() | st.lists(st.integers(0, 30), min_size=1, max_size=4)
+PULL_FAULTS = (None, None, *sorted(rounds.FAULTS.keys() - {"altered"}))
 BY_HAND = ("pay", "copy", "reverse", "reverse", "book", "look", "restart")
 BLOCKS = ("partner", "earning", "payout", "lift", "move", "suspend", "back")
 
 QUICK_SCHEDULES, QUICK_STEPS = 15, 25
-FULL_SCHEDULES, FULL_STEPS = 220, 40
+FULL_SCHEDULES, FULL_STEPS = 100, 40
 TALLY = Counter[str]()
 
 
@@ -76,6 +79,7 @@ class Drill(RuleBasedStateMachine):
         if tick is not None:
             job, after, fault, which, sticky = tick
             self.take(rounds.pass_time, after)
+            self.take(telling.pull_back)
             self.take(rounds.send if job == "send" else rounds.resolve, fault, which, sticky=sticky)
 
     def ready(self, who: int, minor: int, maker: Actor, approvers: tuple[Actor, Actor]) -> None:

@@ -46,7 +46,7 @@ FAULTS: dict[str, dict[str, object]] = {
     "key_refused": {"kind": "error", "status": 401, "kept": False, **INVALID},
     "in_use": {"kind": "error", "status": 409, "code": "idempotency_key_in_use", "kept": False, **INVALID},
     "dependency": {"kind": "error", "status": 424, "kept": False},
-    "too_many": {"kind": "error", "status": 429, "code": "rate_limit", "kept": False, "times": 3, **INVALID},
+    "too_many": {"kind": "error", "status": 429, "code": "rate_limit", "kept": False, "times": 9, **INVALID},
     "broken": {"kind": "error", "status": 500},
     "broken_for_now": {"kind": "error", "status": 503, "kept": False},
     "broken_after": {"kind": "error_after", "status": 500},
@@ -55,8 +55,12 @@ FAULTS: dict[str, dict[str, object]] = {
 SLOW = frozenset({"delay_before", "delay_after"})
 
 
-def _faulty(world: World, name: str, key: str | None, *, sticky: bool) -> None:
-    how = {"kind": name, "times": None if sticky or key is None else 1} | FAULTS[name]
+def _faulty(
+    world: World, name: str, key: str | None, *, sticky: bool = False, path: str | None = None
+) -> None:
+    how: dict[str, object] = {"kind": name, "times": None if sticky or key is None else 1} | FAULTS[name]
+    if path is not None:
+        how["path"] = path
     if name == "delay_before":
         gate = Gate()
         world.gates.append(gate)
@@ -66,14 +70,15 @@ def _faulty(world: World, name: str, key: str | None, *, sticky: bool) -> None:
     world.fake.service.faults.add(Fault(key=key, **how))  # type: ignore[arg-type]
 
 
-def _round(
+def job_round(
     world: World,
     work: Callable[..., SendResult],
     fault: str | None,
     keys: list[str],
     which: int,
     *,
-    sticky: bool,
+    sticky: bool = False,
+    path: str | None = None,
     **how: object,
 ) -> str:
     """One run of a job, with a fault for one of its keys or, where `which` runs past them, for every request."""
@@ -82,11 +87,11 @@ def _round(
             which %= max(len(keys), 1)
         key = keys[which] if which < len(keys) else None
         if key is not None or fault != "altered":
-            _faulty(world, fault, key, sticky=sticky)
+            _faulty(world, fault, key, sticky=sticky, path=path)
     rail = world.hasty if fault in SLOW else world.rail
     world.seconds.now_s += 61
     try:
-        result = work(world.desk.engine, rail, now=world.now, gate=world.gate, **how)
+        result = work(world.desk.engine, rail, now=world.now, **how)
     except StripeRefused:
         return "stripe was away"
     finally:
@@ -108,13 +113,15 @@ def send(
         for payout in world.payouts("approved", "retrying")
     ]
     keys += [one.key for one in tries if one.state == "started"]
-    return _round(world, send_due, fault, keys, which, sticky=sticky, retrying_only=retrying)
+    return job_round(
+        world, send_due, fault, keys, which, sticky=sticky, gate=world.gate, retrying_only=retrying
+    )
 
 
 @step
 def resolve(world: World, fault: str | None = None, which: int = 0, *, sticky: bool = False) -> str:
     keys = [one.key for one in world.attempts("unknown")]
-    return _round(world, resolve_due, fault, keys, which, sticky=sticky)
+    return job_round(world, resolve_due, fault, keys, which, sticky=sticky, gate=world.gate)
 
 
 @step

@@ -5,10 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import partial
 
 from core.claiming import claim_payout
+from core.proposals import confirm, propose
+from core.reversals import reversal_content
+from core.reversing import reverse_due
 from core.sending import send_due
-from tests.desk import DAY, HOUR
+from tests.desk import ADA, DAY, HOUR, MIA
 from tests.drill.desks import Place, approved, asked_for, partners, sales
 
 MINUTE = timedelta(minutes=1)
@@ -101,6 +105,46 @@ def to_reconcile(place: Place) -> Sequence[int]:
     return ()
 
 
+def to_reverse(place: Place) -> Sequence[int]:
+    """Two paid payouts of which two people agreed to pull some back, and one whose reversal got no answer."""
+    payouts = approved(place.desk, 3)
+    send_due(place.desk.engine, place.rail(), now=place.now)
+    for payout in (payouts[2], *payouts[:2]):
+        content = reversal_content("10.00")
+        made = place.desk.decide(
+            partial(
+                propose,
+                kind="reverse_payout",
+                ids=[payout],
+                why="paid too much",
+                actor=MIA,
+                now=place.now,
+                content=content,
+            )
+        )
+        place.desk.decide(partial(confirm, proposal_id=made, actor=ADA, now=place.now))
+        if payout == payouts[2]:
+            place.fake.fault("drop_after", path=f"/v1/transfers/{place.fake.books()[-1].transfer}/reversals")
+            assert reverse_due(place.desk.engine, place.rail(), now=place.now).unknown == 1
+            place.pass_time(2 * MINUTE)
+    return ()
+
+
+def told(place: Place) -> Sequence[int]:
+    """News at Stripe that nobody here has heard: money that came back, a customer's payment and refund, an account."""
+    approved(place.desk, 3)
+    send_due(place.desk.engine, place.rail(), now=place.now)
+    first, second, _ = place.fake.books()
+    place.fake.platform.reverse(first.transfer, {"amount": "1000"}, key=None)
+    place.fake.platform.reverse(second.transfer, {}, key=None)
+    customers = place.fake.service.commerce
+    customers.pay(70_00, "usd", metadata={"partner": "AFF0", "order": "o1"})
+    customers.refund(customers.pay(50_00, "usd", metadata={"partner": "AFF1", "order": "o2"}))
+    place.fake.platform.change_account("acct_AFF2", payouts_enabled=False)
+    place.pass_time(MINUTE)
+    return ()
+
+
 STAGES = (
     Stage(name="send", jobs=["send"], prepare=to_send),
     Stage(name="resolve", jobs=["resolve"], prepare=silent, later_s=UNTIL_PEOPLE),
@@ -109,5 +153,7 @@ STAGES = (
     Stage(name="queue", jobs=["queue"], prepare=to_queue),
     Stage(name="approve", jobs=["approve", "send"], prepare=to_approve),
     Stage(name="reconcile", jobs=["reconcile"], prepare=to_reconcile),
+    Stage(name="reversals", jobs=["reversals"], prepare=to_reverse),
+    Stage(name="events", jobs=["events"], prepare=told),
 )
 QUICK = (Stage(name="send one", jobs=["send"], prepare=one_to_send, later_s=()),)

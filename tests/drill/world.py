@@ -113,6 +113,10 @@ AGE_ATTEMPTS = """
     UPDATE attempt SET first_sent_at = first_sent_at - interval '{0} seconds',
                        lease_until = lease_until - interval '{0} seconds' WHERE state IN ('started', 'unknown');
     ALTER TABLE attempt ENABLE TRIGGER USER;
+    ALTER TABLE reversal DISABLE TRIGGER USER;
+    UPDATE reversal SET first_sent_at = first_sent_at - interval '{0} seconds',
+                        lease_until = lease_until - interval '{0} seconds' WHERE state IN ('started', 'unknown');
+    ALTER TABLE reversal ENABLE TRIGGER USER;
 """
 
 
@@ -134,6 +138,9 @@ class World:
     codes: tuple[str, ...] = ("P0", "P1", "P2")
     earned: Counter[str] = field(default_factory=Counter)
     sold: dict[str, tuple[str, int]] = field(default_factory=dict)  # by reference: whose, gross
+    payments: dict[str, tuple[str, str]] = field(
+        default_factory=dict
+    )  # by booking: whose, the payment at Stripe
     moved_to: dict[str, int] = field(default_factory=dict)  # how often a partner's destination was changed
     known: set[int] = field(default_factory=set)  # payouts looked at when they were new
     approvers: dict[int, set[str]] = field(default_factory=dict)

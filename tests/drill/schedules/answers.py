@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tests.desk import DAY, HOUR
-from tests.drill import people, rounds
+from tests.drill import people, rounds, telling
 from tests.drill.steps import MINUTE, Schedule, Steps
 
 
@@ -184,6 +184,46 @@ def a_transfer_of_ours_that_we_never_made_stops_sending(steps: Steps) -> None:
     assert steps.take(people.start) == "agreed"
 
 
+def what_two_people_pull_back_comes_back_once(steps: Steps) -> None:
+    """Stripe took it back and the answer was lost; meanwhile its events tell of it, twice."""
+    payout = steps.approved()
+    steps.take(rounds.send)
+    assert steps.take(telling.agree_on_reversal, 0, 20_00) == "agreed"
+    assert steps.take(telling.agree_on_reversal, 0, 5_00) == "under_way"
+    steps.take(telling.pull_back, "drop_after")
+    steps.take(telling.webhooks, (1, 1, 0))
+    for _ in range(2):
+        steps.take(telling.hear)
+        steps.after(2 * HOUR)
+        steps.take(telling.pull_back)
+    steps.after(25 * HOUR)
+    assert steps.take(telling.agree_on_reversal, 0, 1_000_00) == "more_than_out"
+    assert steps.take(telling.agree_on_reversal, 0, 5_00) == "agreed"
+    steps.take(telling.pull_back, "drop_before")
+    for _ in range(6):
+        steps.after(25 * HOUR)
+        steps.take(telling.pull_back)
+        steps.take(telling.prove_reversal_absent, 0)
+    assert steps.status(payout) == "paid"
+    assert [one.amount for one in steps.world.fake.books() if one.kind == "reversal"] == [20_00]
+
+
+def what_customers_pay_is_earned_once_however_it_is_told(steps: Steps) -> None:
+    for minor in (70_00, 33_35):
+        steps.take(telling.customer_pays, 0, minor)
+    steps.take(telling.webhooks, (1, 0, 0, 1))
+    steps.take(telling.hear, poll=False)
+    steps.take(telling.hear)
+    steps.take(telling.customer_gets_back, 0, 33_33)
+    steps.take(telling.customer_gets_back, 1, 33_35)
+    steps.take(telling.webhooks, (3, 2, 3))
+    for _ in range(2):
+        steps.take(telling.hear)
+        steps.after(HOUR)
+    steps.take(telling.customer_gets_back, 0, 33_33)
+    steps.take(telling.hear)
+
+
 SCHEDULES: tuple[Schedule, ...] = (
     a_lost_answer_is_asked_for_again_under_the_same_key,
     an_answer_lost_before_midnight_is_asked_for_after_it,
@@ -200,4 +240,6 @@ SCHEDULES: tuple[Schedule, ...] = (
     another_amount_is_not_taken_for_ours,
     a_strangers_transfer_in_our_group_is_not_adopted,
     a_transfer_of_ours_that_we_never_made_stops_sending,
+    what_two_people_pull_back_comes_back_once,
+    what_customers_pay_is_earned_once_however_it_is_told,
 )

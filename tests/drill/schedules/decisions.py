@@ -82,6 +82,7 @@ def nothing_leaves_while_stopped(steps: Steps) -> None:
     payouts = [steps.approved(0), steps.approved(1), steps.approved(2)]
     steps.take(rounds.stand_still, 0, sent=False)
     steps.take(rounds.send, "drop_before", 1)
+    payouts.append(steps.approved(2))
     assert steps.take(people.stop) == "stopped"
     posts = steps.world.figures["posts"]
     for _ in range(3):
