@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 import pkgutil
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
 from typing import Protocol
@@ -93,8 +93,3 @@ def all_jobs() -> dict[str, Job]:
                 found[job.name] = job
     order = {name: place for place, name in enumerate(NIGHT_IN_ORDER)}
     return dict(sorted(found.items(), key=lambda item: (order.get(item[0], len(order)), item[0])))
-
-
-def with_run(orders: Orders, run_id: int) -> Orders:
-    """Return the same orders under another run's number."""
-    return replace(orders, run_id=run_id)

@@ -8,7 +8,7 @@ import time
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from sqlalchemy import Connection, Engine, text
@@ -17,12 +17,14 @@ from core.refusals import Refusal
 from core.runs import RunResult
 from jobs.clock import Clock
 from jobs.health import FAILED
-from jobs.job import Job, Orders, with_run
+from jobs.job import Job, Orders
+from jobs.keeper import is_alive, kept_awake
 
 log = logging.getLogger(__name__)
 
 LOCK_SPACE = 0x70617964  # "payd": keeps these keys apart from other users of advisory locks
 POLL_S = 0.1
+IDLE_S = 30.0
 
 
 class JobIsRunning(Refusal):
@@ -47,10 +49,12 @@ UNLOCK = text("SELECT pg_advisory_unlock(:space, :key)")
 
 
 @contextmanager
-def job_lock(engine: Engine, job: str, *, wait_s: float = 0) -> Iterator[Connection | None]:
+def job_lock(
+    engine: Engine, job: str, *, wait_s: float = 0, idle_s: float = IDLE_S
+) -> Iterator[Connection | None]:
     """Hold a job's lock on a connection of its own; gives None when another process has it for `wait_s`.
 
-    The lock ends with its session, so a killed process leaves none behind.
+    The lock ends with its session: a killed process leaves none behind, and one that stands still for `idle_s` loses it.
     """
     key = {"space": LOCK_SPACE, "key": zlib.crc32(job.encode()) - 2**31}
     conn = engine.connect().execution_options(isolation_level="AUTOCOMMIT")
@@ -58,9 +62,15 @@ def job_lock(engine: Engine, job: str, *, wait_s: float = 0) -> Iterator[Connect
         until = time.monotonic() + wait_s
         while not (held := bool(conn.execute(TRY_LOCK, key).scalar_one())) and time.monotonic() < until:
             time.sleep(POLL_S)
-        yield conn if held else None
-        if held:
+        if not held:
+            yield None
+            return
+        with kept_awake(conn, idle_s=idle_s):
+            yield conn
+        if is_alive(conn):
             conn.execute(UNLOCK, key)
+        else:
+            conn.invalidate()
     except BaseException:
         conn.invalidate()  # a session that may still hold the lock is never used again
         raise
@@ -89,8 +99,9 @@ def perform(
         lock.execute(BEGIN_BEAT, {"job": job.name})
     started_at, began = clock.now(), time.monotonic()
     result, fault = RunResult(), None
+    working = replace(orders, run_id=run_id, stopping=lambda: orders.stopping() or not is_alive(lock))
     try:
-        result = job.run_once(with_run(orders, run_id))
+        result = job.run_once(working)
     except Exception as caught:
         fault = caught
         if not isinstance(caught, Refusal):
@@ -99,7 +110,8 @@ def perform(
     run = Run(job=job.name, run_id=run_id, result=result, duration_ms=duration_ms, fault=fault)
     if not orders.dry_run and not (isinstance(fault, Refusal) and slot is None):
         note = str(result.details.get("note", "")) if fault is None else f"{FAILED}{_words(fault)}"
-        lock.execute(END_BEAT, {"job": job.name, "note": note})
+        if is_alive(lock):  # else it stood still for so long that another process runs the job now
+            lock.execute(END_BEAT, {"job": job.name, "note": note})
         if fault or slot or result.count or result.details.get("skipped"):
             with orders.engine.begin() as conn:
                 _write_row(
