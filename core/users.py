@@ -38,6 +38,12 @@ class UnknownRole(Refusal):
     code = "unknown_role"
 
 
+class OwnRoles(Refusal):
+    """Nobody changes their own roles: another person who manages people does."""
+
+    code = "own_roles"
+
+
 @dataclass(frozen=True, kw_only=True)
 class User:
     """A person who may sign in. `epoch` rises with everything that ends open sessions."""
@@ -101,8 +107,10 @@ SET_ROLES = text("""
 
 
 def set_roles(conn: Connection, name: str, roles: Iterable[str], *, actor: Actor, now: datetime) -> User:
-    """Give a person these roles only and end their sessions; refuses NotAllowed, UnknownRole, UnknownUser."""
+    """Give a person these roles only and end their sessions; refuses NotAllowed, OwnRoles, UnknownRole, UnknownUser."""
     actor.must("manage people")
+    if actor.name == f"user:{name}":
+        raise OwnRoles
     wanted = _declared(roles)
     return _change(
         conn,
@@ -126,6 +134,17 @@ def disable_user(conn: Connection, name: str, *, actor: Actor, now: datetime) ->
     """Let a person in no more, from now on and in every open session, refusing NotAllowed, UnknownUser."""
     actor.must("manage people")
     return _change(conn, name, DISABLE, {}, action="user.disabled", actor=actor, now=now, details={})
+
+
+ENABLE = text(
+    "UPDATE app_user SET active = true, failed_attempts = 0, locked_until = NULL WHERE name = :name RETURNING id"
+)
+
+
+def enable_user(conn: Connection, name: str, *, actor: Actor, now: datetime) -> User:
+    """Let a person in again, with the password and roles they had; refuses NotAllowed, UnknownUser."""
+    actor.must("manage people")
+    return _change(conn, name, ENABLE, {}, action="user.enabled", actor=actor, now=now, details={})
 
 
 SET_PASSWORD = text("""

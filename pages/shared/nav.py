@@ -47,9 +47,11 @@ PAGES = (
     Place(file="pages/analytics.py", title="Analytics", icon="insights", section="Understand"),
     Place(file="pages/month_end.py", title="Month end", icon="calendar_month", section="Understand"),
     Place(file="pages/reconciliation.py", title="Reconciliation", icon="balance", section="Understand"),
+    Place(file="pages/operations.py", title="Operations", icon="monitor_heart", section="Run"),
     Place(file="pages/imports.py", title="Import", icon="upload_file", section="Run"),
     Place(file="pages/programs.py", title="Programs", icon="policy", section="Run"),
-    Place(file="pages/operations.py", title="Operations", icon="monitor_heart", section="Run"),
+    Place(file="pages/people.py", title="People", icon="badge", section="Run"),
+    Place(file="pages/audit.py", title="Audit", icon="history_edu", section="Run"),
 )
 
 

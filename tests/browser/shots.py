@@ -36,6 +36,8 @@ PAGES = {
     "programs": "programs",
     "program": "programs?program=affiliate&edit=1",
     "operations": "operations",
+    "people": "people",
+    "audit": "audit",
 }
 
 

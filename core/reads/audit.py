@@ -1,0 +1,68 @@
+"""The audit trail as a person looks through it: who did what to which, when, newest first."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+import pandas as pd
+from sqlalchemy import Connection, text
+
+from core.reads.frames import to_frame
+
+
+@dataclass(frozen=True, kw_only=True)
+class AuditFilter:
+    """What is looked for; an empty value asks for nothing. `subject_id` is an id of `subject`."""
+
+    actor: str = ""
+    action: str = ""
+    subject: str = ""
+    subject_id: int | None = None
+    since: datetime | None = None
+    until: datetime | None = None
+
+
+TRAIL = text("""
+    SELECT seq, at, actor, channel, action, subject, ids, details, encode(hash, 'hex') AS hash
+      FROM audit
+     WHERE (:actor = '' OR actor = :actor)
+       AND (:action = '' OR action = :action)
+       AND (:subject = '' OR subject = :subject)
+       AND (CAST(:subject_id AS bigint) IS NULL OR ids @> ARRAY[CAST(:subject_id AS bigint)])
+       AND (CAST(:since AS timestamptz) IS NULL OR at >= :since)
+       AND (CAST(:until AS timestamptz) IS NULL OR at < :until)
+       AND (CAST(:before AS bigint) IS NULL OR seq < :before)
+     ORDER BY seq DESC LIMIT :limit
+""")
+
+
+def audit_trail(
+    conn: Connection, wanted: AuditFilter, *, before: int | None = None, limit: int = 50
+) -> pd.DataFrame:
+    """Return the newest rows: seq, at, actor, channel, action, subject, ids, details, hash (hex); `before` is a seq."""
+    return to_frame(conn.execute(TRAIL, vars(wanted) | {"before": before, "limit": limit}))
+
+
+# Few kinds among many rows: each is found by skipping to the next one.
+ACTORS = text("""
+    WITH RECURSIVE each AS (
+        (SELECT actor FROM audit ORDER BY actor LIMIT 1)
+         UNION ALL
+        SELECT (SELECT a.actor FROM audit a WHERE a.actor > each.actor ORDER BY a.actor LIMIT 1)
+          FROM each WHERE each.actor IS NOT NULL)
+    SELECT actor FROM each WHERE actor IS NOT NULL
+""")
+ACTIONS = text("""
+    WITH RECURSIVE each AS (
+        (SELECT action FROM audit ORDER BY action LIMIT 1)
+         UNION ALL
+        SELECT (SELECT a.action FROM audit a WHERE a.action > each.action ORDER BY a.action LIMIT 1)
+          FROM each WHERE each.action IS NOT NULL)
+    SELECT action FROM each WHERE action IS NOT NULL
+""")
+
+
+def who_and_what(conn: Connection) -> tuple[list[str], list[str]]:
+    """Return every actor and every action the trail has."""
+    return list(conn.execute(ACTORS).scalars()), list(conn.execute(ACTIONS).scalars())

@@ -1,0 +1,267 @@
+"""Who may sign in, and as what."""
+
+from __future__ import annotations
+
+import secrets
+from datetime import datetime
+from uuid import UUID
+from zoneinfo import ZoneInfo
+
+import streamlit as st
+
+from core.access import RIGHTS, Actor
+from core.users import (
+    ROLES,
+    User,
+    add_user,
+    disable_user,
+    enable_user,
+    end_sessions,
+    list_users,
+    set_password,
+    set_roles,
+)
+from db.engine import Connection
+from pages.shared import elements, frame, tables
+from pages.shared import format as fmt
+from pages.shared.decisions import RESULT, Outcome, Work, decide, last_result, token_for
+from pages.shared.status import badge, tag
+
+CHOSEN, FAULT, FIRST = "people-chosen", "people-fault", "people-first-password"
+NAME, FULL_NAME, ROLES_KEY, PASSWORD = "people-name", "people-full-name", "people-roles", "people-password"
+PASSWORD_BYTES = 15
+ROLE_WORDS = {
+    "viewer": "reads everything, personal data masked",
+    "operator": "runs jobs, retries, looks after the desk",
+    "maker": "requests, corrections, holds, files",
+    "approver": "approves and rejects",
+    "admin": "people and policies",
+}
+
+
+def page() -> None:
+    """Draw the page."""
+    now, zone, person = frame.now(), frame.zone(), frame.person()
+    manages = person.may("manage people")
+    with frame.reading() as conn:
+        users = list_users(conn)
+    frame.header("People", "Who may sign in, and as what?", tools=_add_button if manages else None)
+    _chosen(users)
+    _table(users, now, zone)
+    if manages:
+        _change(users)
+    with st.expander("What each role may do", icon=":material/badge:"):
+        records = [
+            (
+                role.capitalize(),
+                ROLE_WORDS[role],
+                ", ".join(right for right, roles in RIGHTS.items() if role in roles) or "look",
+            )
+            for role in ROLES
+        ]
+        tables.rows(records, ["Role", "In short", "Rights"])
+
+
+def _add_button() -> None:
+    st.button("Add a person", icon=":material/person_add:", on_click=_choose, args=("add", ""))
+
+
+def _choose(what: str, name: str) -> None:
+    st.session_state[CHOSEN] = (what, name)
+    st.session_state[FIRST] = secrets.token_urlsafe(PASSWORD_BYTES)
+    st.session_state.pop(FAULT, None)
+
+
+def _chosen(users: list[User]) -> None:
+    what, name = st.session_state.pop(CHOSEN, ("", ""))
+    user = next((one for one in users if one.name == name), None)
+    if what == "add":
+        _add()
+    elif what == "roles" and user is not None:
+        _roles(user)
+    elif what == "password" and user is not None:
+        _password(user)
+    else:
+        _fault()
+
+
+def _fault() -> None:
+    fault: str | None = st.session_state.pop(FAULT, None)
+    if fault is not None:
+        st.warning(fmt.plain(fault), icon=":material/edit:")
+
+
+def _table(users: list[User], now: datetime, zone: ZoneInfo) -> None:
+    records = []
+    for user in users:
+        seen = fmt.moment(user.last_seen_at, zone, now) if user.last_seen_at else "never"
+        records.append(
+            (
+                fmt.plain(user.full_name or user.name),
+                fmt.plain(user.name),
+                ", ".join(user.roles).capitalize(),
+                seen,
+                _state(user, now),
+            )
+        )
+    with st.container(border=True, gap="small"):
+        st.markdown(elements.title("Everybody", f"{sum(user.active for user in users):,} may sign in"))
+        tables.rows(records, ["Name", "Signs in as", "Roles", "Last seen", "State"])
+
+
+def _state(user: User, now: datetime) -> str:
+    if not user.active:
+        return badge("archived", "Disabled")
+    if user.locked_until is not None and user.locked_until > now:
+        return tag(f"Locked, {fmt.until(user.locked_until, now)}", "lock", "orange")
+    return badge("active")
+
+
+def _change(users: list[User]) -> None:
+    others = {user.name: user for user in users}
+    with st.container(border=True, gap="small"):
+        st.markdown(elements.title("Change a person", "roles and passwords end their open sessions"))
+        with st.container(horizontal=True, vertical_alignment="bottom"):
+            name = st.selectbox(
+                "Person",
+                list(others),
+                index=None,
+                format_func=lambda one: others[one].full_name or one,
+                key="people-one",
+                placeholder="Choose",
+                label_visibility="collapsed",
+                width=240,
+            )
+            user = others.get(name or "")
+            if user is None:
+                st.caption("Choose whom, then what.", width="content")
+                return
+            st.button("Roles", icon=":material/badge:", on_click=_choose, args=("roles", user.name))
+            st.button("New password", icon=":material/key:", on_click=_choose, args=("password", user.name))
+            for label, icon, name_, work in _at_once(user):
+                st.button(
+                    label, icon=f":material/{icon}:", on_click=decide, args=(name_, token_for(name_), work)
+                )
+
+
+def _at_once(user: User) -> list[tuple[str, str, str, Work]]:
+    def sign_out(conn: Connection, actor: Actor, now: datetime) -> Outcome:
+        end_sessions(conn, user.name, actor=actor, now=now)
+        return Outcome(badge="done", headline=f"{_called(user)} is signed out everywhere.")
+
+    def disable(conn: Connection, actor: Actor, now: datetime) -> Outcome:
+        disable_user(conn, user.name, actor=actor, now=now)
+        return Outcome(
+            badge="done",
+            headline=f"{_called(user)} may sign in no more.",
+            then="Every open session has ended.",
+        )
+
+    def enable(conn: Connection, actor: Actor, now: datetime) -> Outcome:
+        enable_user(conn, user.name, actor=actor, now=now)
+        return Outcome(badge="done", headline=f"{_called(user)} may sign in again.")
+
+    if not user.active:
+        return [("Let in again", "lock_open", f"enable_{user.name}", enable)]
+    return [
+        ("Sign out", "logout", f"sign_out_{user.name}", sign_out),
+        ("Disable", "person_off", f"disable_{user.name}", disable),
+    ]
+
+
+def _called(user: User) -> str:
+    return fmt.plain(user.full_name or user.name)
+
+
+@st.dialog("Add a person", width="medium", icon=":material/person_add:")
+def _add() -> None:
+    st.text_input("Name", key=FULL_NAME, max_chars=200, placeholder="Ada Lindqvist")
+    st.text_input("Signs in as", key=NAME, max_chars=63, placeholder="ada")
+    st.multiselect("Roles", ROLES, key=ROLES_KEY, format_func=str.capitalize)
+    _first_password()
+    token = token_for("add_user")
+    _buttons("Add", "person_add", _added, token)
+
+
+@st.dialog("Roles", width="medium", icon=":material/badge:")
+def _roles(user: User) -> None:
+    st.markdown(f"**{_called(user)}** has these roles and no others.")
+    st.multiselect("Roles", ROLES, default=list(user.roles), key=ROLES_KEY, format_func=str.capitalize)
+    token = token_for(f"roles_{user.name}")
+    _buttons("Give these roles", "badge", _roled, token, user.name)
+
+
+@st.dialog("New password", width="medium", icon=":material/key:")
+def _password(user: User) -> None:
+    st.markdown(f"**{_called(user)}** signs in with it from now on; every open session ends.")
+    _first_password()
+    token = token_for(f"password_{user.name}")
+    _buttons("Set the password", "key", _passworded, token, user.name)
+
+
+def _first_password() -> None:
+    st.text_input(
+        "Password", value=st.session_state[FIRST], key=PASSWORD, max_chars=72, autocomplete="new-password"
+    )
+    st.caption("Hand it over in person or by a channel of its own; it is shown nowhere again.")
+
+
+def _buttons(label: str, icon: str, done: object, token: UUID, *given: str) -> None:
+    fault: str | None = st.session_state.get(FAULT)
+    _fault()
+    with st.container(horizontal=True, horizontal_alignment="right"):
+        if st.button("Cancel", key="people-cancel"):
+            st.rerun()
+        if (
+            elements.primary(label, icon, key="people-go", on_click=done, args=(token, *given))
+            and fault is None
+        ):
+            st.rerun()
+
+
+def _decided(name: str, token: UUID, work: Work) -> None:
+    """Decide; a refusal stays in the dialog, beside what was typed."""
+    decide(name, token, work)
+    result = last_result()
+    if result is not None and result.badge in ("refused", "fault"):
+        st.session_state[FAULT] = f"{result.headline} {result.then}".strip()
+        st.session_state.pop(RESULT)
+
+
+def _added(token: UUID) -> None:
+    state = st.session_state
+    name, full_name = str(state[NAME]).strip(), str(state[FULL_NAME]).strip()
+    roles, password = list(state[ROLES_KEY]), str(state[PASSWORD])
+
+    def work(conn: Connection, actor: Actor, now: datetime) -> Outcome:
+        add_user(conn, name, password, roles, actor=actor, now=now, full_name=full_name or None)
+        return Outcome(
+            badge="done",
+            headline=f"{fmt.plain(full_name or name)} may sign in.",
+            then="Hand the password over.",
+        )
+
+    _decided("add_user", token, work)
+
+
+def _roled(token: UUID, name: str) -> None:
+    roles = list(st.session_state[ROLES_KEY])
+
+    def work(conn: Connection, actor: Actor, now: datetime) -> Outcome:
+        user = set_roles(conn, name, roles, actor=actor, now=now)
+        return Outcome(badge="done", headline=f"{_called(user)} is now {', '.join(user.roles)}.")
+
+    _decided(f"roles_{name}", token, work)
+
+
+def _passworded(token: UUID, name: str) -> None:
+    password = str(st.session_state[PASSWORD])
+
+    def work(conn: Connection, actor: Actor, now: datetime) -> Outcome:
+        user = set_password(conn, name, password, actor=actor, now=now)
+        return Outcome(badge="done", headline=f"{_called(user)} has a new password.")
+
+    _decided(f"password_{name}", token, work)
+
+
+page()

@@ -1,0 +1,108 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+from sqlalchemy import Engine, text
+from streamlit.testing.v1 import AppTest
+
+from core.sign_in import password_fits
+from core.users import add_user, read_user
+from tests.world import HOST, PASSWORD
+
+Open = Callable[..., AppTest]
+
+
+def words(app: AppTest) -> str:
+    said = [*(one.value for one in app.markdown), *(one.value for one in app.caption)]
+    return "\n".join([*said, *(one.value for one in app.warning)]).replace("\\", "")
+
+
+def press(app: AppTest, label: str) -> AppTest:
+    return next(button for button in app.button if button.label == label).click().run()
+
+
+@pytest.fixture
+def alma(desk: Engine, now: object) -> str:
+    """Somebody who manages people."""
+    with desk.begin() as conn:
+        add_user(conn, "alma", PASSWORD, ["admin"], actor=HOST, now=now, rounds=4)  # type: ignore[arg-type]
+    return "alma"
+
+
+class TestPeople:
+    def test_everybody_sees_who_may_sign_in_and_only_an_admin_may_change_it(
+        self, open_page: Open, alma: str
+    ) -> None:
+        seen = open_page("vera", "people")
+        assert not seen.exception
+        assert "Ada Lindqvist" in seen.table[0].value.to_string()
+        assert "Add a person" not in [button.label for button in seen.button]
+
+        assert "Add a person" in [button.label for button in open_page(alma, "people").button]
+
+    def test_a_person_is_added_with_roles_and_a_first_password(
+        self, desk: Engine, open_page: Open, alma: str
+    ) -> None:
+        app = press(open_page(alma, "people"), "Add a person")
+        app.text_input(key="people-full-name").set_value("Nina Roth")
+        app.text_input(key="people-name").set_value("nina")
+        app.multiselect(key="people-roles").set_value(["maker"])
+        first = app.text_input(key="people-password").value
+        app.button(key="people-go").click().run()
+
+        assert not app.exception
+        assert "Nina Roth may sign in." in words(app)
+        with desk.begin() as conn:
+            assert read_user(conn, "nina").roles == ("maker",)
+            at = conn.execute(text("SELECT now()")).scalar_one()
+            assert first
+            assert password_fits(conn, "nina", first, now=at)
+
+    def test_what_cannot_be_is_said_in_the_dialog_and_nobody_is_added(
+        self, desk: Engine, open_page: Open, alma: str
+    ) -> None:
+        app = press(open_page(alma, "people"), "Add a person")
+        app.text_input(key="people-name").set_value("Nina Roth!")
+        app.multiselect(key="people-roles").set_value(["maker"])
+        app.button(key="people-go").click().run()
+
+        assert "A user name has 1 to 63" in words(app)
+        with desk.connect() as conn:
+            assert conn.execute(text("SELECT count(*) FROM app_user")).scalar_one() == 5
+
+    def test_roles_change_for_another_and_never_for_oneself(
+        self, desk: Engine, open_page: Open, alma: str
+    ) -> None:
+        app = open_page(alma, "people")
+        app.selectbox(key="people-one").set_value("ben").run()
+        app = press(app, "Roles")
+        app.multiselect(key="people-roles").set_value(["viewer"])
+        app.button(key="people-go").click().run()
+        assert "Ben Okafor is now viewer." in words(app)
+
+        own = open_page(alma, "people")
+        own.selectbox(key="people-one").set_value(alma).run()
+        own = press(own, "Roles")
+        own.multiselect(key="people-roles").set_value(["admin", "approver"])
+        own.button(key="people-go").click().run()
+
+        assert "Nobody changes their own roles" in words(own)
+        with desk.connect() as conn:
+            assert read_user(conn, "ben").roles == ("viewer",)
+            assert read_user(conn, alma).roles == ("admin",)
+
+    def test_a_disabled_person_is_out_at_once_and_may_be_let_in_again(
+        self, desk: Engine, open_page: Open, alma: str
+    ) -> None:
+        app = open_page(alma, "people")
+        app.selectbox(key="people-one").set_value("ben").run()
+        app = press(app, "Disable")
+        assert "Ben Okafor may sign in no more." in words(app)
+        with desk.connect() as conn:
+            assert not read_user(conn, "ben").active
+
+        app = press(app, "Let in again")
+        assert "may sign in again" in words(app)
+        with desk.connect() as conn:
+            assert read_user(conn, "ben").active
