@@ -1,6 +1,7 @@
 """What the books must say about payouts right before they are sent: the part of `verify` that concerns them and their partners.
 
-Each law is one of `verify`'s own, asked about few rows by index; all of them are one statement, so they see one instant.
+Each law is one of `verify`'s own, asked about few rows; all of them are one statement, so they see one instant. They join
+row by row (LATERAL), so that every one goes by an index however large the desk is.
 """
 
 from __future__ import annotations
@@ -9,8 +10,8 @@ from collections.abc import Sequence
 
 from sqlalchemy import Connection, text
 
-# How many are asked about at once: some milliseconds, whatever the desk holds beside them.
-SLICE = 200
+# How many are asked about at once: about a millisecond each, whatever the desk holds beside them.
+SLICE = 50
 
 LAWS: dict[str, str] = {
     "reserved equals the live unpaid payouts": """
@@ -29,8 +30,12 @@ LAWS: dict[str, str] = {
     "every earning is in one live payout": """
         SELECT i.earning_id FROM due d
          CROSS JOIN LATERAL (SELECT earning_id FROM payout_item WHERE payout_id = d.id OFFSET 0) i
-         WHERE EXISTS (SELECT 1 FROM payout_item o WHERE o.earning_id = i.earning_id AND o.live AND o.payout_id <> d.id)
-            OR EXISTS (SELECT 1 FROM open_item o WHERE o.earning_id = i.earning_id)""",
+         CROSS JOIN LATERAL (SELECT 1 FROM payout_item
+                              WHERE earning_id = i.earning_id AND live AND payout_id <> d.id LIMIT 1) other
+         UNION ALL
+        SELECT i.earning_id FROM due d
+         CROSS JOIN LATERAL (SELECT earning_id FROM payout_item WHERE payout_id = d.id OFFSET 0) i
+         CROSS JOIN LATERAL (SELECT 1 FROM open_item WHERE earning_id = i.earning_id LIMIT 1) still_open""",
     "a reservation ends exactly once": """
         SELECT d.id FROM due d
          CROSS JOIN LATERAL (SELECT count(*) FILTER (WHERE kind = 'reserve') AS reserved,
@@ -38,11 +43,11 @@ LAWS: dict[str, str] = {
                                     count(*) FILTER (WHERE kind IN ('settle', 'unreserve')) AS ended
                                FROM ledger_transfer WHERE payout_id = d.id) l
          WHERE l.reserved <> 1 OR l.ended <> 0 OR l.amount <> d.amount_minor""",
-    "no maker approved": """
+    "enough others approved": """
         SELECT d.id FROM due d
-         CROSS JOIN LATERAL (SELECT actor FROM approval
-                              WHERE payout_id = d.id AND decision = 'approve' OFFSET 0) a
-         WHERE a.actor IN (SELECT payout_makers(d.id))""",
+         CROSS JOIN LATERAL (SELECT count(DISTINCT actor) AS n FROM approval
+                              WHERE payout_id = d.id AND decision = 'approve' AND actor <> d.made_by) a
+         WHERE a.n < d.approvals_needed""",
     "a new key only after a definite no": """
         SELECT d.id FROM due d
          CROSS JOIN LATERAL (SELECT state FROM attempt WHERE payout_id = d.id OFFSET 0) a
@@ -50,7 +55,7 @@ LAWS: dict[str, str] = {
 }
 DUE_ONES = """
     WITH due AS MATERIALIZED (
-        SELECT id, partner_id, amount_minor FROM payout
+        SELECT id, partner_id, amount_minor, made_by, approvals_needed FROM payout
          WHERE id = ANY(:payout_ids) AND status IN ('approved', 'retrying'))
 """
 COUNTED = [f"SELECT '{name}' AS name, count(*) AS found FROM ({law}) broken" for name, law in LAWS.items()]  # noqa: S608

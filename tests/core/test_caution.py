@@ -26,7 +26,7 @@ BREAK = {
     "every earning is in one live payout": "INSERT INTO open_item (earning_id, partner_id, amount_minor, release_at)"
     " SELECT earning_id, 1, 1, now() FROM payout_item LIMIT 1",
     "a reservation ends exactly once": "DELETE FROM ledger_transfer WHERE kind = 'reserve'",
-    "no maker approved": "UPDATE approval SET actor = (SELECT made_by FROM payout)",
+    "enough others approved": "UPDATE approval SET actor = (SELECT made_by FROM payout)",
     "a new key only after a definite no": "INSERT INTO attempt (payout_id, n, idem_key, provider, params, params_hash,"
     " approved_hash, started_at, lease_until, state) SELECT id, 1, 'k', 'rail', '{}', '', '', now(), now(), 'unknown'"
     " FROM payout",
