@@ -32,6 +32,8 @@ RIGHTS: dict[str, frozenset[str]] = {
     "prove absence": frozenset({"operator", "approver"}),
     "ask for onboarding": frozenset({"maker", "operator"}),
     "handle messages": frozenset({"operator", "maker", "approver", "admin"}),
+    "edit partners": frozenset({"maker", "operator", "admin"}),
+    "change destinations": frozenset({"maker", "approver"}),
     "change policies": frozenset({"approver", "admin"}),
     "import files": frozenset({"maker", "operator", "admin"}),
     "run jobs": frozenset({"operator", "admin"}),

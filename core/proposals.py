@@ -13,6 +13,7 @@ from core import audit
 from core.absence import PROVED_ABSENT
 from core.access import Actor
 from core.paid_outside import PAID_OUTSIDE
+from core.partner_edits import CHANGE_DESTINATION
 from core.policy_changes import CHANGE_POLICY
 from core.reversal_absence import REVERSAL_ABSENT
 from core.reversals import REVERSE_PAYOUT
@@ -32,6 +33,7 @@ from core.second_person import (
 from core.stops import START_SENDING
 
 KINDS: dict[str, Kind] = {
+    "change_destination": CHANGE_DESTINATION,
     "change_policy": CHANGE_POLICY,
     "start_sending": START_SENDING,
     "paid_outside": PAID_OUTSIDE,
