@@ -27,7 +27,7 @@ ASK = text("""
     ON CONFLICT ((true)) WHERE ended_at IS NULL DO NOTHING
     RETURNING id
 """)
-WAKE = text("SELECT pg_notify('paydesk_run', 'reconcile')")
+WAKE = text("SELECT pg_notify('paydesk_reconcile', '')")
 LAST = text(
     "SELECT id, asked_at, asked_by, began_at, ended_at, fault FROM reconcile_request ORDER BY id DESC LIMIT 1"
 )

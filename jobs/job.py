@@ -10,7 +10,7 @@ from datetime import datetime
 from functools import cache
 from typing import Protocol
 
-from sqlalchemy import Engine
+from sqlalchemy import Connection, Engine
 
 import jobs
 from core.runs import RunResult
@@ -59,6 +59,7 @@ class Job:
     slots: Slots | None = None
     every_s: float | None = None
     after: tuple[str, ...] = ()  # jobs that serve the same night first
+    asked: Callable[[Connection], bool] | None = None  # whether somebody wants it now, whatever the slots say
     options: frozenset[str] = frozenset()  # of: program, partner, payout_id, limit
 
     @property

@@ -30,7 +30,11 @@ DATABASE_AWAY = (SQLAlchemyError, psycopg.Error, OSError)
 BEAT_S = 5.0
 FROZEN_AFTER_S = 90.0  # the database's time limits are shorter: a heart that slow is stuck
 END_WITHIN_S = 25.0
-WAKES = {"paydesk_send": "send", "paydesk_events": "events"}  # channel of NOTIFY, and the job
+WAKES = {
+    "paydesk_send": "send",
+    "paydesk_events": "events",
+    "paydesk_reconcile": "reconcile",
+}  # channel of NOTIFY, and the job
 
 # A backend whose process was killed or cut off notices within seconds, and its locks end with it.
 NOTICE_THE_DEAD = (

@@ -34,14 +34,14 @@ class Desk:
         self.stopping = threading.Event()
 
     def turn(self, job: Job) -> Run | None:
-        """Run a job if it is due and nobody else runs it; None when there was nothing to do."""
-        if job.slots is not None and self._due(job) is None:
+        """Run a job if it is due or asked for and nobody else runs it; None when there was nothing to do."""
+        if job.slots is not None and self._due(job) is None and not self._asked(job):
             return None
         with job_lock(self.engine, job.name) as lock:
             if lock is None:
                 return None
             slot = self._due(job)  # again under the lock: another process may just have served it
-            if job.slots is not None and slot is None:
+            if job.slots is not None and slot is None and not self._asked(job):
                 return None
             orders = Orders(
                 engine=self.engine,
@@ -51,6 +51,12 @@ class Desk:
                 stopping=self.stopping.is_set,
             )
             return perform(job, orders, lock, clock=self.clock, made_by=f"job:{job.name}", slot=slot)
+
+    def _asked(self, job: Job) -> bool:
+        if job.asked is None:
+            return False
+        with self.engine.connect() as conn:
+            return job.asked(conn)
 
     def _due(self, job: Job) -> datetime | None:
         if job.slots is None:

@@ -16,7 +16,8 @@ from core.reads.reconciliation import (
     open_differences,
     reconciled_days,
 )
-from pages.shared import address, elements, frame, status, tables
+from core.reconcile_requests import last_request
+from pages.shared import address, comparing, elements, frame, status, tables
 from pages.shared import format as fmt
 from pages.shared.cells import instant, number
 from pages.shared.differences import difference_rows, kind_badge, subject
@@ -37,8 +38,16 @@ def page() -> None:
         amounts = open_amounts(conn)
         days = reconciled_days(conn, provider, limit=DAYS_SHOWN)
         closed = closed_differences(conn, limit=CLOSED_SHOWN)
-    frame.header("Reconciliation", "Do our books and the provider agree?", at=now)
+        asked = last_request(conn)
     name = PROVIDERS[provider]
+    frame.header(
+        "Reconciliation",
+        "Do our books and the provider agree?",
+        at=now,
+        tools=lambda: comparing.refresh(name),
+    )
+    if told := comparing.ended(asked, now, zone):
+        st.caption(told)
     following = f"{TIMETABLE['reconcile'].following(now).astimezone(zone):%H:%M %Z}"
     if not found.empty:
         _figures(run, found, amounts, now, zone)

@@ -182,3 +182,48 @@ def test_every_kind_tells_what_both_books_say(desk: Engine, open_page: Open, now
         "was made by no attempt of ours. Its group:",
     ):
         assert part in told
+
+
+def requests(desk: Engine) -> list[str]:
+    with desk.connect() as conn:
+        return list(conn.execute(text("SELECT asked_by FROM reconcile_request ORDER BY id")).scalars())
+
+
+def test_a_click_asks_the_scheduler_and_the_page_says_so(open_page: Open, desk: Engine):
+    app = open_page("ada", "reconciliation")
+
+    app.button(key="refresh-books").click().run()
+
+    assert not app.exception
+    assert requests(desk) == ["user:ada"]
+    assert "by ada" in words(app)
+    assert not [one for one in app.button if one.key == "refresh-books"]
+
+
+def test_somebody_elses_request_is_not_asked_again(open_page: Open, desk: Engine):
+    first, second = open_page("ada", "reconciliation"), open_page("ben", "reconciliation")
+    first.button(key="refresh-books").click().run()
+
+    second.button(key="refresh-books").click().run()
+
+    assert requests(desk) == ["user:ada"]
+    assert "has asked already" in words(second)
+
+
+def test_a_comparison_that_failed_says_why(open_page: Open, desk: Engine, now: datetime):
+    fault = "Stripe could not be asked"
+    query = text("""INSERT INTO reconcile_request (asked_at, asked_by, began_at, ended_at, fault)
+                    VALUES (:now, 'user:ada', :now, :now, :fault)""")
+    with desk.begin() as conn:
+        conn.execute(query, {"now": now, "fault": fault})
+
+    app = open_page("ada", "reconciliation")
+
+    assert fault in words(app)
+    assert app.button(key="refresh-books").label == "Refresh from the simulator"
+
+
+def test_a_viewer_cannot_ask(open_page: Open):
+    app = open_page("vera", "reconciliation")
+    assert "Not compared yet" in words(app)
+    assert not [one for one in app.button if one.key == "refresh-books"]
