@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Iterator
-from datetime import timedelta
+from datetime import datetime, timedelta
 from itertools import pairwise
 from threading import Event, Thread
 
@@ -113,6 +113,22 @@ class TestApplying:
         assert sorted(witness.looked) == ["tr_1", "tr_2"]
         assert states(desk) == ["applied"] * 4
 
+    def test_what_another_account_or_another_kind_tells_of_the_same_id_is_looked_at_for_itself(
+        self, desk: Desk, source: StripeEvents
+    ) -> None:
+        desk.partner("A", account="acct_A")
+        desk.partner("B", account="acct_B")
+        events = [
+            event_of("evt_1"),
+            event_of("evt_2", kind="test.other"),
+            event_of("evt_3", kind=MOVED, account="acct_A"),
+            event_of("evt_4", kind=MOVED, account="acct_B"),
+        ]
+        with witnessing("test.other") as witness:
+            tell(desk, *events)
+            assert apply_due(desk.engine, source, now=NOW).looks == 4
+        assert witness.looked == ["tr_1"] * 4
+
     def test_what_comes_while_an_object_is_looked_at_gets_a_look_of_its_own(
         self, desk: Desk, source: StripeEvents, witness: Witness
     ) -> None:
@@ -168,13 +184,26 @@ class TestGoingWrong:
         assert desk.scalar("SELECT error FROM provider_event") == ""
         assert desk.faults() == []
 
+    def test_an_effect_whose_event_cannot_be_ended_is_undone_with_it(
+        self, desk: Desk, source: StripeEvents, witness: Witness
+    ) -> None:
+        tell(desk, event_of("evt_1"))
+        witness.wordless = True
+        assert apply_due(desk.engine, source, now=NOW).later == 1
+        assert (effects(desk), states(desk)) == ([], ["waiting"])
+
+        witness.wordless = False
+        assert apply_due(desk.engine, source, now=NOW + MINUTE).applied == 1
+        assert effects(desk) == ["tr_1"]
+
     def test_what_has_not_come_yet_is_tried_with_growing_pauses_and_shown_after_three_days(
         self, desk: Desk, source: StripeEvents, witness: Witness
     ) -> None:
         tell(desk, event_of("evt_1"))
         witness.planning = raises(NotYet("its payout is not recorded"))  # type: ignore[assignment]
-        now, tried = NOW, []
-        while states(desk) == ["waiting"]:
+        tried: list[datetime] = []
+        now = NOW
+        while states(desk) == ["waiting"] and len(tried) < 50:
             tried.append(now)
             apply_due(desk.engine, source, now=now - timedelta(seconds=1))
             apply_due(desk.engine, source, now=now)
