@@ -166,18 +166,20 @@ def _transfers(world: World, payouts: dict[int, Payout], attempts: list[Attempt]
         )
 
 
-REVERSALS = "SELECT idem_key, amount_minor FROM reversal"
+REVERSALS = "SELECT idem_key, amount_minor, state FROM reversal"
 
 
 def _reversals(world: World) -> None:
     """What was pulled back at Stripe under a key of ours: what two people agreed on, once."""
-    agreed = {str(key): amount_minor for key, amount_minor in world.rows(REVERSALS)}
+    agreed = {str(key): (amount_minor, state) for key, amount_minor, state in world.rows(REVERSALS)}
     done: set[str] = set()
     for entry in world.fake.books():
         if entry.kind == "reversal" and entry.key is not None:
             assert entry.key in agreed, f"{entry.amount} came back under {entry.key}, which nobody agreed on"
             assert entry.key not in done, f"{entry.key} pulled back twice"
-            assert entry.amount == agreed[entry.key], f"{entry.amount} came back for {agreed[entry.key]}"
+            amount_minor, state = agreed[entry.key]
+            assert entry.amount == amount_minor, f"{entry.amount} came back for {amount_minor}"
+            assert state not in {"declined", "absent"}, f"{entry.amount} came back and is called {state} here"
             done.add(entry.key)
 
 

@@ -24,12 +24,14 @@ PAYMENT = "pay-"  # what the bookings that customers pay for are called
 
 
 @step
-def customer_pays(world: World, who: int, minor: int) -> str:
-    """A customer pays at Stripe for what a partner sold."""
+def customer_pays(world: World, who: int, minor: int, *, outside: bool = False) -> str:
+    """A customer pays at Stripe for what a partner sold; `outside`: Stripe passes it on to the partner at once."""
     code, booking = world.codes[who % len(world.codes)], f"{PAYMENT}{world.new_number()}"
     metadata = {"program": PROGRAM, "partner": code, "booking": booking, "kind": "booking"}
-    payment = world.fake.service.commerce.pay(minor, "usd", metadata=metadata)
-    world.payments[booking] = (code, payment)
+    destination = f"acct_{code}" if outside else None
+    payment = world.fake.service.commerce.pay(minor, "usd", metadata=metadata, destination=destination)
+    if not outside:
+        world.payments[booking] = (code, payment)
     return "paid"
 
 

@@ -7,7 +7,7 @@ from sqlalchemy import Engine
 from core.requests import request_payout
 from core.returns import book_return
 from tests.desk import ADA, MIA
-from tests.drill import people, rounds
+from tests.drill import people, rounds, telling
 from tests.drill.laws import check
 from tests.drill.steps import Schedule, Steps
 from tests.drill.world import World
@@ -79,6 +79,21 @@ def _asks_for(world: World, amount: str) -> Side:
     return side
 
 
+def what_is_not_released_is_not_paid(steps: Steps) -> None:
+    assert steps.take(people.sell, 0, 100_05) == "sold"
+    assert steps.take(people.request, 0, 50_00) == "over_balance"
+    assert steps.take(rounds.queue) == "nothing due"
+    assert steps.take(rounds.release) == "released"
+    assert steps.take(rounds.queue) == "queued"
+
+
+def what_stripe_passed_on_itself_is_not_paid_again(steps: Steps) -> None:
+    assert steps.take(telling.customer_pays, 0, 70_00, outside=True) == "paid"
+    steps.take(telling.hear)
+    steps.take(rounds.release)
+    assert steps.take(people.request, 0, 63_00) == "over_balance"
+
+
 def no_more_comes_back_than_was_paid(steps: Steps) -> None:
     payout = steps.approved()
     steps.take(rounds.send)
@@ -105,5 +120,7 @@ SCHEDULES: tuple[Schedule, ...] = (
     fees_and_shares_round_half_to_even,
     a_monthly_cap_is_kept,
     two_requests_at_once_keep_the_cap,
+    what_is_not_released_is_not_paid,
+    what_stripe_passed_on_itself_is_not_paid_again,
     no_more_comes_back_than_was_paid,
 )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tests.desk import ABE, ADA, DAY, HOUR, MIA
-from tests.drill import people, rounds
+from tests.drill import people, rounds, telling
 from tests.drill.steps import Schedule, Steps
 from tests.drill.world import DUO
 
@@ -78,6 +78,18 @@ def a_destination_changed_after_sending_changes_nothing_sent(steps: Steps) -> No
     assert [steps.status(one) for one in (payout, dead)] == ["paid", "paid"]
 
 
+def nothing_is_pulled_back_while_stopped(steps: Steps) -> None:
+    steps.approved()
+    steps.take(rounds.send)
+    assert steps.take(telling.agree_on_reversal, 0, 20_00) == "agreed"
+    steps.take(telling.pull_back, "drop_before")
+    assert steps.take(people.stop) == "stopped"
+    for _ in range(3):
+        steps.after(2 * HOUR)
+        steps.take(telling.pull_back)
+    assert [one for one in steps.world.fake.books() if one.kind == "reversal"] == []
+
+
 def nothing_leaves_while_stopped(steps: Steps) -> None:
     payouts = [steps.approved(0), steps.approved(1), steps.approved(2)]
     steps.take(rounds.stand_still, 0, sent=False)
@@ -117,6 +129,7 @@ SCHEDULES: tuple[Schedule, ...] = (
     an_earning_on_hold_takes_its_payout_along,
     a_destination_changed_after_the_approval_is_not_paid,
     a_destination_changed_after_sending_changes_nothing_sent,
+    nothing_is_pulled_back_while_stopped,
     nothing_leaves_while_stopped,
     what_was_cancelled_is_not_sent,
 )
