@@ -54,6 +54,7 @@ def find_faults(conn: Connection, *, now: datetime, books_note: str | None = Non
     faults += _stopped(conn)
     faults += _old_unknown(conn, now)
     faults += _open_differences(conn)
+    faults += _untold(conn, now)
     faults += _stuck_events(conn, now)
     faults += _silent_scheduler(conn)
     faults += _late_jobs(conn, now)
@@ -115,6 +116,25 @@ def _stuck_events(conn: Connection, now: datetime) -> list[Fault]:
         " somebody looks at why."
     )
     return [Fault(name="stuck_events", sentence=sentence)]
+
+
+UNTOLD_AFTER = timedelta(hours=2)
+
+
+def _untold(conn: Connection, now: datetime) -> list[Fault]:
+    from core.reads.messages import outbox_state
+
+    outbox = outbox_state(conn)
+    faults = []
+    if wrong := outbox.failed + outbox.unclear:
+        sentence = f"{_plural(wrong, 'message')} failed or got no answer: Operations has each, to send again or drop."
+        faults.append(Fault(name="messages_failed", sentence=sentence))
+    # Without a mail server they wait on purpose.
+    if outbox.set_up and outbox.oldest is not None and outbox.oldest < now - UNTOLD_AFTER:
+        span = _span(now - outbox.oldest)
+        sentence = f"{_plural(outbox.waiting, 'message')} waiting to be sent, the oldest for {span}."
+        faults.append(Fault(name="messages_late", sentence=sentence))
+    return faults
 
 
 WAITING = text("""

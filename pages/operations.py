@@ -11,7 +11,7 @@ import streamlit as st
 
 from core.reads.books import SimulatorBooks, simulator_books
 from core.reads.operations import Beat, job_runs, jobs, scheduler_beat, stuck_payouts, unknown_attempts
-from pages.shared import elements, frame, status, stopping, tables, told, unknown_outcomes
+from pages.shared import elements, frame, messages, status, stopping, tables, told, unknown_outcomes
 from pages.shared import format as fmt
 from pages.shared.cells import instant, number
 from pages.shared.lines import card_text
@@ -36,6 +36,7 @@ DID = {
     "reversals": "reversal",
     "events": "event",
     "reconcile": "difference",
+    "notify": "message",
     "check": "fault",
 }
 
@@ -49,6 +50,7 @@ def page() -> None:
     stopping.card(now, zone)
     unknown_outcomes.card(now, zone)
     told.card(now, zone)
+    messages.card(now, zone)
     _live()
 
 

@@ -19,6 +19,7 @@ from pages.shared import (
     colours,
     elements,
     frame,
+    messages,
     partner_actions,
     partner_cards,
     partner_lists,
@@ -76,6 +77,7 @@ def page() -> None:
     partner_cards.holds(cards, story, now, zone)
     partner_cards.terms(cards, story, now, zone)
     partner_cards.destination(cards, story, now, zone)
+    messages.partner_card(cards, header.id, now, zone)
     if bounties is not None:
         partner_lists.bounties(bounties, header.currency, now, zone)
     if header.customers:

@@ -36,6 +36,7 @@ class Kind:
     `facts(conn, about, now)` reads what is told, and refuses with NotToBeTold what is not to be told any more.
     """
 
+    title: str  # as colleagues read it
     audience: Audience
     facts: Facts
     needs_link: bool = False

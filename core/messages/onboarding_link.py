@@ -18,4 +18,4 @@ def facts(_conn: Connection, _about: Mapping[str, int], _now: datetime) -> Mappi
     return {}
 
 
-KIND = Kind(audience="partner", facts=facts, needs_link=True)
+KIND = Kind(title="Onboarding link", audience="partner", facts=facts, needs_link=True)

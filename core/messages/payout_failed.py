@@ -22,4 +22,4 @@ def facts(conn: Connection, about: Mapping[str, int], _now: datetime) -> Mapping
     return dict(conn.execute(FAILED, about).mappings().one())
 
 
-KIND = Kind(audience="partner", facts=facts)
+KIND = Kind(title="Payout failed", audience="partner", facts=facts)

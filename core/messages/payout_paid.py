@@ -26,4 +26,4 @@ def facts(conn: Connection, about: Mapping[str, int], _now: datetime) -> Mapping
     return dict(conn.execute(PAID, about).mappings().one())
 
 
-KIND = Kind(audience="partner", facts=facts)
+KIND = Kind(title="Payout paid", audience="partner", facts=facts)

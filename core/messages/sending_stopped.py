@@ -22,4 +22,4 @@ def facts(conn: Connection, about: Mapping[str, int], _now: datetime) -> Mapping
     return {"stopped_at": stop.stopped_at, "who": who, "why": stop.why, "started_at": stop.started_at}
 
 
-KIND = Kind(audience="finance", facts=facts)
+KIND = Kind(title="Sending stopped", audience="finance", facts=facts)

@@ -9,7 +9,17 @@ from collections.abc import Mapping, Sequence
 from contextlib import closing
 
 from core.refusals import Refusal
-from jobs.cli import database, decisions, imports, job_commands, processes, readings, two_people, users
+from jobs.cli import (
+    database,
+    decisions,
+    imports,
+    job_commands,
+    messages,
+    processes,
+    readings,
+    two_people,
+    users,
+)
 from jobs.cli.output import show
 from jobs.cli.terms import Command, Desk, Parser, WrongUsage, shared_options
 from jobs.logs import log_lines
@@ -26,7 +36,17 @@ def build_parser() -> Parser:
     )
     parser.set_defaults(command=processes.schedule)
     commands = parser.add_subparsers(metavar="COMMAND", parser_class=Parser)
-    for family in (processes, job_commands, imports, decisions, two_people, readings, users, database):
+    for family in (
+        processes,
+        job_commands,
+        imports,
+        decisions,
+        two_people,
+        messages,
+        readings,
+        users,
+        database,
+    ):
         family.add_commands(commands, shared)
     return parser
 

@@ -1,4 +1,4 @@
-"""What a person may do for a partner: ask for a payout, put the money on hold, lift a hold."""
+"""What a person may do for a partner: ask for a payout, put the money on hold, lift a hold, change what is known of them."""
 
 from __future__ import annotations
 
@@ -14,13 +14,15 @@ from core.money import plain
 from core.reads.partner import PartnerStory
 from core.requests import request_payout
 from db.engine import Connection
-from pages.shared import elements, frame
 from pages.shared import format as fmt
+from pages.shared import frame, in_dialog, onboarding, partner_edit
 from pages.shared.cells import instant, number
-from pages.shared.decisions import RESULT, Outcome, Work, decide, last_result, token_for
+from pages.shared.decisions import Outcome, token_for
+from pages.shared.in_dialog import decide_in_dialog, forget_fault, show_fault
 
 REQUEST, HOLD, LIFT = "Request a payout", "Place a hold", "Lift a hold"
-FAULT = "partner-fault"
+EDIT, MOVE = "Edit the details", "Change the destination"
+ONBOARD = "Mail an onboarding link"
 BY_PEOPLE = ("dispute", "review", "ineligible", "kyc", "manual")  # the other reasons are the desk's own
 MENU, CHOSEN, AMOUNT, WHY, REASON, UNTIL, NOTE, WHICH, LIFT_NOTE = (
     f"partner-{name}"
@@ -36,13 +38,19 @@ def menu(story: PartnerStory) -> None:
         choices.append(HOLD)
         if story.holds["in_force"].any():
             choices.append(LIFT)
+    if person.may("edit partners"):
+        choices.append(EDIT)
+    if person.may("change destinations"):
+        choices.append(MOVE)
+    if onboarding.wanted(story):
+        choices.append(ONBOARD)
     if choices:
         st.menu_button("More", choices, key=MENU, on_click=_choose)
 
 
 def _choose() -> None:
     st.session_state[CHOSEN] = st.session_state[MENU]
-    st.session_state.pop(FAULT, None)
+    forget_fault()
 
 
 def dialogs(story: PartnerStory) -> None:
@@ -54,24 +62,14 @@ def dialogs(story: PartnerStory) -> None:
             _hold(story)
         case "Lift a hold":
             _lift(story)
+        case "Edit the details":
+            partner_edit.edit(story)
+        case "Change the destination":
+            partner_edit.move(story)
+        case "Mail an onboarding link":
+            onboarding.ask(story)
         case _:
-            _fault()  # of a dialog that is no longer there
-
-
-def _decided(name: str, token: UUID, work: Work) -> None:
-    """Decide; a refusal stays in the dialog, beside what was typed."""
-    decide(name, token, work)
-    result = last_result()
-    if result is not None and result.badge in ("refused", "fault"):
-        st.session_state[FAULT] = f"{result.headline} {result.then}".strip()
-        st.session_state.pop(RESULT)
-
-
-def _fault() -> str | None:
-    fault: str | None = st.session_state.pop(FAULT, None)
-    if fault is not None:
-        st.warning(fmt.plain(fault), icon=":material/edit:")
-    return fault
+            show_fault()  # of a dialog that is no longer there
 
 
 def _who(story: PartnerStory) -> str:
@@ -88,21 +86,14 @@ def _request(story: PartnerStory) -> None:
     )
     st.text_input(f"Amount, {currency}", key=AMOUNT, value=everything, max_chars=24)
     st.text_input("Reason", key=WHY, max_chars=500, placeholder="Why now, for the audit")
-    token, fault = token_for("request_payout"), _fault()
-    with st.container(horizontal=True, horizontal_alignment="right"):
-        if st.button("Cancel", key="partner-request-cancel"):
-            st.rerun()
-        if (
-            elements.primary(
-                "Request the payout",
-                "payments",
-                key="partner-request",
-                on_click=_requested,
-                args=(token, story.header.code),
-            )
-            and fault is None
-        ):
-            st.rerun()
+    token = token_for("request_payout")
+    in_dialog.buttons(
+        "Request the payout",
+        "payments",
+        key="partner-request",
+        on_click=_requested,
+        args=(token, story.header.code),
+    )
 
 
 def _requested(token: UUID, code: str) -> None:
@@ -116,7 +107,7 @@ def _requested(token: UUID, code: str) -> None:
             then="It waits in the queue for another person’s approval.",
         )
 
-    _decided("request_payout", token, work)
+    decide_in_dialog("request_payout", token, work)
 
 
 @st.dialog("Place a hold", width="medium", icon=":material/lock:")
@@ -127,17 +118,10 @@ def _hold(story: PartnerStory) -> None:
     st.selectbox("Reason", BY_PEOPLE, format_func=_reason, key=REASON)
     st.date_input("Until, empty: until somebody lifts it", value=None, key=UNTIL, format="YYYY-MM-DD")
     st.text_input("Note", key=NOTE, max_chars=500, placeholder="What is known, for the audit")
-    token, fault = token_for("place_hold"), _fault()
-    with st.container(horizontal=True, horizontal_alignment="right"):
-        if st.button("Cancel", key="partner-hold-cancel"):
-            st.rerun()
-        if (
-            elements.primary(
-                "Place the hold", "lock", key="partner-hold", on_click=_placed, args=(token, story.header.id)
-            )
-            and fault is None
-        ):
-            st.rerun()
+    token = token_for("place_hold")
+    in_dialog.buttons(
+        "Place the hold", "lock", key="partner-hold", on_click=_placed, args=(token, story.header.id)
+    )
 
 
 def _reason(code: str) -> str:
@@ -158,7 +142,7 @@ def _placed(token: UUID, partner_id: int) -> None:
             then=f"Until {day:%Y-%m-%d}." if day else "Until somebody lifts it.",
         )
 
-    _decided("place_hold", token, work)
+    decide_in_dialog("place_hold", token, work)
 
 
 @st.dialog("Lift a hold", width="medium", icon=":material/lock_open:")
@@ -173,17 +157,8 @@ def _lift(story: PartnerStory) -> None:
     }
     st.radio("Which", list(words), format_func=words.__getitem__, key=WHICH, label_visibility="collapsed")
     st.text_input("Reason", key=LIFT_NOTE, max_chars=500, placeholder="What was settled, for the audit")
-    token, fault = token_for("lift_hold"), _fault()
-    with st.container(horizontal=True, horizontal_alignment="right"):
-        if st.button("Cancel", key="partner-lift-cancel"):
-            st.rerun()
-        if (
-            elements.primary(
-                "Lift the hold", "lock_open", key="partner-lift", on_click=_lifted, args=(token,)
-            )
-            and fault is None
-        ):
-            st.rerun()
+    token = token_for("lift_hold")
+    in_dialog.buttons("Lift the hold", "lock_open", key="partner-lift", on_click=_lifted, args=(token,))
 
 
 def _lifted(token: UUID) -> None:
@@ -195,4 +170,4 @@ def _lifted(token: UUID) -> None:
             badge="done", headline="The hold is lifted.", then="The next queue run counts the partner in."
         )
 
-    _decided("lift_hold", token, work)
+    decide_in_dialog("lift_hold", token, work)
