@@ -226,6 +226,8 @@ class Platform:
         return payout
 
     def list_events(self, params: Mapping[str, Any], account: str | None) -> Body:
+        if account is not None:
+            self.account(account)
         now = self.clock.now()
         oldest = (now - timedelta(days=30)).timestamp()
         kinds = params.get("types") or ([params["type"]] if "type" in params else None)
