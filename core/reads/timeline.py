@@ -53,13 +53,14 @@ def timeline(
         *_decisions(approvals),
         *_attempts(attempts),
         *_ending(header),
+        *_came_of_it(arrival),
     ]
     past = sorted(
         (event for event in events if event.at is not None), key=lambda event: event.at or header.queued_at
     )
     rows = [
         (event.at, event.what, event.kind, event.amount_minor, event.state)
-        for event in [*past, *_at_the_bank(arrival), *_standing(header, attempts, stopped)]
+        for event in [*past, *_on_the_way(arrival), *_standing(header, attempts, stopped)]
     ]
     frame = pd.DataFrame(rows, columns=["at", "what", "kind", "amount_minor", "state"], dtype="object")
     return frame.astype({"amount_minor": "Int64", "at": "datetime64[us, UTC]"})
@@ -122,15 +123,18 @@ def _ending(header: PayoutHeader) -> list[Event]:
     return []
 
 
-def _at_the_bank(arrival: Arrival | None) -> list[Event]:
-    if arrival is None:
+def _came_of_it(arrival: Arrival | None) -> list[Event]:
+    if arrival is None or arrival.status in {"pending", "in_transit"}:
         return []
-    if arrival.status in {"paid", "canceled"}:
-        return [Event(at=arrival.as_of, what=arrival.sentence, kind=f"bank_{arrival.status}")]
-    if arrival.status == "failed":
-        back = Event(at=arrival.as_of, what="Sent back by the bank", kind="bank_failed")
-        return [back, _now(arrival.sentence, "bank_failed")]
-    return [_now(arrival.sentence, "bank_in_transit")]
+    what = "Sent back by the bank" if arrival.status == "failed" else arrival.sentence
+    return [Event(at=arrival.as_of, what=what, kind=f"bank_{arrival.status}")]
+
+
+def _on_the_way(arrival: Arrival | None) -> list[Event]:
+    if arrival is None or arrival.status in {"paid", "canceled"}:
+        return []
+    kind = "bank_failed" if arrival.status == "failed" else "bank_in_transit"
+    return [_now(arrival.sentence, kind)]
 
 
 def _standing(header: PayoutHeader, attempts: pd.DataFrame, stopped: str) -> list[Event]:

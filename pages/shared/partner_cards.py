@@ -194,14 +194,14 @@ def _can_be_paid(story: PartnerStory, now: datetime, zone: ZoneInfo) -> list[tup
             lines.append(("Can be paid", f":green[:material/check_circle:] yes {age}"))
         else:
             whose = "Stripe’s move" if known.whose == "provider" else "the partner’s move"
-            why = fmt.plain("; ".join(known.reasons))
-            lines.append(("Can be paid", f":red[:material/error:] no, {whose} {age}  \n{why}"))
+            lines.append(("Can be paid", f":red[:material/error:] no, {whose} {age}"))
+            lines += [(f":gray[{fmt.plain(reason)}]", "") for reason in known.reasons]
         if known.due:
             by = f", by {fmt.moment(known.due_by, zone, now)}" if known.due_by else ""
             lines.append(("Stripe asks for", f"{fmt.plain(', '.join(known.due))}{by}"))
     for back in story.sent_back.head(SENT_BACK_SHOWN).itertuples(name="Back"):
-        sentence = f"payout {back.payout_id}, {fmt.plain(str(back.failure))}: {BANK_SENT_BACK}"
-        lines.append((":red[:material/assignment_return:] Sent back by the bank", sentence))
+        sentence = f"Payout {back.payout_id} was sent back, {back.failure}: {BANK_SENT_BACK}"
+        lines.append((f":red[:material/assignment_return:] {fmt.plain(sentence)}", "**the partner’s move**"))
     return lines
 
 
