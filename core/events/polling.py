@@ -5,6 +5,7 @@ A list shows events late and out of order: what is younger than `LATE_BY` is rea
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -13,10 +14,14 @@ from itertools import islice
 from sqlalchemy import Connection, Engine, text
 
 from core.events import handlers
+from core.events.applying import FAULTS_IN_A_ROW
 from core.events.inbox import record_events
 from core.events.questions import ASKED_FOR, accounts_with_questions
 from core.providers.events import EventSource
+from core.providers.stripe_answers import StripeRefused
 from core.runs import RANGE
+
+log = logging.getLogger(__name__)
 
 LATE_BY = timedelta(minutes=10)
 CLOCKS_DIFFER = timedelta(minutes=5)  # the provider's may run ahead of ours
@@ -74,18 +79,28 @@ def poll_accounts(
 ) -> Polled:
     """Read what happened on connected accounts with an open question, those looked at longest ago first, until `enough`.
 
-    An account is looked at again after `again_after`. Raises what the source raises; what was read before is kept.
+    An account is looked at again after `again_after`. One that cannot be read holds back no other; several in a row are
+    raised, and what was read before is kept.
     """
     with engine.connect() as conn:
         asked = accounts_with_questions(conn, source.name, now=now, looked_before=now - again_after)
-    result = Polled(not_reached=len(asked))
+    result, faults = Polled(not_reached=len(asked)), 0
     for account in asked:
         if enough():
             break
         with engine.connect() as conn:
             known = watermark(conn, source.name, account)
         start = max(known or now - ASKED_FOR, now - KEPT_FOR)
-        result.new += _read(engine, source, account, since=start, now=now)
+        try:
+            result.new += _read(engine, source, account, since=start, now=now)
+            faults = 0
+        except StripeRefused:
+            faults += 1
+            if faults == FAULTS_IN_A_ROW:
+                raise
+            log.exception("the events of %s were not read", account)
+            with engine.begin() as conn:  # its turn is over, and what it told is still to be read
+                _move_watermark(conn, source.name, account, until=start, now=now)
         result.accounts += 1
         result.not_reached -= 1
     return result

@@ -89,13 +89,14 @@ class StripeEvents:
     ) -> Iterator[ProviderEvent]:
         """Yield the events of these kinds from `since` to before `until`, oldest first. Refuses StripeRefused, WrongAccount.
 
-        Stripe lists newest first, so a window is held whole before its first event comes out.
+        Stripe lists newest first, so a window is held whole before its first event comes out. An account that left us
+        shows none.
         """
         window = {"gte": int(since.timestamp()), "lt": ceil(until.timestamp())}
         found: list[ProviderEvent] = []
         for first in range(0, len(kinds), KINDS_PER_LIST):
             asked = {"types": list(kinds[first : first + KINDS_PER_LIST]), "created": window}
-            for told in self.listed("/v1/events", asked, account=account):
+            for told in self._told(asked, account):
                 if told.get("livemode") is not self.rail.livemode:
                     continue
                 try:
@@ -104,6 +105,13 @@ class StripeEvents:
                     log.warning("left out an event of Stripe's list: %s", fault)
         found.reverse()
         yield from sorted(found, key=lambda event: event.created_at)
+
+    def _told(self, asked: Mapping[str, Any], account: str | None) -> Iterator[Facts]:
+        try:
+            yield from self.listed("/v1/events", asked, account=account)
+        except StripeRefused as fault:
+            if account is None or not is_gone(fault):
+                raise
 
     def fetch(
         self, thing: Thing, ref: str, *, account: str | None = None, expand: Sequence[str] = ()

@@ -252,3 +252,36 @@ class TestAccounts:
         assert effects(desk) == ["po_1"]
         with desk.engine.connect() as conn:
             assert watermark(conn, "stripe", "acct_A") == NOW - MINUTE
+
+    def test_an_account_that_left_or_cannot_be_read_holds_back_no_other(
+        self, desk: Desk, fake: FakeStripe, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        self.paid(desk, fake, "A", "B", "C")
+        fake.platform.emit(MOVED, {"id": "po_1"}, account="acct_C")
+        late = fake.platform.emit(MOVED, {"id": "po_2"}, account="acct_B")
+        del fake.platform.accounts["acct_A"]
+        show = fake.platform.list_events
+
+        def show_but_b(params: Mapping[str, Any], account: str | None) -> Body:
+            if account == "acct_B":
+                raise Refusal(500, None, "An unknown error occurred")
+            return show(params, account)
+
+        monkeypatch.setattr(fake.platform, "list_events", show_but_b)
+        apply_all(desk, fake)
+        monkeypatch.undo()
+        assert "po_1" in effects(desk)
+        assert "po_2" not in effects(desk)
+
+        apply_all(desk, fake, NOW + MINUTE)
+        assert [effects(desk).count(ref) for ref in ("po_1", "po_2")] == [1, 1]
+        assert late["id"] in desk.column("SELECT ref FROM provider_event")
+
+    def test_a_stripe_that_is_away_ends_the_looks_at_accounts_after_three(
+        self, desk: Desk, fake: FakeStripe
+    ) -> None:
+        self.paid(desk, fake, "A", "B", "C", "D")
+        fake.fault("error", method="GET", path="/v1/events", times=None)
+        with pytest.raises(StripeRefused):
+            poll_accounts(desk.engine, source_of(fake), now=NOW)
+        assert len(looks(fake)) == 3
