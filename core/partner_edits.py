@@ -239,10 +239,18 @@ def _change(conn: Connection, proposal: Proposal, actor: Actor, now: datetime) -
     )
 
 
+def _about(content: Content) -> str:
+    method = str(content["method"]).replace("_", " ")
+    to = f"{method}, {content['account']}" if content["account"] else method
+    was = str(content["was_method"]).replace("_", " ")
+    return f"{content['partner']}: from {was} to {to}"
+
+
 CHANGE_DESTINATION = Kind(
     right="change destinations",
     subject="partner",
     sentence="Send a partner's money elsewhere",
     content_now=_content_now,
     carry_out=_change,
+    about=_about,
 )

@@ -131,4 +131,5 @@ CHANGE_POLICY = Kind(
     sentence="Change a program's policy",
     content_now=_content_now,
     carry_out=_change,
+    about=lambda content: f"{content['program']}, on top of version {content['from_version']}",
 )

@@ -215,6 +215,11 @@ def _set_going(conn: Connection, proposal: Proposal, actor: Actor, now: datetime
     )
 
 
+def _about(content: Content) -> str:
+    amount = plain(content["amount_minor"], content["currency"])
+    return f"{amount} {content['currency']} of {content['partner_code']}, transfer {content['transfer']}"
+
+
 REVERSE_PAYOUT = Kind(
     proposed_by="propose reversals",
     right="reverse payouts",
@@ -222,4 +227,5 @@ REVERSE_PAYOUT = Kind(
     sentence="Pull money of a paid payout back",
     content_now=_content_now,
     carry_out=_set_going,
+    about=_about,
 )

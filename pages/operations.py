@@ -11,7 +11,17 @@ import streamlit as st
 
 from core.reads.books import SimulatorBooks, simulator_books
 from core.reads.operations import Beat, job_runs, jobs, scheduler_beat, stuck_payouts, unknown_attempts
-from pages.shared import elements, frame, messages, status, stopping, tables, told, unknown_outcomes
+from pages.shared import (
+    elements,
+    frame,
+    messages,
+    proposals,
+    status,
+    stopping,
+    tables,
+    told,
+    unknown_outcomes,
+)
 from pages.shared import format as fmt
 from pages.shared.cells import instant, number
 from pages.shared.lines import card_text
@@ -48,6 +58,7 @@ def page() -> None:
     _now()
     # Outside the parts that draw themselves anew: a dialog stays open, a reason keeps its place.
     stopping.card(now, zone)
+    proposals.card(now, zone)
     unknown_outcomes.card(now, zone)
     told.card(now, zone)
     messages.card(now, zone)

@@ -12,11 +12,13 @@ import streamlit as st
 from core.programs import programs
 from core.reads.partners import PartnerPage, list_partners, partner_totals
 from core.reports.export import csv_bytes
-from pages.shared import address, elements, frame, partner_grid
+from pages.shared import address, elements, frame, partner_edit, partner_grid
 from pages.shared import format as fmt
+from pages.shared.in_dialog import forget_fault, show_fault
 
 ROWS = 50
 ROWS_OF_A_FILE = 1_000
+ADDING = "partners-adding"
 ORDERS = {
     "available": ("most available first", True),
     "held": ("most held first", True),
@@ -90,8 +92,9 @@ def page() -> None:
             limit=ROWS,
         )
     frame.header(
-        "Partners", "Who is owed what, and what keeps it from them?", at=now, tools=partial(_csv, wanted)
+        "Partners", "Who is owed what, and what keeps it from them?", at=now, tools=partial(_tools, wanted)
     )
+    _adding()
     _figures(totals)
     _filters(names, wanted)
     if shown.frame.empty:
@@ -99,6 +102,26 @@ def page() -> None:
         return
     partner_grid.draw(shown.frame, now, masked=masked)
     _pager(shown, totals, wanted)
+
+
+def _tools(wanted: Wanted) -> None:
+    _csv(wanted)
+    if frame.person().may("edit partners"):
+        st.button("Add a partner", icon=":material/person_add:", type="tertiary", on_click=_add)
+
+
+def _add() -> None:
+    forget_fault()
+    st.session_state[ADDING] = True
+
+
+def _adding() -> None:
+    if not st.session_state.pop(ADDING, False):
+        show_fault()  # of a dialog that is no longer there
+        return
+    with frame.reading() as conn:
+        known = programs(conn)
+    partner_edit.add(known)
 
 
 def _csv(wanted: Wanted) -> None:
@@ -230,7 +253,7 @@ def _turn(label: str, icon: str, cursor: str | None) -> None:
 def _nobody(wanted: Wanted) -> None:
     if not (wanted.search or wanted.program or wanted.status):
         elements.empty(
-            "No partner yet", "Import a file of partners: python -m jobs import partners FILE", "group_add"
+            "No partner yet", "Take a file of partners in on the Import page, or add one here.", "group_add"
         )
         return
     asked = [

@@ -22,12 +22,12 @@ from core.users import (
     set_roles,
 )
 from db.engine import Connection
-from pages.shared import elements, frame, tables
+from pages.shared import elements, frame, in_dialog, tables
 from pages.shared import format as fmt
-from pages.shared.decisions import RESULT, Outcome, Work, decide, last_result, token_for
+from pages.shared.decisions import Outcome, Work, decide, token_for
 from pages.shared.status import badge, tag
 
-CHOSEN, FAULT, FIRST = "people-chosen", "people-fault", "people-first-password"
+CHOSEN, FIRST = "people-chosen", "people-first-password"
 NAME, FULL_NAME, ROLES_KEY, PASSWORD = "people-name", "people-full-name", "people-roles", "people-password"
 PASSWORD_BYTES = 15
 ROLE_WORDS = {
@@ -69,7 +69,7 @@ def _add_button() -> None:
 def _choose(what: str, name: str) -> None:
     st.session_state[CHOSEN] = (what, name)
     st.session_state[FIRST] = secrets.token_urlsafe(PASSWORD_BYTES)
-    st.session_state.pop(FAULT, None)
+    in_dialog.forget_fault()
 
 
 def _chosen(users: list[User]) -> None:
@@ -82,13 +82,7 @@ def _chosen(users: list[User]) -> None:
     elif what == "password" and user is not None:
         _password(user)
     else:
-        _fault()
-
-
-def _fault() -> None:
-    fault: str | None = st.session_state.pop(FAULT, None)
-    if fault is not None:
-        st.warning(fmt.plain(fault), icon=":material/edit:")
+        in_dialog.show_fault()  # of a dialog that is no longer there
 
 
 def _table(users: list[User], now: datetime, zone: ZoneInfo) -> None:
@@ -180,7 +174,7 @@ def _add() -> None:
     st.multiselect("Roles", ROLES, key=ROLES_KEY, format_func=str.capitalize)
     _first_password()
     token = token_for("add_user")
-    _buttons("Add", "person_add", _added, token)
+    in_dialog.buttons("Add", "person_add", key="people-go", on_click=_added, args=(token,))
 
 
 @st.dialog("Roles", width="medium", icon=":material/badge:")
@@ -188,7 +182,7 @@ def _roles(user: User) -> None:
     st.markdown(f"**{_called(user)}** has these roles and no others.")
     st.multiselect("Roles", ROLES, default=list(user.roles), key=ROLES_KEY, format_func=str.capitalize)
     token = token_for(f"roles_{user.name}")
-    _buttons("Give these roles", "badge", _roled, token, user.name)
+    in_dialog.buttons("Give these roles", "badge", key="people-go", on_click=_roled, args=(token, user.name))
 
 
 @st.dialog("New password", width="medium", icon=":material/key:")
@@ -196,7 +190,9 @@ def _password(user: User) -> None:
     st.markdown(f"**{_called(user)}** signs in with it from now on; every open session ends.")
     _first_password()
     token = token_for(f"password_{user.name}")
-    _buttons("Set the password", "key", _passworded, token, user.name)
+    in_dialog.buttons(
+        "Set the password", "key", key="people-go", on_click=_passworded, args=(token, user.name)
+    )
 
 
 def _first_password() -> None:
@@ -204,28 +200,6 @@ def _first_password() -> None:
         "Password", value=st.session_state[FIRST], key=PASSWORD, max_chars=72, autocomplete="new-password"
     )
     st.caption("Hand it over in person or by a channel of its own; it is shown nowhere again.")
-
-
-def _buttons(label: str, icon: str, done: object, token: UUID, *given: str) -> None:
-    fault: str | None = st.session_state.get(FAULT)
-    _fault()
-    with st.container(horizontal=True, horizontal_alignment="right"):
-        if st.button("Cancel", key="people-cancel"):
-            st.rerun()
-        if (
-            elements.primary(label, icon, key="people-go", on_click=done, args=(token, *given))
-            and fault is None
-        ):
-            st.rerun()
-
-
-def _decided(name: str, token: UUID, work: Work) -> None:
-    """Decide; a refusal stays in the dialog, beside what was typed."""
-    decide(name, token, work)
-    result = last_result()
-    if result is not None and result.badge in ("refused", "fault"):
-        st.session_state[FAULT] = f"{result.headline} {result.then}".strip()
-        st.session_state.pop(RESULT)
 
 
 def _added(token: UUID) -> None:
@@ -241,7 +215,7 @@ def _added(token: UUID) -> None:
             then="Hand the password over.",
         )
 
-    _decided("add_user", token, work)
+    in_dialog.decide_in_dialog("add_user", token, work)
 
 
 def _roled(token: UUID, name: str) -> None:
@@ -251,7 +225,7 @@ def _roled(token: UUID, name: str) -> None:
         user = set_roles(conn, name, roles, actor=actor, now=now)
         return Outcome(badge="done", headline=f"{_called(user)} is now {', '.join(user.roles)}.")
 
-    _decided(f"roles_{name}", token, work)
+    in_dialog.decide_in_dialog(f"roles_{name}", token, work)
 
 
 def _passworded(token: UUID, name: str) -> None:
@@ -261,7 +235,7 @@ def _passworded(token: UUID, name: str) -> None:
         user = set_password(conn, name, password, actor=actor, now=now)
         return Outcome(badge="done", headline=f"{_called(user)} has a new password.")
 
-    _decided(f"password_{name}", token, work)
+    in_dialog.decide_in_dialog(f"password_{name}", token, work)
 
 
 page()

@@ -67,7 +67,8 @@ def show_proposal(one: Proposal, may_decide: Sequence[str], now: datetime, zone:
         horizontal=True, wrap=False, vertical_alignment="center", horizontal_alignment="distribute"
     ):
         with st.container(gap=None, width="stretch"):
-            st.markdown(f"{status.badge('waits')}\u2002**:small[{kind.sentence}]**")
+            about = f"\u2002:small[{fmt.plain(kind.about(one.content))}]" if kind.about(one.content) else ""
+            st.markdown(f"{status.badge('waits')}\u2002**:small[{kind.sentence}]**{about}")
             st.markdown(
                 f":small[“{fmt.plain(one.why)}”] :gray[:small[proposed by {made_by},"
                 f" {fmt.moment(one.made_at, zone, now)}, open until {fmt.moment(one.expires_at, zone, now)}]]"

@@ -120,4 +120,4 @@ def test_a_desk_without_partners_says_how_they_come(open_page: Open):
     app = open_page("ada", "partners")
 
     assert "No partner yet" in words(app)
-    assert "import partners" in words(app)
+    assert "Import page" in words(app)

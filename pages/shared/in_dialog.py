@@ -1,0 +1,48 @@
+"""Deciding from inside a dialog: a refusal stays there, beside what was typed; anything else closes it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from uuid import UUID
+
+import streamlit as st
+
+from pages.shared import elements
+from pages.shared import format as fmt
+from pages.shared.decisions import RESULT, Work, decide, last_result
+
+FAULT = "dialog-fault"
+
+
+def decide_in_dialog(name: str, token: UUID, work: Work) -> None:
+    """Decide, in the callback of a dialog's button; a refusal is kept for the dialog."""
+    decide(name, token, work)
+    result = last_result()
+    if result is not None and result.badge in ("refused", "fault"):
+        st.session_state[FAULT] = f"{result.headline} {result.then}".strip()
+        st.session_state.pop(RESULT)
+
+
+def forget_fault() -> None:
+    """Begin a dialog anew."""
+    st.session_state.pop(FAULT, None)
+
+
+def show_fault() -> str | None:
+    """Draw what was refused the last time, and return it."""
+    fault: str | None = st.session_state.pop(FAULT, None)
+    if fault is not None:
+        st.warning(fmt.plain(fault), icon=":material/edit:")
+    return fault
+
+
+def buttons(
+    label: str, icon: str, *, key: str, on_click: Callable[..., None], args: tuple[object, ...]
+) -> None:
+    """Draw Cancel and the one primary button, and close the dialog when it is done."""
+    fault = show_fault()
+    with st.container(horizontal=True, horizontal_alignment="right"):
+        if st.button("Cancel", key=f"{key}-cancel"):
+            st.rerun()
+        if elements.primary(label, icon, key=key, on_click=on_click, args=args) and fault is None:
+            st.rerun()

@@ -1,0 +1,145 @@
+"""One partner by hand: taken in, changed, and their money sent elsewhere by two people."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from uuid import UUID
+
+import streamlit as st
+
+from core.access import Actor
+from core.partner_edits import add_partner, destination_content, edit_partner, read_fields
+from core.partners import METHODS, STATUSES
+from core.programs import Program, program_by_code
+from core.reads.partner import PartnerStory
+from db.engine import Connection
+from pages.shared import format as fmt
+from pages.shared import frame, in_dialog, two_people
+from pages.shared.decisions import Outcome, token_for
+
+# A field, what it is called, and what stands in it as an example.
+FIELDS = {
+    "name": ("Name", "Ana Silva"),
+    "email": ("Email", "ana@example.com"),
+    "tier": ("Tier", "none"),
+    "country": ("Country, two letters", "PT"),
+}
+STRIPE = ("stripe", "stripe_instant")
+
+
+def _key(name: str) -> str:
+    return f"partner-field-{name}"
+
+
+def _typed(name: str) -> str:
+    return str(st.session_state.get(_key(name)) or "").strip()
+
+
+@st.dialog("Add a partner", width="medium", icon=":material/person_add:")
+def add(known: list[Program]) -> None:
+    """Ask for what a file of partners would have, and take one in."""
+    by_code = {program.code: program for program in known}
+    st.selectbox("Program", list(by_code), format_func=lambda code: by_code[code].name, key=_key("program"))
+    left, right = st.columns(2)
+    left.text_input("Code", key=_key("code"), max_chars=100, placeholder="AFF1001")
+    for place, (name, (label, example)) in enumerate(FIELDS.items()):
+        box = right if place % 2 == 0 else left
+        box.text_input(label, key=_key(name), placeholder=example, max_chars=254)
+    right.date_input("Partner since", "today", key=_key("joined_on"), format="YYYY-MM-DD")
+    _method()
+    in_dialog.buttons(
+        "Add the partner", "person_add", key="partner-add", on_click=_added, args=(token_for("add_partner"),)
+    )
+
+
+def _method(chosen: str = METHODS[0], account: str = "") -> None:
+    method = st.selectbox(
+        "Paid by", METHODS, index=METHODS.index(chosen), format_func=fmt.method, key=_key("method")
+    )
+    if method in STRIPE:
+        st.text_input("Stripe account", value=account, key=_key("stripe_account_id"), placeholder="acct_…")
+
+
+def _added(token: UUID) -> None:
+    names = ("program", "code", *FIELDS, "joined_on", "method", "stripe_account_id")
+    values = {name: _typed(name) for name in names} | {"status": "active"}
+
+    def work(conn: Connection, actor: Actor, now: datetime) -> Outcome:
+        values["currency"] = program_by_code(conn, values["program"]).currency
+        add_partner(conn, values, actor=actor, now=now)
+        return Outcome(
+            badge="done",
+            headline=f"{fmt.plain(values['name'])} is a partner.",
+            then="Their sales can come in.",
+        )
+
+    in_dialog.decide_in_dialog("add_partner", token, work)
+
+
+@st.dialog("Edit the details", width="medium", icon=":material/edit:")
+def edit(story: PartnerStory) -> None:
+    """Ask for what has changed, and why."""
+    with frame.reading() as conn:
+        known = read_fields(conn, story.header.code)
+    left, right = st.columns(2)
+    for place, (name, (label, example)) in enumerate(FIELDS.items()):
+        box = left if place % 2 == 0 else right
+        box.text_input(label, value=known[name], key=_key(name), placeholder=example, max_chars=254)
+    st.selectbox(
+        "State",
+        STATUSES,
+        index=STATUSES.index(known["status"]),
+        format_func=str.capitalize,
+        key=_key("status"),
+    )
+    st.text_input("Reason", key=_key("why"), max_chars=500, placeholder="Why, for the audit")
+    st.caption("A partner who is suspended or archived is not paid; what is queued waits.")
+    token = token_for(f"edit_partner_{story.header.code}")
+    in_dialog.buttons(
+        "Keep the changes", "done", key="partner-edit", on_click=_edited, args=(token, story.header.code)
+    )
+
+
+def _edited(token: UUID, code: str) -> None:
+    values = {name: _typed(name) for name in (*FIELDS, "status")}
+    why = _typed("why")
+
+    def work(conn: Connection, actor: Actor, now: datetime) -> Outcome:
+        partner_id = edit_partner(conn, code, values, why=why, actor=actor, now=now)
+        return Outcome(
+            badge="done", headline=f"{code} is changed.", then=f"Kept as history of partner {partner_id}."
+        )
+
+    in_dialog.decide_in_dialog(f"edit_partner_{code}", token, work)
+
+
+@st.dialog("Change the destination", width="medium", icon=":material/swap_horiz:")
+def move(story: PartnerStory) -> None:
+    """Ask where the money goes from now on, and propose it."""
+    header = story.header
+    st.markdown(
+        "Once another person confirms, the money goes there. A changed destination is held for the days of the policy,"
+        " and what is queued and not sent goes back to the balance."
+    )
+    _method(header.method, header.account or "")
+    if st.session_state.get(_key("method"), header.method) == "paypal":
+        st.text_input("PayPal address", value=header.email or "", key=_key("paypal"), max_chars=254)
+    st.text_input(
+        "Reason", key=_key("why"), max_chars=500, placeholder="Who asked, and how you know it was them"
+    )
+    token = token_for(f"change_destination_{header.id}")
+    in_dialog.buttons(
+        "Propose the destination", "group", key="partner-move", on_click=_moved, args=(token, header.id)
+    )
+
+
+def _moved(token: UUID, partner_id: int) -> None:
+    method, why = _typed("method"), _typed("why")
+    account = _typed("stripe_account_id") if method in STRIPE else ""
+    email = _typed("paypal") if method == "paypal" else ""
+
+    def work(conn: Connection, actor: Actor, now: datetime) -> Outcome:
+        content = destination_content(conn, method=method, account=account, email=email)
+        return two_people.proposing("change_destination", partner_id, why, content)(conn, actor, now)
+
+    in_dialog.decide_in_dialog(f"change_destination_{partner_id}", token, work)
