@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -9,6 +11,7 @@ from sqlalchemy import Connection, text
 
 from core import audit
 from core.access import Actor
+from core.providers.balances import BookedDay
 from core.refusals import Refusal
 
 # What such a payout still waits for is to be sent.
@@ -110,7 +113,18 @@ WRITE = text(f"""
           FROM (SELECT *, date_trunc('day', created_at AT TIME ZONE 'UTC') AS day FROM theirs
                  WHERE ours AND created_at >= :since AND amount_minor = net_minor AND currency = our_currency) agreed
          GROUP BY day, currency, destination
-        HAVING sum(amount_minor - reversed_minor) <> sum(net_minor - returned_minor)),
+        HAVING sum(amount_minor - reversed_minor) <> sum(net_minor - returned_minor)
+         UNION ALL
+        SELECT 'balance', concat_ws(' ', day, currency), NULL, NULL, abs(sum(booked_minor) - sum(listed_minor))::bigint,
+               currency, day::timestamp AT TIME ZONE 'UTC',
+               jsonb_build_object('booked_minor', sum(booked_minor), 'listed_minor', sum(listed_minor))
+          FROM (SELECT day, currency, amount_minor AS booked_minor, 0 AS listed_minor
+                  FROM jsonb_to_recordset(CAST(:booked AS jsonb)) AS b (day date, currency text, amount_minor bigint)
+                 UNION ALL
+                SELECT (created_at AT TIME ZONE 'UTC')::date, currency, 0, amount_minor FROM theirs
+                 WHERE created_at >= :since AND created_at < :listed_by AND CAST(:booked AS jsonb) IS NOT NULL) both_lists
+         GROUP BY day, currency
+        HAVING sum(booked_minor) <> sum(listed_minor)),
     gone AS (
         UPDATE difference d SET gone_at = :now
          WHERE d.provider = :provider AND d.closed_at IS NULL AND d.gone_at IS NULL AND d.at >= :since AND d.at < :now
@@ -155,10 +169,17 @@ OPEN = text("SELECT count(*) FROM difference WHERE provider = :provider AND clos
 
 
 def write_differences(
-    conn: Connection, provider: str, *, run_id: int, since: datetime, now: datetime
+    conn: Connection,
+    provider: str,
+    *,
+    run_id: int,
+    since: datetime,
+    now: datetime,
+    booked: Sequence[BookedDay] | None = None,
 ) -> tuple[list[Found], int]:
     """Compare what the run of this `now` saw with our books; return the differences nobody knew, and how many are open.
 
+    `booked` is what the provider's account book says of the days from `since` until LISTED_AFTER ago; None: it has none.
     One row per thing while it is open, so a second run writes nothing new.
     """
     values = {
@@ -169,6 +190,7 @@ def write_differences(
         "listed_by": now - LISTED_AFTER,
         "first_day": since.date(),
         "last_day": now.date(),
+        "booked": None if booked is None else json.dumps([vars(day) for day in booked], default=str),
     }
     new = [
         Found(

@@ -1,6 +1,7 @@
 """Reconciliation: the provider's books against ours. It reads both and writes down every difference; it moves no money.
 
     reconcile
+      _look                     the provider's balance and account book: nothing is held while it is asked
       provider.list_transfers   no transaction, lock or connection is held while the provider is asked
       _mirror                   one transaction per thousand transfers: what the provider shows
       _stop_for_strays          one transaction: a transfer of ours that no attempt here made stops all sending
@@ -14,7 +15,8 @@ booked as paid stays so; sending was stopped before.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from itertools import islice
 
@@ -22,8 +24,10 @@ from sqlalchemy import Connection, Engine, text
 
 from core.access import job_actor
 from core.adopting import adopt, adoptable
-from core.differences import write_differences
+from core.balances import currencies, write_balances
+from core.differences import LISTED_AFTER, write_differences
 from core.providers import Provider, ProviderTransfer
+from core.providers.balances import BalanceSource, BookedDay, PlainBalances
 from core.runs import RANGE, RunResult, unit_of_work
 from core.strays import stop_for_strays, strays_seen
 
@@ -34,15 +38,23 @@ CLOCKS_DIFFER = timedelta(hours=1)
 
 
 def reconcile(
-    engine: Engine, provider: Provider, *, now: datetime, since: datetime | None = None, dry_run: bool = False
+    engine: Engine,
+    provider: Provider,
+    *,
+    now: datetime,
+    since: datetime | None = None,
+    dry_run: bool = False,
+    balances: BalanceSource | None = None,
 ) -> RunResult:
     """Compare the provider's books with ours from the day of `since` to `now`, and write down what differs.
 
     Without `since`: from 35 days before the end of the last run, or from the desk's first day. `count` and `amounts` are
     the differences found for the first time, `details` has `transfers`, `adopted` and `open`. A transfer of ours that no
-    attempt made stops all sending; the payout it paid, where it waits here, is booked as paid by it.
+    attempt made stops all sending; the payout it paid, where it waits here, is booked as paid by it. `balances` is the
+    provider's own account, by default what the provider says may be sent.
     """
     start = _first_day(engine, provider.name, now) if since is None else _day(since)
+    account = _look(engine, balances or PlainBalances(provider), since=start, now=now)
     listed = provider.list_transfers(start - CLOCKS_DIFFER, now)
     if dry_run:
         kept = list(listed)
@@ -51,7 +63,7 @@ def reconcile(
             _stop_for_strays(conn, provider.name, now=now)
             found = adoptable(conn, provider.name, seen_at=now)
             adopted = sum(adopt(conn, one, provider.name, now=now) for one in found)
-            return _compare(conn, provider.name, len(kept), adopted, since=start, now=now)
+            return _compare(conn, provider.name, len(kept), adopted, account, since=start, now=now)
     transfers = 0
     for some in _ranges(listed):
         with engine.begin() as conn:
@@ -65,7 +77,22 @@ def reconcile(
         with engine.begin() as conn:
             adopted += adopt(conn, one, provider.name, now=now)
     with engine.begin() as conn:
-        return _compare(conn, provider.name, transfers, adopted, since=start, now=now)
+        return _compare(conn, provider.name, transfers, adopted, account, since=start, now=now)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Account:
+    """The provider's own account as one look saw it."""
+
+    available: Mapping[str, int | None]
+    booked: Sequence[BookedDay] | None
+
+
+def _look(engine: Engine, source: BalanceSource, *, since: datetime, now: datetime) -> Account:
+    with engine.connect() as conn:
+        wanted = currencies(conn)
+    booked = source.booked(since, now - LISTED_AFTER)
+    return Account(available=source.available(wanted), booked=booked)
 
 
 BEFORE = text("""
@@ -125,11 +152,21 @@ def _stop_for_strays(conn: Connection, provider: str, *, now: datetime) -> None:
 
 
 def _compare(
-    conn: Connection, provider: str, transfers: int, adopted: int, *, since: datetime, now: datetime
+    conn: Connection,
+    provider: str,
+    transfers: int,
+    adopted: int,
+    account: Account,
+    *,
+    since: datetime,
+    now: datetime,
 ) -> RunResult:
     values = {"provider": provider, "since": since, "now": now, "transfers": transfers}
     run_id = conn.execute(WRITE_RUN, values).scalar_one()
-    new, still_open = write_differences(conn, provider, run_id=run_id, since=since, now=now)
+    new, still_open = write_differences(
+        conn, provider, run_id=run_id, since=since, now=now, booked=account.booked
+    )
+    write_balances(conn, provider, account.available, now=now)
     result = RunResult(
         count=len(new), details={"transfers": transfers, "adopted": adopted, "open": still_open}
     )

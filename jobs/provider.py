@@ -12,6 +12,7 @@ from sqlalchemy import Engine
 
 from core.gate import Gate
 from core.providers import Provider
+from core.providers.balances import BalanceSource
 from core.providers.events import EventSource
 from core.providers.simulator import Simulator
 from core.runs import RunResult
@@ -44,6 +45,16 @@ def make_source(orders: Orders) -> EventSource | None:
     from core.providers.stripe_events import StripeEvents
 
     return StripeEvents(rail=_stripe(orders.settings))
+
+
+def make_balances(orders: Orders) -> BalanceSource | None:
+    """Return the account this installation's provider keeps for us; None: all it tells is what may be sent."""
+    rail = stripe_rail_of(orders.settings)
+    if rail is None:
+        return None
+    from core.providers.stripe_balances import StripeBalances
+
+    return StripeBalances(rail)
 
 
 def stripe_rail_of(settings: Settings) -> StripeTransfers | None:

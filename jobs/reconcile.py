@@ -7,7 +7,7 @@ from datetime import time
 from core.reconcile_requests import begin_request, end_request, request_waits
 from core.runs import RunResult
 from jobs.job import Job, Orders
-from jobs.provider import make_provider
+from jobs.provider import make_balances, make_provider
 from jobs.slots import Daily
 
 
@@ -21,7 +21,13 @@ def run_once(orders: Orders) -> RunResult:
             asked = begin_request(conn, now=orders.now)
     fault = "the process ended"
     try:
-        result = reconcile(orders.engine, make_provider(orders), now=orders.now, dry_run=orders.dry_run)
+        result = reconcile(
+            orders.engine,
+            make_provider(orders),
+            now=orders.now,
+            dry_run=orders.dry_run,
+            balances=make_balances(orders),
+        )
         fault = ""
     except Exception as caught:
         fault = str(caught)

@@ -10,6 +10,7 @@ import streamlit as st
 
 from core.reads.reconciliation import (
     LastRun,
+    balances_seen,
     closed_differences,
     last_run,
     open_amounts,
@@ -21,6 +22,7 @@ from pages.shared import address, comparing, elements, frame, status, tables
 from pages.shared import format as fmt
 from pages.shared.cells import instant, number
 from pages.shared.differences import difference_rows, kind_badge, subject
+from pages.shared.lines import card_text
 from pages.shared.timetable import TIMETABLE
 
 SHOWN, DAYS_SHOWN, CLOSED_SHOWN = 20, 15, 10
@@ -39,6 +41,7 @@ def page() -> None:
         days = reconciled_days(conn, provider, limit=DAYS_SHOWN)
         closed = closed_differences(conn, limit=CLOSED_SHOWN)
         asked = last_request(conn)
+        balances = balances_seen(conn, provider)
     name = PROVIDERS[provider]
     frame.header(
         "Reconciliation",
@@ -61,6 +64,7 @@ def page() -> None:
         return
     else:
         _nothing(run, days, name, following, now)
+    _balances(balances, name, now, zone)
     if not found.empty or address.given("days") == "shown":
         _days(days, name, settled=found.empty)
         _closed(closed, now, zone)
@@ -140,6 +144,33 @@ def _figures(
         border=True,
         height="stretch",
     )
+
+
+def _balances(balances: pd.DataFrame, name: str, now: datetime, zone: ZoneInfo) -> None:
+    if balances.empty:
+        return
+    with st.container(border=True, gap="small"):
+        st.markdown(elements.title("Balance", f"what {name} may still send, as the last comparison saw it"))
+        records = []
+        for row in tables.each(balances):
+            currency, before = str(row.currency), instant(row.since)
+            unlimited = not card_text(row.balance_minor)
+            records.append(
+                (
+                    currency,
+                    "without limit" if unlimited else fmt.money(number(row.balance_minor), currency),
+                    fmt.moment(instant(row.at), zone, now),
+                    fmt.money(number(row.sent_minor), currency) if before else fmt.ABSENT,
+                    fmt.money(number(row.returned_minor), currency) if before else fmt.ABSENT,
+                    fmt.moment(before, zone, now) if before else "the first look",
+                )
+            )
+        columns = ["Currency", "Balance", "Seen", "Our payouts took", "Came back", "Since"]
+        tables.rows(records, columns, right=["Balance", "Our payouts took", "Came back"])
+        st.caption(
+            "Charges, fees and payouts to your own bank move it too, and are not in our books. So the balance is shown,"
+            " and what is compared is every day’s transfers in the provider’s account book with those it lists."
+        )
 
 
 def _days(days: pd.DataFrame, name: str, *, settled: bool) -> None:

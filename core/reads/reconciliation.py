@@ -95,3 +95,14 @@ CLOSED = text("""
 def closed_differences(conn: Connection, *, limit: int) -> pd.DataFrame:
     """Return the differences closed last, newest first, by whom and why."""
     return to_frame(conn.execute(CLOSED, {"limit": limit}))
+
+
+BALANCES = text("""
+    SELECT DISTINCT ON (currency) currency, at, balance_minor, since, sent_minor, returned_minor
+      FROM balance_seen WHERE provider = :provider ORDER BY currency, at DESC
+""")
+
+
+def balances_seen(conn: Connection, provider: str) -> pd.DataFrame:
+    """Return the provider's balance by currency as it was last seen, and what our payouts took since the look before."""
+    return to_frame(conn.execute(BALANCES, {"provider": provider}))

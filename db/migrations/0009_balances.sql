@@ -79,6 +79,7 @@ CREATE TABLE balance_seen (
 );
 CREATE TRIGGER history BEFORE UPDATE OR DELETE OR TRUNCATE ON balance_seen
     FOR EACH STATEMENT EXECUTE FUNCTION refuse_edit();
+CREATE INDEX ledger_returned ON ledger_transfer (effective_at) WHERE kind = 'return';
 
 -- A day's transfers in the provider's own account book, where they are otherwise than the transfers it lists.
 ALTER TABLE difference DROP CONSTRAINT declared_difference;

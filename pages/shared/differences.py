@@ -29,6 +29,7 @@ KINDS: dict[str, tuple[str, str, Colour]] = {
     "wrong_destination": ("Wrong destination", "wrong_location", "red"),
     "duplicate": ("Second transfer", "content_copy", "red"),
     "total": ("Day’s total", "functions", "orange"),
+    "balance": ("Account book", "menu_book", "orange"),
 }
 
 
@@ -87,8 +88,11 @@ def evidence(row: Any, now: datetime, zone: ZoneInfo, *, masked: bool) -> str:  
         case _:
             day = fmt.day((instant(row.at) or now).astimezone(UTC).date(), now.date())
             said = (
-                f"On {day} our books hold {amount('ours')} for {account('theirs')}, the provider {amount('theirs')}:"
-                " something came back on one side only."
+                f"On {day} the provider’s account book says that transfers took {amount('booked')}; the transfers it"
+                f" lists make {amount('listed')}."
+                if str(row.kind) == "balance"
+                else f"On {day} our books hold {amount('ours')} for {account('theirs')}, the provider"
+                f" {amount('theirs')}: something came back on one side only."
             )
     back = int(figures.get("reversed_minor") or 0)
     return said + (f" {fmt.money(back, currency)} of it came back." if back else "")

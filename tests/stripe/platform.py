@@ -118,6 +118,29 @@ class Platform:
         ]
         return {"object": "balance", "available": available, "pending": [], "livemode": self.livemode}
 
+    def list_balance_transactions(self, params: Mapping[str, Any]) -> Body:
+        """The account book: a transfer takes, a reversal of one gives back."""
+        kinds = {"transfer": ("transfer", -1), "reversal": ("transfer_refund", 1)}
+        lines: list[Body] = [
+            {
+                "id": f"txn_{entry.id}",
+                "object": "balance_transaction",
+                "type": kinds[entry.kind][0],
+                "amount": kinds[entry.kind][1] * entry.amount,
+                "currency": entry.currency,
+                "created": int(entry.at.timestamp()),
+                "source": entry.id,
+            }
+            for entry in reversed(self.entries)
+        ]
+        found = [
+            line
+            for line in lines
+            if params.get("type") in {None, line["type"]}
+            and in_window(line["created"], params.get("created"))
+        ]
+        return page(found, params, "/v1/balance_transactions")
+
     def create_transfer(self, params: Mapping[str, Any], *, key: str | None) -> Body:
         amount, currency, destination = int(params["amount"]), params["currency"], params["destination"]
         try:

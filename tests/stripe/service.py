@@ -228,6 +228,8 @@ class Service:
                 return platform.account(account_id)
             case ["balance"]:
                 return platform.balance()
+            case ["balance_transactions"] if asked.account is None:
+                return platform.list_balance_transactions(params)
             case ["events"]:
                 return platform.list_events(params, asked.account)
         if asked.account:
