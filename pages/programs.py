@@ -29,6 +29,7 @@ from pages.shared import address, elements, frame, policy_form, tables, two_peop
 from pages.shared import format as fmt
 from pages.shared.cells import instant, number
 from pages.shared.lines import quiet
+from pages.shared.typed import Typed
 
 PREVIEW_TTL_S = 60
 MOVED_SHOWN = 10
@@ -225,7 +226,7 @@ def _effective(zone: str, now: datetime) -> datetime | None:
     return first_instant(day, ZoneInfo(zone)) if isinstance(day, date) else None
 
 
-def _read(typed: policy_form.Typed) -> tuple[Policy | None, list[str]]:
+def _read(typed: Typed) -> tuple[Policy | None, list[str]]:
     try:
         return read_terms(typed.terms), typed.faults
     except Refusal as refusal:
