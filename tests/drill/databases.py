@@ -52,9 +52,9 @@ def database(template: str | None = None) -> Iterator[str]:
 
 
 @contextmanager
-def engine_of(url: str, *, pool_size: int = 5) -> Iterator[Engine]:
+def engine_of(url: str, *, pool_size: int = 5, name: str = "paydesk drill") -> Iterator[Engine]:
     """Give a pool in the role of the desk's processes."""
-    engine = make_engine(url, application_name="paydesk drill", role=role_of(url), pool_size=pool_size)
+    engine = make_engine(url, application_name=name, role=role_of(url), pool_size=pool_size)
     try:
         yield engine
     finally:

@@ -2,7 +2,17 @@
 
 from __future__ import annotations
 
-from tests.drill import acknowledgements, kills, outage, postgres, restore, schedulers, unknowns, zombies
+from tests.drill import (
+    acknowledgements,
+    kills,
+    outage,
+    postgres,
+    races,
+    restore,
+    schedulers,
+    unknowns,
+    zombies,
+)
 from tests.drill.report import Scenario
 
 SCENARIOS: dict[str, Scenario] = {
@@ -12,6 +22,7 @@ SCENARIOS: dict[str, Scenario] = {
     "acknowledgements": acknowledgements.run,
     "postgres": postgres.run,
     "outage": outage.run,
+    "races": races.run,
     "restore": restore.run,
     "unknowns": unknowns.run,
 }
