@@ -66,7 +66,7 @@ def dialogs(story: PartnerStory) -> None:
             partner_edit.edit(story)
         case "Change the destination":
             partner_edit.move(story)
-        case "Mail an onboarding link":
+        case "Mail an onboarding link" if onboarding.wanted(story):
             onboarding.ask(story)
         case _:
             show_fault()  # of a dialog that is no longer there
