@@ -35,6 +35,7 @@ from core.providers.stripe_answers import (
     judge_listed,
     judge_transfer,
 )
+from core.providers.stripe_clock import check_skew, with_skew
 from core.providers.stripe_faults import MESSAGE_MAX, failure_of
 from core.providers.stripe_money import CannotBeSent, minor_amount, stripe_amount
 from core.providers.stripe_reversals import CODES as REVERSAL_CODES
@@ -125,7 +126,7 @@ class StripeTransfers:
         return find_reversal(order, self.ask)
 
     def balance_minor(self, currency: str) -> int:
-        """Return the available balance, a few seconds old, in minor units. Refuses StripeRefused and WrongAccount.
+        """Return the available balance, a few seconds old, in minor units. Refuses StripeRefused, WrongAccount, ClockSkewed.
 
         It is asked before anything is claimed, so a Stripe that is away, or a key that is wrong, leaves payouts as they are.
         """
@@ -240,7 +241,8 @@ class StripeTransfers:
                 question = {**question, "starting_after": transfers[-1]["id"]}
 
     def _available(self) -> dict[str, int]:
-        balance = self.ask(lambda client: client.v1.balance.retrieve().to_dict())
+        balance, ahead_s = self.ask(with_skew(lambda client: client.v1.balance.retrieve()))
+        check_skew(ahead_s)
         if balance.get("livemode") is not self.livemode:
             raise WrongAccount("The balance Stripe showed is not of the mode of our key.")
         return {str(each["currency"]): int(each["amount"]) for each in balance.get("available") or ()}

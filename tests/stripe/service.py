@@ -12,6 +12,8 @@ import time
 from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
 from threading import Lock
 from typing import Any
 
@@ -99,6 +101,7 @@ class Service:
     faults: Faults = field(default_factory=Faults)
     secret_key: str | None = None  # None: any key is good
     limit_per_s: int | None = None
+    ahead: timedelta | None = None  # its answers' Date before the real time; None: they have none
     asked: list[Asked] = field(default_factory=list)
 
     def __post_init__(self) -> None:
@@ -135,6 +138,8 @@ class Service:
         except Refusal as refusal:
             reply = _reply(refusal.status, refusal.body)
         reply.headers["Request-Id"] = request_id
+        if self.ahead is not None:
+            reply.headers["Date"] = format_datetime(datetime.now(UTC) + self.ahead, usegmt=True)
         return _spoil(reply, fault)
 
     def _admit(self, asked: Asked) -> None:
