@@ -29,7 +29,7 @@ def load(owner: Engine, settings: Settings, *, now: datetime) -> None:
     from db.demo.history import live_through
 
     _note(owner, "demo.begun", now=now)
-    live_through(owner, rejects_dir=settings.data_dir / "rejects", now=now)
+    live_through(owner, data_dir=settings.data_dir, now=now)
     _note(owner, "demo.made", now=now)
 
 

@@ -15,9 +15,11 @@ from sqlalchemy import Connection, Engine, text
 from core.access import Actor, load_actor
 from core.accrual import accrue_due
 from core.batches import decide_batch, fix_batch
+from core.channels.folder import Folder
 from core.decisions import Decision, Wanted, approve_payouts
 from core.imports import import_file
 from core.money import plain
+from core.notifying import Post, notify_due
 from core.providers.simulator import SUCCESS, Simulator
 from core.queueing import queue_due
 from core.refusals import Refusal
@@ -26,6 +28,7 @@ from core.requests import request_payout
 from core.resolving import resolve_due
 from core.runs import RunResult
 from core.sending import send_due
+from core.settings import DEMO_SENDER, FINANCE
 from core.users import add_user
 from db.demo import SIGN_INS
 from db.demo.trade import Rows, as_csv
@@ -52,7 +55,7 @@ class Desk:
 
     engine: Engine
     rng: Random
-    rejects_dir: Path
+    data_dir: Path
     ends_at: datetime
     now: datetime = field(init=False)
 
@@ -88,7 +91,7 @@ class Desk:
             file_name=name,
             actor=oscar,
             now=self.now,
-            rejects_dir=self.rejects_dir,
+            rejects_dir=self.data_dir / "rejects",
         )
         if result.problems:
             raise AssertionError(f"{name}: {result.problems[0]}")
@@ -168,6 +171,12 @@ class Desk:
     def resolve(self) -> None:
         """Ask again about what got no answer."""
         resolve_due(self.engine, Simulator(engine=self.engine), now=self.now)
+
+    def tell(self) -> None:
+        """Deliver what the outbox holds, into the folder of the demo's mail."""
+        channel = Folder(folder=self.data_dir / "mail", sender=DEMO_SENDER)
+        post = Post(channel=channel, finance=FINANCE["demo"], make_link=None)
+        notify_due(self.engine, post, now=self.now)
 
 
 @dataclass(frozen=True)

@@ -34,14 +34,14 @@ WHY_REJECTED = (
 WHY_CANCELLED = ("Partner asked for a later date", "Requested twice by mistake")
 
 
-def live_through(owner: Engine, *, rejects_dir: Path, now: datetime, days: int = DAYS) -> None:
+def live_through(owner: Engine, *, data_dir: Path, now: datetime, days: int = DAYS) -> None:
     """Live the `days` before `now` on an empty, migrated database."""
     url = owner.url.render_as_string(hide_password=False)
     engine = make_engine(url, application_name="paydesk demo", pool_size=8)
     # History that is invented may be invented again; it need not survive a power cut.
     event.listen(engine, "connect", _forget_the_disk)
     try:
-        _live(engine, rejects_dir=rejects_dir, now=now.astimezone(UTC), days=days)
+        _live(engine, data_dir=data_dir, now=now.astimezone(UTC), days=days)
         with engine.begin() as conn:
             conn.execute(text("SELECT fold_totals()"))
     finally:
@@ -53,11 +53,11 @@ def _forget_the_disk(connection: object, _record: object) -> None:
     connection.commit()  # type: ignore[attr-defined]
 
 
-def _live(engine: Engine, *, rejects_dir: Path, now: datetime, days: int) -> None:
+def _live(engine: Engine, *, data_dir: Path, now: datetime, days: int) -> None:
     rng = Random(SEED)
     today = now.date()
     begins_on = today - timedelta(days=days)
-    desk = Desk(engine=engine, rng=rng, rejects_dir=rejects_dir, ends_at=now)
+    desk = Desk(engine=engine, rng=rng, data_dir=data_dir, ends_at=now)
     partners = invent_partners(rng, begins_on=begins_on, today=today)
     market, clientele = Market(rng), Clientele(rng)
 
@@ -99,6 +99,7 @@ def _live(engine: Engine, *, rejects_dir: Path, now: datetime, days: int) -> Non
             desk.at(day, 15, 30)
             desk.send()
             desk.resolve()
+            desk.tell()
     leave_work(desk, known)
 
 
@@ -176,3 +177,4 @@ def _review(desk: Desk, day: date) -> None:
         desk.send(silence=Decimal("0.01"))
         desk.at(day, 10, 20)
         desk.resolve()
+        desk.tell()

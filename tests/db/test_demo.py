@@ -22,11 +22,11 @@ def one(conn: Connection, sql: str) -> object:
 @pytest.fixture
 def demo(database: str, tmp_path: Path) -> Engine:
     engine = make_engine(database, application_name="paydesk tests")
-    live_through(engine, rejects_dir=tmp_path, now=NOW, days=16)
+    live_through(engine, data_dir=tmp_path, now=NOW, days=16)
     return engine
 
 
-def test_the_demo_balances_and_has_every_kind_of_payout(demo: Engine) -> None:
+def test_the_demo_balances_and_has_every_kind_of_payout(demo: Engine, tmp_path: Path) -> None:
     with demo.connect().execution_options(isolation_level="REPEATABLE READ") as conn:
         checks, _ = verify(conn)
         assert [check.name for check in checks if check.found] == []
@@ -46,6 +46,9 @@ def test_the_demo_balances_and_has_every_kind_of_payout(demo: Engine) -> None:
         assert one(conn, "SELECT count(*) FROM payout WHERE approvals_needed = 2 AND status = 'pending'") > 0  # type: ignore[operator]
         assert one(conn, "SELECT count(*) FROM payout WHERE aside_until IS NOT NULL") > 0  # type: ignore[operator]
         assert one(conn, "SELECT count(*) FROM hold WHERE closed_at IS NULL AND payout_id IS NOT NULL") > 0  # type: ignore[operator]
+        told = one(conn, "SELECT count(*) FROM message WHERE state = 'sent'")
+        assert told == len(list((tmp_path / "mail").glob("*.eml"))) > 20
+        assert one(conn, "SELECT count(*) FROM message WHERE state NOT IN ('sent', 'waiting')") == 0
         for column in ("queued_at", "decided_at", "processed_at"):
             assert one(conn, f"SELECT count(*) FROM payout WHERE {column} > '{NOW}'") == 0  # noqa: S608
         for name, password, roles in SIGN_INS:
