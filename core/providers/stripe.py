@@ -37,7 +37,8 @@ from core.providers.stripe_answers import (
 )
 from core.providers.stripe_clock import check_skew, with_skew
 from core.providers.stripe_faults import MESSAGE_MAX, failure_of
-from core.providers.stripe_money import CannotBeSent, minor_amount, stripe_amount
+from core.providers.stripe_money import CannotBeSent, minor_amount
+from core.providers.stripe_orders import INSTANT, METHODS, transfer_params
 from core.providers.stripe_reversals import CODES as REVERSAL_CODES
 from core.providers.stripe_reversals import Call, find_reversal, reverse
 
@@ -52,9 +53,7 @@ TOO_MANY_PAUSES_S = (0.5, 1.0, 2.0, 4.0)
 BALANCE_LIVES_S = 5.0
 # After a refusal that is ours to mend nothing new is claimed for a while.
 OURS_PAUSES_S = 60.0
-INSTANT = "stripe_instant"
 USUAL = "the money leaves with the account's usual payouts"
-METHODS = frozenset({"stripe", INSTANT})
 PAGE = 100
 NOT_FOUND = 404
 CHANCE = secrets.SystemRandom()
@@ -76,7 +75,7 @@ class StripeTransfers:
     pace: Pace = field(default_factory=lambda: Pace(rate_per_s=RATE_PER_S, burst=BURST))
     name: str = "stripe"
     lease_s: int = LEASE_S
-    methods: frozenset[str] = frozenset({"stripe", INSTANT})
+    methods: frozenset[str] = METHODS
 
     def __post_init__(self) -> None:
         self.livemode = self.secret_key.startswith(("sk_live_", "rk_live_"))
@@ -278,25 +277,6 @@ class StripeTransfers:
                 http_client=stripe.RequestsClient(timeout=self.timeouts_s),
             )
         return client
-
-
-def transfer_params(order: Order) -> TransferCreateParams:
-    """Return the request's parameters, made of the frozen ones alone: the same order gives the same bytes.
-
-    Refuses CannotBeSent. A change here changes the bytes under keys that still live, which Stripe refuses.
-    """
-    frozen = order.params
-    if frozen["method"] not in METHODS:
-        raise CannotBeSent(f"Stripe does not pay by {frozen['method']}.")
-    if not str(frozen["destination"]).startswith("acct_"):
-        raise CannotBeSent("The destination is no Stripe account.")
-    return {
-        "amount": stripe_amount(frozen["amount_minor"], frozen["currency"]),
-        "currency": frozen["currency"].lower(),
-        "destination": frozen["destination"],
-        "transfer_group": frozen["transfer_group"],
-        "metadata": {"payout_ref": frozen["transfer_group"]},
-    }
 
 
 def is_gone(fault: StripeRefused) -> bool:
