@@ -41,6 +41,13 @@ def add_commands(commands: Subparsers[Parser], shared: Parser) -> None:
     )
     back.add_argument("--reason", type=not_blank, required=True)
     back.set_defaults(command=propose_reversal)
+    outside = commands.add_parser(
+        "paid-outside", parents=[shared], help="propose that a transfer no payout accounts for is owed back"
+    )
+    outside.add_argument("id", metavar="DIFFERENCE_ID", type=positive)
+    outside.add_argument("--partner", type=not_blank, metavar="CODE", help="where several are paid there")
+    outside.add_argument("--why", type=not_blank, required=True)
+    outside.set_defaults(command=propose_outside)
     listed = commands.add_parser("proposals", parents=[shared], help="what waits for a second person")
     listed.set_defaults(command=list_proposals)
     confirmed = commands.add_parser("confirm", parents=[shared], help="confirm another person's proposal")
@@ -108,6 +115,20 @@ def propose_reversal(args: argparse.Namespace, desk: Desk) -> int:
         return read_proposal(conn, made)
 
     return _run("reverse", work, desk)
+
+
+def propose_outside(args: argparse.Namespace, desk: Desk) -> int:
+    """Propose to book a transfer as paid outside and print the proposal with its evidence."""
+    from core.proposals import propose, read_proposal
+
+    def work(conn: Connection, actor: Actor) -> Proposal:
+        content = {"partner": args.partner} if args.partner else None
+        made = propose(
+            conn, "paid_outside", ids=[args.id], why=args.why, content=content, actor=actor, now=desk.now
+        )
+        return read_proposal(conn, made)
+
+    return _run("paid-outside", work, desk)
 
 
 def list_proposals(_args: argparse.Namespace, desk: Desk) -> int:

@@ -19,8 +19,10 @@ from pages.shared.cells import instant, number
 from pages.shared.decisions import Outcome, decide, token_for
 from pages.shared.lines import card_text
 from pages.shared.status import Colour
+from pages.shared.two_people import ask_why, proposing
 
 RIGHT = "close differences"
+OURS = frozenset({"missing_here", "duplicate"})
 REASON = "difference-reason"
 KINDS: dict[str, tuple[str, str, Colour]] = {
     "missing_here": ("Not in our books", "question_mark", "red"),
@@ -116,6 +118,14 @@ def difference_rows(found: pd.DataFrame, now: datetime, zone: ZoneInfo) -> None:
                 with st.container(gap=None, width="stretch"):
                     st.markdown(_head(row, now, zone))
                     st.markdown(f":small[{said}]")
+                if (
+                    str(row.kind) in OURS
+                    and person.may(RIGHT)
+                    and st.button(
+                        "Paid outside", key=f"outside-{row.id}", icon=":material/undo:", width="content"
+                    )
+                ):
+                    _ask_outside(number(row.id), said)
                 if person.may(RIGHT) and st.button(
                     "Close", key=f"close-{row.id}", icon=":material/done:", width="content"
                 ):
@@ -132,6 +142,16 @@ def _head(row: Any, now: datetime, zone: ZoneInfo) -> str:  # noqa: ANN401 - as 
         badges += f" {status.tag(f'Gone since {fmt.moment(gone, zone, now)}', 'event_available')}"
     found = f":gray[:small[found {fmt.ago(instant(row.found_at), now)}]]"
     return f"{badges}\u2002**:small[{fmt.money(number(row.amount_minor), str(row.currency))}]**\u2002{found}"
+
+
+def _ask_outside(difference_id: int, said: str) -> None:
+    ask_why(
+        "Propose: paid outside",
+        "undo",
+        f"{said} The partner it went to owes it back: the next payout is that much smaller, once another person confirms.",
+        name=f"paid_outside_{difference_id}",
+        work=lambda why: proposing("paid_outside", difference_id, why),
+    )
 
 
 @st.dialog("Close a difference", width="medium", icon=":material/balance:")

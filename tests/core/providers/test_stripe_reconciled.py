@@ -29,7 +29,7 @@ def found(desk: Desk) -> list[object]:
 
 
 def test_what_stripe_made_for_us_agrees_to_the_cent(desk: Desk, rail: StripeTransfers, paid: str) -> None:
-    assert reconcile(desk.engine, rail, now=MORNING).details == {"transfers": 1, "open": 0}
+    assert reconcile(desk.engine, rail, now=MORNING).details == {"transfers": 1, "adopted": 0, "open": 0}
 
     assert desk.column("SELECT payout_ref::text FROM provider_transfer") == [paid]
     assert desk.column("SELECT ours_minor - theirs_minor FROM reconciled_day") == [0]
@@ -78,10 +78,14 @@ def test_a_list_that_lags_makes_nothing_missing(desk: Desk, fake: FakeStripe, ra
     desk.approved("AFF1", "25.00")
     send_due(desk.engine, rail, now=NOW)
 
-    assert reconcile(desk.engine, rail, now=NOW + timedelta(minutes=1)).details == {"transfers": 0, "open": 0}
+    assert reconcile(desk.engine, rail, now=NOW + timedelta(minutes=1)).details == {
+        "transfers": 0,
+        "adopted": 0,
+        "open": 0,
+    }
 
     fake.clock.advance(HOUR)
-    assert reconcile(desk.engine, rail, now=NOW + DAY).details == {"transfers": 1, "open": 0}
+    assert reconcile(desk.engine, rail, now=NOW + DAY).details == {"transfers": 1, "adopted": 0, "open": 0}
 
 
 def test_a_stripe_that_fails_midway_leaves_no_run_behind(
@@ -95,4 +99,4 @@ def test_a_stripe_that_fails_midway_leaves_no_run_behind(
     assert paid
     assert desk.scalar("SELECT count(*) FROM reconciliation") == 0
     assert found(desk) == []
-    assert reconcile(desk.engine, rail, now=MORNING).details == {"transfers": 1, "open": 0}
+    assert reconcile(desk.engine, rail, now=MORNING).details == {"transfers": 1, "adopted": 0, "open": 0}
