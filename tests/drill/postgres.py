@@ -30,11 +30,11 @@ from tests.drill.stages import QUICK, Stage
 from tests.drill.workers import ENDED_BADLY, Workers
 from tests.stripe.fake import FakeStripe
 
-QUICK_AT = ("after COMMIT of UPDATE payout", "POST /v1/transfers: answer read, nothing recorded")
+QUICK_AT = "POST /v1/transfers: answer read, nothing recorded"
 
 
 def run(seed: int, *, quick: bool) -> Report:
-    """Kill the server at every point (quick: before the call and after it); `seed` is not used."""
+    """Kill the server at every point (quick: when money has left and nothing says so yet); `seed` is not used."""
     [stage] = QUICK
     with (
         scenario("postgres", seed, quick=quick) as report,
@@ -50,7 +50,7 @@ def run(seed: int, *, quick: bool) -> Report:
             end = state(here)
         numbered = list(enumerate(points, start=1))
         for number, label in numbered:
-            if quick and label not in QUICK_AT:
+            if quick and label != QUICK_AT:
                 continue
             with once_more(ready, saved) as here:
                 dies(stage, here, workers, folder, number, whole=number % 2 == 0)
