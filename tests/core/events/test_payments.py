@@ -7,8 +7,20 @@ from datetime import timedelta
 
 import pytest
 
+from core.access import Actor, NotAllowed, job_actor
+from core.payment_decisions import (
+    NoSuchSales,
+    PaymentDecided,
+    PaymentInOtherCurrency,
+    SettingAsideNeedsReason,
+    SoldOtherwise,
+    UnknownPayment,
+    resolve_payment,
+    set_aside_payment,
+)
+from core.programs import UnknownPartner
 from tests.core.events.shop import Shop
-from tests.desk import DAY, NOW, Balance
+from tests.desk import ADA, DAY, HOST, MIA, NOW, OLA, VIC, Balance
 from tests.stripe.telling import apply_all
 
 SOON = NOW + timedelta(minutes=1)
@@ -213,3 +225,111 @@ class TestPaidOutside:
 
         assert (shop.earnings(), shop.desk.balance("CR1")) == ([], NOTHING)
         assert shop.desk.column("SELECT amount_minor FROM payment_refund WHERE state = 'gone'") == [20_00]
+
+
+class TestAPerson:
+    def resolve(self, shop: Shop, payment: str, code: str = "CR1", actor: Actor = MIA) -> int:
+        return shop.desk.decide(
+            lambda conn: resolve_payment(conn, payment, partner_code=code, actor=actor, now=NOW)
+        )
+
+    def set_aside(self, shop: Shop, payment: str, reason: str = "a gift voucher", actor: Actor = MIA) -> None:
+        shop.desk.decide(lambda conn: set_aside_payment(conn, payment, reason=reason, actor=actor, now=NOW))
+
+    def test_who_names_the_partner_makes_the_sale_once_and_may_not_approve_its_payout(
+        self, shop: Shop
+    ) -> None:
+        payment = shop.customers.pay(70_00)
+        shop.apply()
+        both = Actor(name="user:mia", channel="cli", roles=frozenset({"maker", "approver"}))
+
+        self.resolve(shop, payment, actor=both)
+
+        assert (shop.state(payment), shop.desk.balance("CR1")) == ("sale", HELD)
+        assert shop.desk.column("SELECT fee_minor FROM earning") == [7_00]
+        assert shop.desk.column("SELECT actor FROM audit WHERE action = 'payment.resolved'") == ["user:mia"]
+        with pytest.raises(PaymentDecided, match="a sale"):
+            self.resolve(shop, payment)
+        with pytest.raises(PaymentDecided):
+            self.set_aside(shop, payment)
+        shop.desk.release(NOW + 8 * DAY)
+        payout = shop.desk.request("CR1", "63.00", actor=MIA)
+        assert shop.desk.approve(payout, actor=both).done == []
+        assert shop.apply() == ["known: sale"]
+
+    def test_sets_one_aside_once_with_a_reason(self, shop: Shop) -> None:
+        payment = shop.customers.pay(70_00)
+        shop.apply()
+        with pytest.raises(SettingAsideNeedsReason):
+            self.set_aside(shop, payment, "  ")
+
+        self.set_aside(shop, payment)
+
+        assert (shop.state(payment), shop.earnings()) == ("set_aside", [])
+        with pytest.raises(PaymentDecided, match="set aside"):
+            self.resolve(shop, payment)
+        assert shop.apply() == ["known: set aside"]
+
+    def test_without_the_right_decides_nothing(self, shop: Shop) -> None:
+        payment = shop.customers.pay(70_00)
+        shop.apply()
+        for act in (self.resolve, self.set_aside):
+            for actor in (ADA, OLA, VIC, HOST, job_actor("events")):
+                with pytest.raises(NotAllowed):
+                    act(shop, payment, actor=actor)
+        assert shop.state(payment) == "waiting"
+
+    def test_is_refused_what_cannot_be_a_sale(self, shop: Shop) -> None:
+        shop.desk.partner("AFF1", account="acct_2")
+        shop.desk.partner("BRK1", program="broker-bounty", account="acct_3")
+        euros, dollars = shop.customers.pay(70_00), shop.customers.pay(70_00, "usd")
+        shop.apply()
+        for payment, code, refusal in (
+            ("pi_none", "CR1", UnknownPayment),
+            (euros, "CR9", UnknownPartner),
+            (euros, "AFF1", PaymentInOtherCurrency),
+            (dollars, "BRK1", NoSuchSales),
+        ):
+            with pytest.raises(refusal):
+                self.resolve(shop, payment, code)
+        assert (shop.state(euros), shop.state(dollars), shop.earnings()) == ("waiting", "waiting", [])
+
+    def test_who_resolves_what_was_refunded_takes_the_refund_off_at_once(self, shop: Shop) -> None:
+        payment = shop.customers.pay(70_00)
+        refund = shop.customers.refund(payment, 20_00)
+        shop.apply()
+
+        self.resolve(shop, payment)
+
+        assert shop.earnings() == [(f"booking {payment}", 63_00), (f"clawback {refund}", -18_00)]
+        shop.apply(shop.events() * 2)
+        assert shop.desk.balance("CR1") == Balance(63_00, -18_00, 0, 0, 0)
+
+    def test_who_names_the_partner_of_a_sale_that_a_file_told_of_since_earns_nothing_twice(
+        self, shop: Shop
+    ) -> None:
+        payment = shop.customers.pay(70_00, metadata={"partner": "CR-1", "booking": "b1"})
+        shop.apply()
+        shop.desk.sale("CR1", "70.00", ref="b1", program="creator", kind="booking")
+
+        self.resolve(shop, payment)
+
+        assert (shop.state(payment), shop.desk.balance("CR1")) == ("sale", HELD)
+
+    def test_is_sent_to_the_books_where_the_file_tells_another_sum(self, shop: Shop) -> None:
+        shop.desk.sale("CR1", "75.00", ref="b1", program="creator", kind="booking")
+        payment = shop.customers.pay(70_00, metadata=BOOKING)
+        shop.apply()
+        with pytest.raises(SoldOtherwise, match="b1"):
+            self.resolve(shop, payment)
+        assert shop.desk.balance("CR1") == Balance(67_50, 0, 0, 0, 0)
+
+    def test_makes_a_second_payment_of_one_booking_a_sale_of_its_own(self, shop: Shop) -> None:
+        shop.customers.pay(35_00, metadata=BOOKING)
+        second = shop.customers.pay(35_00, metadata=BOOKING)
+        shop.apply()
+
+        self.resolve(shop, second)
+
+        assert shop.desk.column("SELECT source_ref FROM sale ORDER BY id") == ["b1", second]
+        assert shop.desk.balance("CR1") == HELD
