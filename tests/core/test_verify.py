@@ -8,10 +8,13 @@ from sqlalchemy import Connection, Engine, text
 from core.access import job_actor
 from core.corrections import correct_sale, reinstate_earning
 from core.decisions import Wanted, cancel_payouts
+from core.proposals import refuse_proposal
 from core.returns import book_return
+from core.reversing import reverse_due
 from core.verify import CHECKS, verify
 from db.engine import app_role, make_engine
 from tests.conftest import _clone
+from tests.core.pulling_back import agreed_back, asked_back
 from tests.desk import ADA, DAY, HOUR, NOW, Desk, Rail, declined, open_desk
 
 LAW_OFF = text("""
@@ -29,6 +32,13 @@ PAY_TWICE = """
     INSERT INTO simulator_transfer (idem_key, params_hash, transfer_group, amount_minor, currency, destination, provider_ref, at)
     SELECT idem_key || 'x', params_hash, transfer_group, amount_minor, currency, destination, provider_ref || 'x', at
       FROM simulator_transfer WHERE provider_ref IS NOT NULL
+"""
+REVERSE_TWICE = """
+    INSERT INTO reversal (payout_id, n, ref, idem_key, provider, params, params_hash, amount_minor, currency, proposal_id,
+                          started_at)
+    SELECT r.payout_id, 9, gen_random_uuid(), 'x', r.provider, r.params, r.params_hash, p.net_minor, r.currency,
+           (SELECT id FROM proposal WHERE decision = 'refuse'), r.started_at
+      FROM reversal r JOIN payout p ON p.id = r.payout_id WHERE r.state = 'succeeded'
 """
 BREAK: dict[str, list[str]] = {
     "balances equal the ledger": [
@@ -115,6 +125,28 @@ BREAK: dict[str, list[str]] = {
         EARN.format(kind="clawback", amount=-100_01, corrects="id"),
         EARN.format(kind="reinstate", amount=1, corrects="id"),
     ],
+    "reversals stay within their payout": [
+        "UPDATE reversal SET amount_minor = amount_minor + 10000",
+        REVERSE_TWICE,
+    ],
+    "a reversal that succeeded has its return, and the other way round": [
+        "UPDATE reversal SET provider_ref = 'trr_x' WHERE state = 'succeeded'",
+        "UPDATE ledger_transfer SET amount_minor = amount_minor + 1 WHERE kind = 'return'",
+        "DELETE FROM ledger_transfer WHERE kind = 'return'",
+        "UPDATE reversal SET state = 'declined', provider_ref = NULL WHERE state = 'succeeded'",
+    ],
+    "nothing was pulled back by one person": [
+        "UPDATE proposal SET kind = 'start_sending'",
+        "UPDATE proposal SET decision = NULL, decided_by = NULL, decided_at = NULL",
+        "UPDATE proposal SET ids = ids || 1::bigint",
+        "UPDATE reversal SET amount_minor = amount_minor - 1",
+    ],
+    "the simulator took back what succeeded": [
+        "DELETE FROM simulator_reversal",
+        "UPDATE simulator_reversal SET amount_minor = amount_minor + 1",
+        "UPDATE simulator_reversal SET reversal_ref = 'nobody''s'",
+        "UPDATE reversal SET state = 'declined', provider_ref = NULL WHERE state = 'succeeded'",
+    ],
     "counters equal the payouts": [
         "UPDATE payout_counter SET n = n + 1",
         "UPDATE payout_counter SET amount_minor = amount_minor + 1",
@@ -193,6 +225,17 @@ def send_back(desk: Desk) -> None:
         payout = desk.approved(code)
         desk.send()
         come_back(desk, payout, f"trr_{code}", amount_minor)
+    for code in ("PULLED", "PULLING"):
+        payout = desk.approved(code)
+        desk.send()
+        agreed_back(desk, payout, "10.00")
+        if code == "PULLED":
+            reverse_due(desk.engine, desk.simulator(), now=NOW)
+            refuse(desk, asked_back(desk, payout, "1.00"))
+
+
+def refuse(desk: Desk, proposal: int) -> None:
+    desk.decide(lambda c: refuse_proposal(c, proposal, note="no", actor=ADA, now=NOW))
 
 
 SYNC = job_actor("sync")
