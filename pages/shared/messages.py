@@ -84,7 +84,7 @@ def _waits(row: Any, now: datetime, zone: ZoneInfo) -> str:  # noqa: ANN401 - as
     if at is None:
         return "being sent"
     if not number(row.tries):
-        return "leaves within a minute"
+        return "waits for its turn"
     said = f": {fmt.plain(card_text(row.error))}" if card_text(row.error) else ""
     return f"next try {fmt.moment(at, zone, now)}{said}"
 

@@ -272,3 +272,10 @@ def test_the_password_of_mail_is_in_no_words():
     assert "secret-of-mail" not in repr(settings) + str(settings) + repr(settings.notify_smtp)
     bad = MAIL | {"PAYDESK_NOTIFY_SMTP_URL": "smtp://desk:secret-of-mail@mail.example.com:x"}
     assert "secret-of-mail" not in " ".join(faults(**bad))
+
+
+def test_in_production_the_password_of_mail_and_the_partners_page_are_kept_safe():
+    mail = MAIL | {"PAYDESK_NOTIFY_SMTP_URL": "smtp://desk:secret-of-mail@mail.example.com"}
+    found = faults(**mail, PAYDESK_ENV="production", PAYDESK_PUBLIC_URL="http://example.com")
+    assert any(fault.startswith("PAYDESK_NOTIFY_SMTP_URL sends its password in the clear") for fault in found)
+    assert any(fault.startswith("PAYDESK_PUBLIC_URL is not https://") for fault in found)

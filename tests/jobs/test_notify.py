@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import logging
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -21,6 +23,8 @@ from tests.desk import HOUR, NOW
 from tests.jobs.terminal import NOW as AT
 from tests.jobs.terminal import Run
 from tests.mail.server import FakeMail
+from tests.stripe.fake import FakeStripe
+from tests.stripe.rails import TEST_KEY
 
 ROOT = Path(__file__).parents[2]
 FROM = {"PAYDESK_NOTIFY_FROM": "payouts@example.com", "PAYDESK_NOTIFY_FINANCE": "finance@example.com"}
@@ -144,6 +148,43 @@ def test_a_link_is_refused_on_the_simulator_in_a_sentence(ola: Run) -> None:
         "refused": "no_accounts",
         "sentence": "The simulator has no accounts: there is nothing to complete, and no link to mail.",
     }
+
+
+def test_a_link_goes_from_the_command_line_into_the_mail_and_nowhere_else(
+    ola: Run,
+    mail: FakeMail,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    partner = tmp_path / "partners.csv"
+    partner.write_text(
+        "program,code,name,email,tier,country,currency,method,stripe_account_id,joined_on,status\n"
+        "affiliate,AFF1,Ana Silva,ana@example.com,,US,USD,stripe,acct_1,2025-01-01,active\n"
+    )
+    assert ola("import", "partners", str(partner), "--as", "ola")[0] == 0
+    with_mail(monkeypatch, mail)
+    with FakeStripe() as stripe:
+        stripe.platform.add_account("acct_1", payouts_enabled=False)
+        for name, value in {
+            "PAYDESK_PROVIDER": "stripe",
+            "STRIPE_SECRET_KEY": TEST_KEY,
+            "STRIPE_ACCOUNT_ID": "acct_platform",
+            "STRIPE_API_BASE": stripe.url,
+            "PAYDESK_PUBLIC_URL": "https://example.com/partners",
+        }.items():
+            monkeypatch.setenv(name, value)
+        code, asked = ola("onboard", "AFF1", "--as", "ola")
+        assert code == 0, asked
+        with caplog.at_level(logging.DEBUG):
+            document = notify(ola)
+
+    [letter] = mail.accepted
+    links = re.findall(r"https://connect\.stripe\.com/\S+", letter.body)
+    assert len(links) == 1
+    assert letter.to == ("ana@example.com",)
+    assert document["sent"] == 1
+    assert links[0] not in str((asked, document, ola("messages"))) + caplog.text
 
 
 @pytest.mark.faults

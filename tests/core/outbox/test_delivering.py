@@ -1,6 +1,7 @@
 """Letters through a real connection: each once, later when it can be later, never again when it is unclear."""
 
 import threading
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -267,6 +268,20 @@ class TestTroubles:
             trouble.go_on.set()
             job.join(10)
         assert teller.states()[0] == "sent"
+
+    @pytest.mark.parametrize(
+        "safer",
+        [{"security": "starttls"}, {"security": "tls"}, {"user": "desk", "password": "secret-of-mail"}],
+    )
+    def test_a_server_that_cannot_keep_it_secret_or_knows_no_sign_in_gets_no_letter(
+        self, teller: Teller, paid: int, safer: dict[str, str]
+    ) -> None:
+        assert paid
+        teller.server = replace(teller.mail.at, **safer)  # type: ignore[arg-type]
+        teller.notify(channel=teller.channel(step_s=0.5))
+        assert (teller.mail.accepted, teller.states()) == ([], ["waiting"])
+        assert "MAIL" not in teller.mail.verbs
+        assert "secret-of-mail" not in str(teller.log())
 
     def test_a_name_that_is_no_header_is_written_on_one_line(self, teller: Teller, paid: int) -> None:
         assert paid
