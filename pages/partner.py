@@ -77,11 +77,11 @@ def page() -> None:
     partner_cards.holds(cards, story, now, zone)
     partner_cards.terms(cards, story, now, zone)
     partner_cards.destination(cards, story, now, zone)
-    messages.partner_card(cards, header.id, now, zone)
     if bounties is not None:
         partner_lists.bounties(bounties, header.currency, now, zone)
     if header.customers:
         partner_lists.customers(story, now, zone)
+    messages.partner_card(header.id, now, zone)
     partner_lists.statement(story, now, zone)
 
 

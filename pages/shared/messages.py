@@ -7,7 +7,6 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import streamlit as st
-from streamlit.delta_generator import DeltaGenerator
 
 from core.access import Actor
 from core.messages import kind_named
@@ -135,11 +134,12 @@ def _dropping(message_id: int, why: str) -> Work:
     return run
 
 
-def partner_card(grid: DeltaGenerator, partner_id: int, now: datetime, zone: ZoneInfo) -> None:
+def partner_card(partner_id: int, now: datetime, zone: ZoneInfo) -> None:
     """Draw what this partner was told last, and what became of it."""
     with frame.reading() as conn:
         told = messages_of_partner(conn, partner_id)
-    with elements.card(grid, "Messages", "the last ones, by email"):
+    with st.container(border=True, gap="small"):
+        st.markdown(elements.title("Messages", "the last ones, by email"))
         if told.empty:
             st.caption("Nothing was told yet: the first paid payout is.")
             return
