@@ -154,3 +154,44 @@ def test_books_that_do_not_hold_stop_sending_by_themselves_until_two_people_star
     done(people("confirm", str(made["id"]), "--as", "ada"))
     done(people("check"))
     assert done(people("send"))["count"] == 1
+
+
+def test_a_transfer_that_no_payout_accounts_for_is_booked_by_two_people(
+    people: Run, engine: Engine, tmp_path: Path
+):
+    """Restored: a partner has the money here, and a transfer there; it is owed back."""
+    desk = open_desk(engine, tmp_path)
+    desk.funded("AFF1")
+    with engine.begin() as conn:
+        conn.exec_driver_sql(
+            "INSERT INTO simulator_transfer (idem_key, params_hash, transfer_group, amount_minor, currency, destination,"
+            " provider_ref, at) VALUES ('k', '', '0b54b1b5-6f10-4f0f-9a51-7d5d0d4f1c11', 2475, 'USD', 'acct_1', 'po_lost',"
+            " '2026-11-20T11:00:00Z')"
+        )
+    assert done(people("reconcile"))["open"] == 1
+    (stop,) = desk.column("SELECT id FROM sending_stop WHERE started_at IS NULL")
+    assert refused(people("start", "--why", "go on", "--as", "ola")) == "transfers_unexplained"
+    (difference,) = desk.column("SELECT id FROM difference")
+    assert refused(people("paid-outside", str(difference), "--why", "x", "--as", "ola")) == "not_allowed"
+    wrong = (
+        "paid-outside",
+        str(difference),
+        "--partner",
+        "AFF9",
+        "--why",
+        "before the restore",
+        "--as",
+        "mia",
+    )
+    assert refused(people(*wrong)) == "partner_unclear"
+
+    made = done(people("paid-outside", str(difference), "--why", "before the restore", "--as", "mia"))
+    assert made["content"]["partner"] == "AFF1"
+    assert desk.balance("AFF1").available == 100_00
+    done(people("confirm", str(made["id"]), "--as", "ada"))
+
+    assert desk.balance("AFF1").available == 100_00 - 24_75
+    started = done(people("start", "--why", "go on", "--as", "ola"))
+    assert started["ids"] == [stop]
+    done(people("confirm", str(started["id"]), "--as", "ada"))
+    assert desk.scalar("SELECT count(*) FROM sending_stop WHERE started_at IS NULL") == 0

@@ -227,3 +227,25 @@ def test_a_viewer_cannot_ask(open_page: Open):
     app = open_page("vera", "reconciliation")
     assert "Not compared yet" in words(app)
     assert not [one for one in app.button if one.key == "refresh-books"]
+
+
+def test_a_transfer_nobody_here_made_is_proposed_as_paid_outside(
+    desk: Engine, open_page: Open, now: datetime
+):
+    with desk.begin() as conn:
+        program = builders.program(conn)
+        builders.destination(conn, builders.partner(conn, program), account="acct_hand")
+    by_hand(desk, "po_lost", at=now - timedelta(minutes=5), group=str(uuid4()))
+    reconcile(desk, Simulator(engine=desk), now=now)
+    app = open_page("ada", "reconciliation")
+    (outside,) = (button for button in app.button if str(button.key).startswith("outside-"))
+
+    outside.click().run()
+    app.text_input(key="two-people-reason").input("Paid before the restore")
+    app.button(key="why-done").click().run()
+
+    assert not app.exception
+    with desk.connect() as conn:
+        made = conn.execute(text("SELECT kind, made_by, content ->> 'amount_minor' FROM proposal")).one()
+    assert tuple(made) == ("paid_outside", "user:ada", "7700")
+    assert open_rows(desk) == [("missing_here", None, None)]
