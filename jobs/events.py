@@ -65,7 +65,8 @@ def run_once(orders: Orders) -> RunResult:
     if platform.gap is not None:
         since, until_ = (f"{instant:%d %b %Y %H:%M} UTC" for instant in platform.gap)
         details["note"] = (
-            f"The provider no longer shows its events of {since} to {until_}: reconcile covers them."
+            f"The provider no longer shows its events of {since} to {until_}: reconcile finds the transfers of that"
+            " time, its payments and refunds come by import."
         )
     return RunResult(count=done.ended, details=details)
 

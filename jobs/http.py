@@ -32,6 +32,10 @@ READ_JOBS = text("""
     SELECT DISTINCT ON (job) job, extract(epoch FROM ended_at) AS ended_at, ok, count FROM job_run ORDER BY job, id DESC
 """)
 READ_BEATS = text("SELECT job, extract(epoch FROM now() - beat_at) AS age_s FROM heartbeat ORDER BY job")
+READ_EVENTS = text("""
+    SELECT 'waiting' AS state, count(*) AS n FROM provider_event WHERE state = 'waiting'
+     UNION ALL SELECT 'stuck', count(*) FROM provider_event WHERE state = 'stuck'
+""")
 
 
 def read_faults(conn: Connection, clock: Clock) -> list[Fault]:
@@ -62,6 +66,9 @@ class Figures:
         beats = GaugeMetricFamily(
             "paydesk_heartbeat_age_seconds", "Since the last sign of life", labels=["job"]
         )
+        events = GaugeMetricFamily(
+            "paydesk_events", "The provider's, that wait or got stuck", labels=["state"]
+        )
         faults = GaugeMetricFamily("paydesk_faults", "Faults that stand now", labels=["name"])
         with self._engine.connect() as conn:
             for row in conn.execute(READ_PAYOUTS):
@@ -72,10 +79,12 @@ class Figures:
                 succeeded.add_metric([row.job], float(row.ok))
             for row in conn.execute(READ_BEATS):
                 beats.add_metric([row.job], float(row.age_s))
+            for row in conn.execute(READ_EVENTS):
+                events.add_metric([row.state], float(row.n))
             names = [fault.name for fault in read_faults(conn, self._clock)]
         for name in sorted(set(names)):
             faults.add_metric([name], names.count(name))
-        return [payouts, money, ended, succeeded, beats, faults]
+        return [payouts, money, ended, succeeded, beats, events, faults]
 
 
 def serve(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import pandas as pd
 from sqlalchemy import Connection, text
@@ -21,22 +21,26 @@ class EventFigures:
     stuck: int
     oldest_stuck: datetime | None
     read_at: datetime | None  # the platform's list, to its end
-    missed: tuple[datetime, datetime] | None  # the last time the list no longer went back to
+    missed: (
+        tuple[datetime, datetime] | None
+    )  # what the list no longer went back to, if found in the last week
     questions: Questions
 
 
+GAP_TOLD_FOR = timedelta(days=7)
 FIGURES = text("""
     SELECT w.n AS waiting, w.oldest AS oldest_waiting, s.n AS stuck, s.oldest AS oldest_stuck, g.since, g.until,
            (SELECT polled_at FROM event_watermark WHERE provider = :provider AND account = '') AS read_at
       FROM (SELECT count(*) AS n, min(received_at) AS oldest FROM provider_event WHERE state = 'waiting') w
      CROSS JOIN (SELECT count(*) AS n, min(received_at) AS oldest FROM provider_event WHERE state = 'stuck') s
-      LEFT JOIN LATERAL (SELECT since, until FROM event_gap WHERE provider = :provider ORDER BY id DESC LIMIT 1) g ON true
+      LEFT JOIN LATERAL (SELECT since, until FROM event_gap WHERE provider = :provider AND found_at >= :told_since
+                          ORDER BY id DESC LIMIT 1) g ON true
 """)
 
 
 def event_figures(conn: Connection, provider: str, *, now: datetime) -> EventFigures:
     """Return how far the desk is with what this provider told of."""
-    row = conn.execute(FIGURES, {"provider": provider}).one()
+    row = conn.execute(FIGURES, {"provider": provider, "told_since": now - GAP_TOLD_FOR}).one()
     return EventFigures(
         waiting=row.waiting,
         oldest_waiting=row.oldest_waiting,

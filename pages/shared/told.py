@@ -87,7 +87,10 @@ def _told(figures: EventFigures, now: datetime, zone: ZoneInfo) -> str:
         parts.append(f":orange[{words}]" if now - asked.oldest > ACCOUNTS_LATE_AFTER else words)
     if figures.missed is not None:
         since, until = (fmt.moment(at, zone, now) for at in figures.missed)
-        parts.append(f"nothing was read of {since} to {until}: reconciliation covers it")
+        parts.append(
+            f":orange[nothing was read of {since} to {until}]: reconcile finds transfers, payments and refunds come by"
+            " import"
+        )
     return " · ".join(parts)
 
 

@@ -176,7 +176,7 @@ class TestTheJob:
         note = run_once(orders(desk, settings, NOW + 31 * DAY)).details["note"]
         assert note == (
             "The provider no longer shows its events of 20 Nov 2026 11:50 UTC to 21 Nov 2026 12:00 UTC:"
-            " reconcile covers them."
+            " reconcile finds the transfers of that time, its payments and refunds come by import."
         )
 
 

@@ -64,11 +64,11 @@ class TestCard:
     ):
         read(desk, now - timedelta(hours=3))
         with desk.begin() as conn:
-            gap(conn)
+            gap(conn, since=now - timedelta(days=40), until=now - timedelta(days=30), found_at=now)
         app = open_page("vera", "operations")
 
         assert "Not read lately" in words(app)
-        assert "reconciliation covers it" in words(app)
+        assert "reconcile finds transfers, payments and refunds come by import" in words(app)
 
     def test_shows_what_is_stuck_and_why_and_an_operator_has_it_tried_again(
         self, desk: Engine, open_page: Open, now: datetime
