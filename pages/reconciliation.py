@@ -27,6 +27,11 @@ from pages.shared.timetable import TIMETABLE
 
 SHOWN, DAYS_SHOWN, CLOSED_SHOWN = 20, 15, 10
 PROVIDERS = {"simulator": "the simulator", "stripe": "Stripe"}
+BALANCE_TELLS = {
+    "simulator": "Only our own payouts move it.",
+    "stripe": "Charges, fees and payouts to your own bank move it too, and are not in our books: so it is shown, not compared."
+    " What is compared is each day’s transfers in Stripe’s account book with the transfers it lists.",
+}
 BY_HAND = "It also runs by hand, as often as you like: `python -m jobs reconcile`."
 
 
@@ -147,18 +152,18 @@ def _figures(
 
 
 def _balances(balances: pd.DataFrame, name: str, now: datetime, zone: ZoneInfo) -> None:
-    if balances.empty:
+    limited = [row for row in tables.each(balances) if card_text(row.balance_minor)]
+    if not limited:
         return
     with st.container(border=True, gap="small"):
         st.markdown(elements.title("Balance", f"what {name} may still send, as the last comparison saw it"))
         records = []
-        for row in tables.each(balances):
+        for row in limited:
             currency, before = str(row.currency), instant(row.since)
-            unlimited = not card_text(row.balance_minor)
             records.append(
                 (
                     currency,
-                    "without limit" if unlimited else fmt.money(number(row.balance_minor), currency),
+                    fmt.money(number(row.balance_minor), currency),
                     fmt.moment(instant(row.at), zone, now),
                     fmt.money(number(row.sent_minor), currency) if before else fmt.ABSENT,
                     fmt.money(number(row.returned_minor), currency) if before else fmt.ABSENT,
@@ -167,10 +172,7 @@ def _balances(balances: pd.DataFrame, name: str, now: datetime, zone: ZoneInfo) 
             )
         columns = ["Currency", "Balance", "Seen", "Our payouts took", "Came back", "Since"]
         tables.rows(records, columns, right=["Balance", "Our payouts took", "Came back"])
-        st.caption(
-            "Charges, fees and payouts to your own bank move it too, and are not in our books. So the balance is shown,"
-            " and what is compared is every day’s transfers in the provider’s account book with those it lists."
-        )
+        st.caption(BALANCE_TELLS[frame.settings().provider])
 
 
 def _days(days: pd.DataFrame, name: str, *, settled: bool) -> None:
