@@ -14,6 +14,7 @@ from sqlalchemy import Connection, text
 from core import audit
 from core.access import Actor
 from core.ledger import lock_partners
+from core.money import plain
 from core.outcomes import ABSENT_LOOKS
 from core.second_person import Content, Kind, OutdatedProposal, Proposal
 
@@ -84,7 +85,13 @@ def _prove(conn: Connection, proposal: Proposal, actor: Actor, now: datetime) ->
     )
 
 
+def _about(content: Content) -> str:
+    amount = plain(content["amount_minor"], content["currency"])
+    return f"{amount} {content['currency']} from {content['partner_code']}"
+
+
 REVERSAL_ABSENT = Kind(
+    about=_about,
     right="prove absence",
     subject="payout",
     sentence="The reversal was never made at the provider: another may be proposed",

@@ -10,7 +10,8 @@ import pandas as pd
 import streamlit as st
 
 from core.reads.books import SimulatorBooks, simulator_books
-from core.reads.operations import Beat, job_runs, jobs, scheduler_beat, stuck_payouts, unknown_attempts
+from core.reads.open_outcomes import open_outcomes
+from core.reads.operations import Beat, job_runs, jobs, scheduler_beat, stuck_payouts
 from pages.shared import (
     elements,
     frame,
@@ -72,7 +73,7 @@ def _now() -> None:
     with frame.reading() as conn:
         beat = scheduler_beat(conn)
         known = jobs(conn, now=now, names=tuple(TIMETABLE))
-        unknown = unknown_attempts(conn, masked=masked)
+        unknown = open_outcomes(conn, masked=masked)
         stuck = stuck_payouts(conn, now=now, masked=masked)
     _figures(beat, known, unknown, stuck, now)
     if not beat.alive:

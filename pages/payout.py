@@ -12,7 +12,7 @@ from core.reads.filters import PayoutFilter
 from core.reads.payout import PayoutStory, customer_history, standing, story
 from core.reads.payout_header import PayoutHeader
 from core.reads.payouts import list_payouts
-from pages.shared import address, elements, frame, payout_cards, payout_tabs
+from pages.shared import address, elements, frame, payout_cards, payout_reversal, payout_tabs
 from pages.shared.decisions import RESULT, Outcome
 from pages.shared.desk import Person
 from pages.shared.format import PRIORITIES, count, method, money, person, plain, story_moment, until
@@ -57,6 +57,7 @@ def page() -> None:
         tools=lambda: _tools(told, who),
     )
     st.markdown(" ".join(_badges(told)))
+    payout_reversal.waiting(told, now, frame.zone())
     grid = st.grid(3, min_column_width=225)
     with grid.cell(column_span=2, row_span=3):
         payout_cards.why(told)
@@ -67,6 +68,7 @@ def page() -> None:
     payout_tabs.tabs(told, customers, frame.zone(), now)
     if header.status in ("approved", "processing"):
         _watch(header.id, header.version)
+    payout_reversal.under_way(told)
 
 
 def _overtaken(header: PayoutHeader, who: Person) -> None:
@@ -158,7 +160,7 @@ def _tools(told: PayoutStory, who: Person) -> None:
         icon=":material/person:",
         query_params={"code": header.partner_code},
     )
-    _rare(header, seen, who)
+    _rare(told, seen, who)
     for action in (REJECT, CANCEL):
         if _offers(action, header, who) and not (action is CANCEL and header.status == "pending"):
             shortcut = "X" if action is REJECT else None
@@ -189,15 +191,19 @@ def _offers(action: Action, header: PayoutHeader, who: Person) -> bool:
     return header.status in action.statuses and who.may(action.right)
 
 
-def _rare(header: PayoutHeader, seen: Sequence[Seen], who: Person) -> None:
+def _rare(told: PayoutStory, seen: Sequence[Seen], who: Person) -> None:
+    header = told.header
     orders = [priority(level) for level in PRIORITIES if level != header.priority]
     rare = [CANCEL] if header.status == "pending" else []
     rare += [BRING_BACK if header.aside_until is not None else ASIDE, *orders]
     offered = {action.verb: action for action in rare if _offers(action, header, who)}
-    if not offered:
+    choices = [*offered, *([payout_reversal.VERB] if payout_reversal.offered(told, who) else [])]
+    if not choices:
         return
-    chosen = st.menu_button("More", list(offered), type="tertiary", key="payout_more")
-    if chosen is not None:
+    chosen = st.menu_button("More", choices, type="tertiary", key="payout_more")
+    if chosen == payout_reversal.VERB:
+        payout_reversal.ask(told)
+    elif chosen is not None:
         confirm(offered[chosen], seen)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime
 
 import pandas as pd
@@ -13,11 +13,13 @@ from core.guards import STOPS_SENDING, Blocking, blocking_reasons
 from core.reads.accounts import Account, Arrival, read_account, read_arrival, transfer_address
 from core.reads.frames import to_frame
 from core.reads.payout_header import PayoutHeader, read_header
+from core.reads.reversals import came_back, coming_back, returns_of, reversals_of
 from core.reads.shown import mask
 from core.reads.terms import fee_formula
 from core.reads.timeline import timeline
 from core.reads.why import why_lines
 from core.reads.words import plain
+from core.reversals import Out, what_is_out
 
 # What `payouts` prints of each payout, beside requested_at.
 ROW_FOR_SCRIPTS = (
@@ -56,6 +58,8 @@ class PayoutStory:
     blocking: list[Blocking]
     attempts: pd.DataFrame
     calls: pd.DataFrame
+    reversals: pd.DataFrame
+    out: Out
     ledger: pd.DataFrame
     holds: pd.DataFrame
     notes: pd.DataFrame
@@ -136,6 +140,7 @@ def story(conn: Connection, payout_id: int, *, now: datetime, masked: bool) -> P
         return to_frame(conn.execute(statement, {"id": payout_id, "now": now}))
 
     items, approvals, attempts = read(ITEMS), read(APPROVALS), read(ATTEMPTS)
+    reversals = reversals_of(conn, payout_id)
     blocking = blocking_reasons(conn, [payout_id], now=now)[payout_id]
     stops = [reason.sentence for reason in blocking if reason.code in STOPS_SENDING]
     makers = list(conn.execute(MAKERS, {"id": payout_id}).scalars())
@@ -148,7 +153,18 @@ def story(conn: Connection, payout_id: int, *, now: datetime, masked: bool) -> P
         transfer_address=transfer_address(conn, next(iter(rails), None), header.provider_ref),
         items=mask(items, ("customer", "sale_description")) if masked else items,
         why=why_lines(header, items, fee_words=fee_formula(conn, header)),
-        timeline=timeline(header, items, approvals, attempts, stopped=next(iter(stops), ""), arrival=arrival),
+        timeline=timeline(
+            header,
+            items,
+            approvals,
+            attempts,
+            stopped=next(iter(stops), ""),
+            arrival=arrival,
+            back=came_back(reversals, returns_of(conn, payout_id)),
+            coming=coming_back(reversals),
+        ),
+        reversals=reversals,
+        out=what_is_out(conn, payout_id),
         blocking=blocking,
         approvals=approvals,
         people=_people(conn, header, makers, approvals),
@@ -216,6 +232,7 @@ def story_as_json(story: PayoutStory, blocking: Sequence[Blocking]) -> dict[str,
             ("kind", "from", "to", "amount_minor", "currency", "at"),
         ),
         "blocking": [{"code": reason.code, "sentence": reason.sentence} for reason in blocking],
+        "bank_arrival": None if story.arrival is None else asdict(story.arrival),
     }
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, time
 from typing import Any, Literal
@@ -42,10 +43,13 @@ def timeline(
     *,
     stopped: str = "",
     arrival: Arrival | None = None,
+    back: Sequence[Event] = (),
+    coming: Sequence[Event] = (),
 ) -> pd.DataFrame:
     """Return the story as at, what, kind, amount_minor, state (past, now, future): the past by time, then the rest.
 
-    `stopped` is the sentence of what keeps an approved payout from leaving, `arrival` how far a paid one got.
+    `stopped` is the sentence of what keeps an approved payout from leaving, `arrival` how far a paid one got,
+    `back` and `coming` what came back of it and what is being pulled back.
     """
     events = [
         *_source(items),
@@ -54,13 +58,14 @@ def timeline(
         *_attempts(attempts),
         *_ending(header),
         *_came_of_it(arrival),
+        *back,
     ]
     past = sorted(
         (event for event in events if event.at is not None), key=lambda event: event.at or header.queued_at
     )
     rows = [
         (event.at, event.what, event.kind, event.amount_minor, event.state)
-        for event in [*past, *_on_the_way(arrival), *_standing(header, attempts, stopped)]
+        for event in [*past, *_on_the_way(arrival), *coming, *_standing(header, attempts, stopped)]
     ]
     frame = pd.DataFrame(rows, columns=["at", "what", "kind", "amount_minor", "state"], dtype="object")
     return frame.astype({"amount_minor": "Int64", "at": "datetime64[us, UTC]"})

@@ -21,6 +21,7 @@ ICONS = {
     "earned": "shopping_cart", "released": "lock_open", "queued": "inbox", "approved": "verified", "rejected": "block",
     "approval": "hourglass_empty", "sent": "send", "paid": "check_circle", "declined": "error", "unknown": "help",
     "failed": "error", "cancelled": "do_not_disturb_on", "reversed": "undo", "aside": "event_busy", "retry": "replay",
+    "reversal": "keyboard_return",
     "bank_in_transit": "account_balance", "bank_paid": "account_balance", "bank_canceled": "account_balance",
     "bank_failed": "assignment_return", "stopped": "front_hand", "started": "sync", "absent": "search_off", "retrying": "replay",
 }  # fmt: skip

@@ -12,7 +12,7 @@ import pandas as pd
 import streamlit as st
 
 from core.reads.payout import PayoutStory
-from pages.shared import tables
+from pages.shared import payout_reversal, tables
 from pages.shared.cells import linked
 from pages.shared.format import ABSENT, day, money, person, plain, story_moment
 from pages.shared.status import badge
@@ -37,6 +37,7 @@ def tabs(told: PayoutStory, customers: pd.DataFrame, zone: ZoneInfo, now: dateti
         ("Items", told.items, lambda: _items(told, zone, now)),
         ("Customers", customers, lambda: _customers(customers, told.header.currency, zone, now)),
         ("Attempts", told.attempts, lambda: _attempts(told, zone, now)),
+        ("Reversals", told.reversals, lambda: payout_reversal.rows(told.reversals, zone, now)),
         ("Ledger", told.ledger, lambda: _ledger(told, zone, now)),
         ("Holds", told.holds, lambda: _holds(told, zone, now)),
         ("Notes", told.notes, lambda: _notes(told, zone, now)),

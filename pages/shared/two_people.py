@@ -73,7 +73,7 @@ def show_proposal(one: Proposal, may_decide: Sequence[str], now: datetime, zone:
                 f":small[“{fmt.plain(one.why)}”] :gray[:small[proposed by {made_by},"
                 f" {fmt.moment(one.made_at, zone, now)}, open until {fmt.moment(one.expires_at, zone, now)}]]"
             )
-            if mine and person.may(kind.right):
+            if mine:
                 names = " or ".join(fmt.plain(name) for name in may_decide) or "nobody else yet"
                 st.markdown(f":small[:gray[Your own proposal. May confirm it: {names}.]]")
         if mine or not person.may(kind.right):

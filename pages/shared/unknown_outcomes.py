@@ -1,7 +1,9 @@
-"""Unknown outcomes: every transfer without an answer, its evidence, and the one safe thing to do about it."""
+"""Unknown outcomes: every transfer and reversal without an answer, its evidence, and the one safe thing to do about it."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -11,8 +13,9 @@ import streamlit as st
 
 from core.outcomes import ABSENT_LOOKS
 from core.proposals import open_proposals
-from core.reads.open_outcomes import calls_of_attempt
+from core.reads.open_outcomes import calls_of_attempt, calls_of_reversal, unknown_reversals
 from core.reads.operations import unknown_attempts
+from db.engine import Connection
 from pages.shared import elements, frame, status, tables
 from pages.shared import format as fmt
 from pages.shared.cells import instant, number
@@ -20,30 +23,63 @@ from pages.shared.lines import card_text
 from pages.shared.two_people import ask_why, others, proposing, show_proposal
 
 SHOWN = 20
-ASKED = {"send": "Sent", "find": "Looked up"}
+ASKED = {"send": "Sent", "reverse": "Asked back", "find": "Looked up"}
+
+
+@dataclass(frozen=True)
+class Sort:
+    """What differs between a transfer without an answer and a reversal without one."""
+
+    kind: str  # of the proposal that calls it absent
+    thing: str
+    to: str
+    calls: Callable[[Connection, int, int], pd.DataFrame]
+    offer: str
+    then: str
+
+
+TRANSFER = Sort(
+    kind="proved_absent", thing="attempt", to="to", calls=calls_of_attempt,
+    offer="Two people may call it never made; then it is sent anew.",
+    then="it is sent again under a new key",
+)  # fmt: skip
+REVERSAL = Sort(
+    kind="reversal_absent", thing="reversal", to="pulled back from", calls=calls_of_reversal,
+    offer="Two people may call it never made; then another reversal may be proposed.",
+    then="this reversal is over, and another may be proposed",
+)  # fmt: skip
 
 
 def card(now: datetime, zone: ZoneInfo) -> None:
     """Draw all open outcomes, oldest first; nothing when every call was answered."""
     person = frame.person()
+    masked = not person.may("see personal data")
     with frame.reading() as conn:
-        unknown = unknown_attempts(conn, masked=not person.may("see personal data"))
-        waiting = {one.ids[0]: one for one in open_proposals(conn, now=now) if one.kind == "proved_absent"}
-        names = {one.id: others(conn, "prove absence", but=one.made_by) for one in waiting.values()}
-    if unknown.empty:
+        found = [
+            (sort, row)
+            for sort, rows in (
+                (TRANSFER, unknown_attempts(conn, masked=masked)),
+                (REVERSAL, unknown_reversals(conn, masked=masked)),
+            )
+            for row in tables.each(rows)
+        ]
+        waiting = {(one.kind, one.ids[0]): one for one in open_proposals(conn, now=now)}
+        names = others(conn, "prove absence", but=f"user:{person.name}")
+    if not found:
         return
+    found.sort(key=lambda one: instant(one[1].first_sent_at) or now)
     with st.container(border=True, gap="small"):
         note = "asked the provider, got no answer; nothing is sent twice while this is open"
         st.markdown(elements.title("Unknown outcomes", note))
-        for row in tables.each(unknown.head(SHOWN)):
-            _outcome(row, now, zone)
-            proposal = waiting.get(number(row.payout_id))
+        for sort, row in found[:SHOWN]:
+            _outcome(sort, row, now, zone)
+            proposal = waiting.get((sort.kind, number(row.payout_id)))
             if proposal is not None:
-                show_proposal(proposal, names[proposal.id], now, zone)
+                show_proposal(proposal, names, now, zone)
             elif _absent_long_enough(row) and person.may("prove absence"):
-                _offer(row, now, zone)
-        if len(unknown) > SHOWN:
-            st.caption(f"and {fmt.count(len(unknown) - SHOWN, 'more', 'more')}, sent later")
+                _offer(sort, row, now, zone)
+        if len(found) > SHOWN:
+            st.caption(f"and {fmt.count(len(found) - SHOWN, 'more', 'more')}, sent later")
 
 
 def _absent_long_enough(row: Any) -> bool:  # noqa: ANN401 - a row of a frame
@@ -51,7 +87,11 @@ def _absent_long_enough(row: Any) -> bool:  # noqa: ANN401 - a row of a frame
     return instant(row.next_look_at) is None and number(row.absent_looks) >= ABSENT_LOOKS
 
 
-def _outcome(row: Any, now: datetime, zone: ZoneInfo) -> None:  # noqa: ANN401 - as above
+def _key(sort: Sort, what: str, payout_id: int) -> str:
+    return f"{what}-{payout_id}" if sort is TRANSFER else f"{what}-reversal-{payout_id}"
+
+
+def _outcome(sort: Sort, row: Any, now: datetime, zone: ZoneInfo) -> None:  # noqa: ANN401 - as above
     payout_id = number(row.payout_id)
     who = fmt.plain(card_text(row.partner_name) or str(row.partner_code))
     amount = fmt.money(number(row.net_minor), str(row.currency))
@@ -60,13 +100,14 @@ def _outcome(row: Any, now: datetime, zone: ZoneInfo) -> None:  # noqa: ANN401 -
     ):
         with st.container(gap=None, width="stretch"):
             st.markdown(
-                f"{_state(row)}\u2002:small[[{payout_id}](/payout?id={payout_id})]\u2002**:small[{amount}]** :small[to {who}]"
+                f"{_state(row)}\u2002:small[[{payout_id}](/payout?id={payout_id})]\u2002**:small[{amount}]**"
+                f" :small[{sort.to} {who}]"
             )
             st.markdown(f":small[{_told(row, now, zone)}]")
         if st.button(
-            "Evidence", icon=":material/receipt_long:", key=f"evidence-{payout_id}", width="content"
+            "Evidence", icon=":material/receipt_long:", key=_key(sort, "evidence", payout_id), width="content"
         ):
-            _evidence(payout_id, number(row.n), str(row.key_begins), zone)
+            _evidence(sort, payout_id, number(row.n), str(row.key_begins), zone)
 
 
 def _state(row: Any) -> str:  # noqa: ANN401 - as above
@@ -93,11 +134,11 @@ def _told(row: Any, now: datetime, zone: ZoneInfo) -> str:  # noqa: ANN401 - as 
 
 
 @st.dialog("Evidence", width="large", icon=":material/receipt_long:")
-def _evidence(payout_id: int, n: int, key: str, zone: ZoneInfo) -> None:
+def _evidence(sort: Sort, payout_id: int, n: int, key: str, zone: ZoneInfo) -> None:
     with frame.reading() as conn:
-        calls = calls_of_attempt(conn, payout_id, n)
+        calls = sort.calls(conn, payout_id, n)
     st.markdown(
-        f":small[Payout [{payout_id}](/payout?id={payout_id}), attempt {n}, key {fmt.plain(key)}…,"
+        f":small[Payout [{payout_id}](/payout?id={payout_id}), {sort.thing} {n}, key {fmt.plain(key)}…,"
         f" times in {zone.key}.]"
     )
     _calls(calls, frame.now(), zone)
@@ -121,22 +162,25 @@ def _calls(calls: pd.DataFrame, now: datetime, zone: ZoneInfo) -> None:
     tables.rows(records, ["At", "Asked", "Outcome", "Answer", "Request", "Took"], right=["Took"])
 
 
-def _offer(row: Any, now: datetime, zone: ZoneInfo) -> None:  # noqa: ANN401 - as above
+def _offer(sort: Sort, row: Any, now: datetime, zone: ZoneInfo) -> None:  # noqa: ANN401 - as above
     payout_id, amount = number(row.payout_id), fmt.money(number(row.net_minor), str(row.currency))
     since = fmt.moment(instant(row.absent_since), zone, now)
     with st.container(
         horizontal=True, wrap=False, vertical_alignment="center", horizontal_alignment="distribute"
     ):
-        st.caption("The provider does not hold it. Two people may call it never made; then it is sent anew.")
+        st.caption(f"The provider does not hold it. {sort.offer}")
         if st.button(
-            "Propose: proved absent", icon=":material/search_off:", key=f"absent-{payout_id}", width="content"
+            "Propose: proved absent",
+            icon=":material/search_off:",
+            key=_key(sort, "absent", payout_id),
+            width="content",
         ):
             ask_why(
                 "Propose: proved absent",
                 "search_off",
                 f"Payout {payout_id}, {amount}: not in the provider’s books on {number(row.absent_looks)} looks since"
-                f" {since}. Once another person confirms, it is sent again under a new key. Check the provider’s own"
+                f" {since}. Once another person confirms, {sort.then}. Check the provider’s own"
                 " dashboard first.",
-                name=f"proved_absent_{payout_id}",
-                work=lambda why: proposing("proved_absent", payout_id, why),
+                name=f"{sort.kind}_{payout_id}",
+                work=lambda why: proposing(sort.kind, payout_id, why),
             )
