@@ -131,7 +131,8 @@ def test_unknown_things_are_refused_by_name(desk: Run):
 
 
 @pytest.mark.parametrize(
-    "job", ["accrue", "release", "queue", "send", "retry", "resolve", "reversals", "reconcile", "check"]
+    "job",
+    ["accrue", "release", "queue", "send", "retry", "resolve", "reversals", "events", "reconcile", "check"],
 )
 def test_every_job_prints_its_figures(desk: Run, job: str):
     for options in ((), ("--dry-run",)):
