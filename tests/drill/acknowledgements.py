@@ -11,7 +11,7 @@ from tests.drill.kills import finish, state, task
 from tests.drill.report import Report, scenario
 from tests.drill.stages import QUICK, STAGES, Stage
 from tests.drill.wire import Where, Wire
-from tests.drill.workers import ENDED_BADLY, NAME, Workers
+from tests.drill.workers import ENDED_BADLY, ENDED_WELL, NAME, Workers
 
 WAYS: tuple[Where, ...] = ("before", "after")
 
@@ -54,7 +54,8 @@ def lose(
         ended = workers.run(replace(task(stage, here, payouts), database=wire.url))
     told = f"{stage.name}, {where} commit {at}"
     assert wire.lost == 1, f"{told}: it was not lost"
-    assert ended.code == ENDED_BADLY, f"{told}: nobody noticed: {ended.said}"
+    # A job of many small units may have done this one again by itself.
+    assert ended.code in {ENDED_WELL, ENDED_BADLY}, f"{told}: the worker died of it: {ended.said}"
     sessions_gone(here.url, NAME)
     here.agrees(quiescent=False)
     finish(stage, here, payouts, workers)
