@@ -138,6 +138,7 @@ def _needs(seen: Overview, now: datetime) -> None:
             {"view": "second_person"},
         ),
         (seen.unknown, "unknown outcome", "unknown outcomes", "help", OPERATIONS, {}),
+        (seen.payments, "payment has no partner", "payments have no partner", "person_off", PARTNERS, {}),
         (seen.aside, "set aside for later", "set aside for later", "event_busy", QUEUE, {"view": "aside"}),
     ]
     with st.container(gap="xxsmall"):

@@ -24,6 +24,7 @@ from pages.shared import (
     partner_cards,
     partner_lists,
     status,
+    waiting_payments,
 )
 from pages.shared import (
     format as fmt,
@@ -82,6 +83,7 @@ def page() -> None:
     if header.customers:
         partner_lists.customers(story, now, zone)
     messages.partner_card(header.id, now, zone)
+    waiting_payments.outside(story, now, zone)
     partner_lists.statement(story, now, zone)
 
 

@@ -12,7 +12,7 @@ import streamlit as st
 from core.programs import programs
 from core.reads.partners import PartnerPage, list_partners, partner_totals
 from core.reports.export import csv_bytes
-from pages.shared import address, elements, frame, partner_edit, partner_grid
+from pages.shared import address, elements, frame, partner_edit, partner_grid, waiting_payments
 from pages.shared import format as fmt
 from pages.shared.in_dialog import forget_fault, show_fault
 
@@ -96,6 +96,7 @@ def page() -> None:
     )
     _adding()
     _figures(totals)
+    waiting_payments.draw(now)
     _filters(names, wanted)
     if shown.frame.empty:
         _nobody(wanted)

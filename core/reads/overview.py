@@ -14,6 +14,7 @@ from core.guards import HOLD_WORDS, PARTNERS_MOVE
 from core.reads.accounts import sent_back
 from core.reads.frames import to_frame
 from core.reads.operations import scheduler_beat
+from core.reads.payments import waiting_count
 from core.reads.tables import payout
 from core.reads.views import Waiting, leaves_today, open_views
 
@@ -52,6 +53,7 @@ class Overview:
     retrying: Need
     unknown: Need
     aside: Need
+    payments: Need
     sent_back: Need
     leaves_today: pd.DataFrame
     since_visit: SinceVisit | None
@@ -152,6 +154,7 @@ def overview(conn: Connection, *, now: datetime, since: datetime | None = None, 
     waiting = open_views(conn, now=now)
     again = conn.execute(RETRYING).one()
     unknown = conn.execute(UNKNOWN).one()
+    payments, oldest_payment = waiting_count(conn)
     back_on = conn.execute(BACK_ON, {"today": now.date()}).scalar_one()
     returned, returned_at = sent_back(conn)
     return Overview(
@@ -162,6 +165,7 @@ def overview(conn: Connection, *, now: datetime, since: datetime | None = None, 
         retrying=Need(count=again.n, oldest_at=again.oldest_at, next_at=again.next_at),
         unknown=Need(count=unknown.n, oldest_at=unknown.oldest_at, next_at=unknown.next_at),
         aside=_need(waiting["aside"], next_at=back_on),
+        payments=Need(count=payments, oldest_at=oldest_payment, next_at=None),
         sent_back=Need(count=returned, oldest_at=returned_at, next_at=None),
         leaves_today=_leaves_today(conn, now=now),
         since_visit=None if since is None else _since_visit(conn, since),
