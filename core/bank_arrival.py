@@ -14,6 +14,7 @@ from sqlalchemy import Connection, text
 
 from core import audit
 from core.access import Actor
+from core.outbox import tell
 
 # What a bank means by a refusal, in a partner's words; what is missing here is told in the provider's own.
 FAILURES = {
@@ -75,6 +76,7 @@ KEEP = text("""
            IS DISTINCT FROM (b.bank_ref, b.status, b.arrival_date, b.failure, b.step)
     RETURNING payout_id
 """)
+PARTNER = text("SELECT partner_id FROM payout WHERE id = :payout_id")
 
 
 def note_arrival(
@@ -88,12 +90,23 @@ def note_arrival(
 ) -> list[int]:
     """Keep how far a bank payout got, for the payouts it carries by their id; return those it is news of.
 
-    It never goes back: an older bank payout, or an earlier status of the same, changes nothing.
+    It never goes back: an older bank payout, or an earlier status of the same, changes nothing. Of what a bank sent back
+    the partner is told, once for each bank payout.
     """
     changed = []
     for payout_id, how in sorted(carried.items()):
         values = vars(bank) | vars(how) | {"payout_id": payout_id, "provider": provider, "now": now}
         changed += list(conn.execute(KEEP, values).scalars())
+    for payout_id in changed if bank.status == "failed" else []:
+        tell(
+            conn,
+            "bank_sent_back",
+            about={"payout_id": payout_id},
+            once=f"{payout_id}:{bank.bank_ref}",
+            partner_id=conn.execute(PARTNER, {"payout_id": payout_id}).scalar_one(),
+            made_by=actor.name,
+            now=now,
+        )
     if changed:
         details = {"bank_ref": bank.bank_ref, "account": bank.account, "status": bank.status}
         details |= {"failure_code": bank.failure_code} if bank.failure_code else {}

@@ -5,6 +5,8 @@ import random
 import pytest
 
 from core.guards import blocking_reasons
+from core.messages import NotToBeTold
+from core.messages.bank_sent_back import facts
 from core.sending import send_due
 from tests.core.events.banking import ACCOUNT, Bank
 from tests.desk import DAY, NOW, Balance
@@ -46,6 +48,25 @@ class TestTheBank:
         assert (moved(bank.fake), bank.desk.scalar("SELECT count(*) FROM attempt")) == ([24_75], 1)
         assert (bank.desk.status(payout), bank.balance(), bank.held()) == ("paid", PAID, [])
         assert bank.desk.decide(lambda conn: blocking_reasons(conn, [payout], now=NOW)) == {payout: []}
+
+    def test_that_sent_it_back_is_told_to_the_partner_once_and_not_when_it_left_again(
+        self, bank: Bank
+    ) -> None:
+        payout, transfer = bank.paid()
+        usual = bank.banks.pay_out(ACCOUNT, transfer)
+        bank.banks.move(ACCOUNT, usual, "failed", "account_closed")
+        bank.apply_anyhow(3)
+
+        told = "SELECT count(*) FROM message WHERE kind = 'bank_sent_back'"
+        assert bank.desk.scalar(told) == 1
+        about = {"payout_id": payout}
+        said = bank.desk.decide(lambda conn: facts(conn, about, NOW))
+        assert (said["net_minor"], said["why"]) == (24_75, "the bank account is closed")
+        bank.banks.move(ACCOUNT, bank.banks.pay_out(ACCOUNT), "in_transit")
+        bank.apply()
+        assert bank.desk.scalar(told) == 1
+        with pytest.raises(NotToBeTold):
+            bank.desk.decide(lambda conn: facts(conn, about, NOW))
 
     def test_is_told_in_its_own_words_where_we_have_none(self, bank: Bank) -> None:
         payout, transfer = bank.paid()

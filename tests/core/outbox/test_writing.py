@@ -29,6 +29,13 @@ FACTS: dict[str, dict[str, object]] = {
         "failed_at": NOW,
         "error_class": "account",
     },
+    "bank_sent_back": {
+        "payout_id": 7,
+        "net_minor": 24_75,
+        "currency": "USD",
+        "why": "the bank account is closed",
+        "sent_back_at": NOW,
+    },
     "onboarding_link": {"link": "https://connect.stripe.com/setup/x", "link_expires_at": NOW},
     "sending_stopped": {"stopped_at": NOW, "who": "ola", "why": "two look wrong", "started_at": None},
 }
