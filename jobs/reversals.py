@@ -9,7 +9,7 @@ from jobs.job import Job, Orders
 def run_once(orders: Orders) -> RunResult:
     """Ask the provider for every reversal that is due; `details` has succeeded, declined, unknown."""
     from core.reversing import reverse_due
-    from jobs.provider import make_provider, sent
+    from jobs.provider import gate_of, make_provider, sent
 
     return sent(
         reverse_due(
@@ -20,6 +20,7 @@ def run_once(orders: Orders) -> RunResult:
             only=orders.payout_id,
             dry_run=orders.dry_run,
             stopping=orders.stopping,
+            gate=gate_of(orders),
         )
     )
 

@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 
 import pytest
 
+from core.gate import Gate
 from core.providers import Absent, Declined, Order, Succeeded, Unknown
 from core.providers.stripe import StripeTransfers
 from core.reconciling import reconcile
@@ -16,7 +17,8 @@ from tests.core.pulling_back import agreed_back
 from tests.core.sending_back import come_back
 from tests.desk import DAY, HOUR, NOW, OLA, Balance, Desk
 from tests.stripe.fake import FakeStripe
-from tests.stripe.faults import Gate, Kind
+from tests.stripe.faults import Gate as Held
+from tests.stripe.faults import Kind
 
 MINUTE = timedelta(minutes=1)
 PAID = Balance(0, 75_00, 0, 24_75, 25)
@@ -191,7 +193,7 @@ class TestAnAnswerThatGotLost:
     def test_an_answer_slower_than_we_wait_is_asked_for_again(
         self, desk: Desk, fake: FakeStripe, rail: StripeTransfers, payout: int, kind: Kind
     ) -> None:
-        gate = Gate()
+        gate = Held()
         fake.fault(kind, path=path(fake), gate=gate)
         hasty = replace(rail, timeouts_s=(2.0, 0.2))
         agreed_back(desk, payout)
@@ -411,6 +413,46 @@ class TestAnEventThatCameFirst:
 
         assert returns(desk) == [10_00]
         assert desk.faults() == []
+
+
+class TestABackupThatIsOlder:
+    def test_than_the_request_is_looked_up_before_anything_is_asked_once_the_key_may_be_forgotten(
+        self, desk: Desk, fake: FakeStripe, rail: StripeTransfers, payout: int
+    ) -> None:
+        agreed_back(desk, payout, "10.00")
+        ref = desk.scalar("SELECT ref::text FROM reversal")
+        done = fake.platform.reverse(
+            fake.books()[0].id, {"amount": 10_00, "metadata": {"reversal_ref": ref}}, key=None
+        )
+        fake.clock.advance(DAY)
+
+        pull(desk, rail, NOW + DAY)
+
+        assert (asked(fake), taken_back(fake), returns(desk)) == ([], [10_00], [10_00])
+        assert desk.scalar("SELECT provider_ref FROM reversal") == done["id"]
+        assert desk.faults() == []
+
+    def test_and_what_was_never_asked_is_asked_then(
+        self, desk: Desk, fake: FakeStripe, rail: StripeTransfers, payout: int
+    ) -> None:
+        agreed_back(desk, payout, "10.00")
+
+        pull(desk, rail, NOW + DAY)
+
+        assert (len(asked(fake)), taken_back(fake), returns(desk)) == (1, [10_00], [10_00])
+
+    def test_that_does_not_know_a_transfer_stops_before_anything_is_pulled_back(
+        self, desk: Desk, fake: FakeStripe, rail: StripeTransfers, payout: int
+    ) -> None:
+        agreed_back(desk, payout)
+        stray = {"amount": "100", "currency": "usd", "destination": "acct_1"}
+        group = "0b54b1b5-6f10-4f0f-9a51-7d5d0d4f1c11"
+        fake.platform.create_transfer(stray | {"transfer_group": group}, key=None)
+
+        reverse_due(desk.engine, rail, now=NOW, gate=Gate())
+
+        assert desk.scalar("SELECT count(*) FROM sending_stop WHERE started_at IS NULL") == 1
+        assert (asked(fake), states(desk), returns(desk)) == ([], ["started"], [])
 
 
 class TestTheStop:
