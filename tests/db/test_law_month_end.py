@@ -4,7 +4,7 @@ import pytest
 from sqlalchemy import Connection
 
 from tests import builders as b
-from tests.db.law import bad_rows, refused
+from tests.db.law import bad_rows, proves, refused
 
 
 @bad_rows(
@@ -25,3 +25,10 @@ def test_a_code_is_given_to_an_account_of_the_ledger(
 @pytest.mark.parametrize("account", ["earnings", "held", "available", "reserved", "paid", "fees"])
 def test_every_account_of_the_ledger_may_have_one(owner: Connection, account: str) -> None:
     b.insert(owner, "account_code", {"account": account, "code": "1"})
+
+
+@proves("account_code.account_code_pkey")
+def test_an_account_has_one_code(owner: Connection) -> None:
+    b.insert(owner, "account_code", {"account": "paid", "code": "1"})
+    with refused(owner, "account_code_pkey"):
+        b.insert(owner, "account_code", {"account": "paid", "code": "2"})
