@@ -35,7 +35,7 @@ CREATE TABLE provider_event (
     CONSTRAINT event_end_says_what_was_done CHECK (state NOT IN ('applied', 'ignored') OR outcome <> ''),
     CONSTRAINT stuck_event_says_why CHECK (state <> 'stuck' OR error <> '')
 );
-CREATE INDEX event_turn ON provider_event (next_try_at, created_at) WHERE state = 'waiting';
+CREATE INDEX event_turn ON provider_event (next_try_at, created_at, ref) WHERE state = 'waiting';
 CREATE INDEX event_waiting_by_object ON provider_event (object_ref) WHERE state = 'waiting';
 CREATE INDEX event_stuck ON provider_event (received_at, ref) WHERE state = 'stuck';
 
