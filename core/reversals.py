@@ -228,4 +228,5 @@ REVERSE_PAYOUT = Kind(
     content_now=_content_now,
     carry_out=_set_going,
     about=_about,
+    then="Two people agreed. The scheduler pulls it back next, unless sending is stopped.",
 )

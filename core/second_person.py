@@ -94,7 +94,8 @@ class Kind:
     `content_now(conn, ids, asked)` locks what the ids name and returns what is asked together with what the rows say of
     it, or None when there is nothing to decide any more: it is called when proposing and again when confirming, where
     anything else than what was proposed is refused. `carry_out` does it, in the transaction that confirms; `actor` is the
-    second person. `about` says in a few words what the content asks for.
+    second person. `about` says in a few words what the content asks for, `then` what has happened once it is
+    confirmed.
     """
 
     right: str
@@ -104,3 +105,4 @@ class Kind:
     carry_out: Callable[[Connection, Proposal, Actor, datetime], None]
     proposed_by: str | None = None
     about: Callable[[Content], str] = lambda _content: ""
+    then: str = "Two people agreed, and it is done."

@@ -71,10 +71,13 @@ def _broken_books(conn: Connection) -> str:
 
 
 OLD_UNKNOWN = text("""
-    SELECT p.currency, count(*) AS n, sum(p.net_minor) AS amount_minor
-      FROM attempt a JOIN payout p ON p.id = a.payout_id
-     WHERE a.state IN ('unknown', 'absent') AND p.status = 'processing' AND a.started_at < :before
-     GROUP BY p.currency ORDER BY p.currency
+    SELECT currency, count(*) AS n, sum(amount_minor) AS amount_minor FROM (
+        SELECT p.currency, p.net_minor AS amount_minor
+          FROM attempt a JOIN payout p ON p.id = a.payout_id
+         WHERE a.state IN ('unknown', 'absent') AND p.status = 'processing' AND a.started_at < :before
+         UNION ALL
+        SELECT currency, amount_minor FROM reversal WHERE state = 'unknown' AND sent_at < :before) open_outcomes
+     GROUP BY currency ORDER BY currency
 """)
 
 
@@ -83,7 +86,7 @@ def _old_unknown(conn: Connection, now: datetime) -> list[Fault]:
     if not rows:
         return []
     n = sum(row.n for row in rows)
-    sentence = f"{_plural(n, 'payout')} sent over an hour ago got no answer yet: the money may have moved."
+    sentence = f"{_plural(n, 'payout')} sent or pulled back over an hour ago got no answer yet: the money may have moved."
     return [Fault(name="unknown_outcomes", sentence=sentence, money_at_risk=_money(rows))]
 
 

@@ -96,10 +96,8 @@ def show_proposal(one: Proposal, may_decide: Sequence[str], now: datetime, zone:
 def _confirming(proposal_id: int) -> Work:
     def run(conn: Connection, actor: Actor, now: datetime) -> Outcome:
         done = confirm(conn, proposal_id, actor=actor, now=now)
-        sentence = KINDS[done.kind].sentence
-        return Outcome(
-            badge="done", headline=f"{sentence}: confirmed.", then="Two people agreed, and it is done."
-        )
+        kind = KINDS[done.kind]
+        return Outcome(badge="done", headline=f"{kind.sentence}: confirmed.", then=kind.then)
 
     return run
 

@@ -44,7 +44,7 @@ TRANSFER = Sort(
     then="it is sent again under a new key",
 )  # fmt: skip
 REVERSAL = Sort(
-    kind="reversal_absent", thing="reversal", to="pulled back from", calls=calls_of_reversal,
+    kind="reversal_absent", thing="reversal", to="to pull back from", calls=calls_of_reversal,
     offer="Two people may call it never made; then another reversal may be proposed.",
     then="this reversal is over, and another may be proposed",
 )  # fmt: skip

@@ -128,7 +128,7 @@ class TestTheStop:
         desk.send()
 
         # The worker that met it had begun before the stop was there for anybody to see.
-        assert meet(database, stops, pulls(desk), at=None) == ("stopped", "1 pulled")
+        assert meet(database, stops, pulls(desk), at="audit_head") == ("stopped", "1 pulled")
         agreed_back(desk, other)
         assert pulls(desk)(desk.engine) == "0 pulled"
         assert desk.scalar("SELECT count(*) FROM simulator_reversal") == 1

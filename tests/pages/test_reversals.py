@@ -92,6 +92,7 @@ def test_what_was_proposed_waits_for_another_person_and_says_how_much(
     hers.button(key=f"confirm-{proposal}").click().run()
     assert not hers.exception
     assert hers.session_state["result"]["badge"] == "done"
+    assert "The scheduler pulls it back next" in hers.session_state["result"]["then"]
     assert scalar(desk, "SELECT state || ' ' || amount_minor FROM reversal") == "started 1000"
     assert "Being pulled back" in words(hers)
     assert "Reverse…" not in menus(hers)
@@ -125,7 +126,7 @@ def test_a_reversal_without_an_answer_stands_on_operations_and_is_proved_absent_
 
     app = open_page("ada", "operations")
 
-    assert "pulled back from" in words(app)
+    assert "to pull back from" in words(app)
     app.button(key=f"evidence-reversal-{paid}").click().run()
     assert "Asked back" in words(app)
     app = open_page("ada", "operations")
