@@ -2,33 +2,24 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Mapping
 from decimal import Decimal
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Literal, Self, TypeVar
-from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict
 
 from core import mail_settings
+from core import settings_parsing as parsing
 from core.channels.smtp import MailServer
-from core.money import BadAmount, UnknownCurrency, parse_amount
-from core.providers.simulator import SUCCESS
 
 Environment = Literal["demo", "test", "production"]
 Rail = Literal["simulator", "stripe"]
 Value = TypeVar("Value")
 
-SECRET_LENGTH = 32
 SECRET_VARIETY = 10  # different characters; a placeholder has few
 LATENCY_S: dict[Environment, tuple[float, float]] = {"demo": (3, 10), "test": (0, 0), "production": (0, 0)}
-LATENCY_LIMIT_S = 600
-PORT_MAX = 65535
-ACCOUNT = re.compile(r"acct_[A-Za-z0-9_]+")
-WEBHOOK_SECRET = re.compile(r"whsec_[A-Za-z0-9+/=_-]{8,}")
-LIVE_KEYS, TEST_KEYS = ("sk_live_", "rk_live_"), ("sk_test_", "rk_test_")
 DEMO_SENDER = ("Paydesk demo", "payouts@example.com")
 FINANCE: dict[Environment, tuple[mail_settings.Named, ...]] = {
     "demo": (("", "finance@example.com"),),
@@ -67,10 +58,6 @@ class SettingsFault(Exception):
     def __init__(self, faults: list[str]) -> None:
         super().__init__("\n".join(faults))
         self.faults = faults
-
-
-class BadSetting(ValueError):
-    """One setting's text cannot be read; the message finishes the sentence that its name begins."""
 
 
 class Settings(BaseModel):
@@ -117,27 +104,31 @@ class Settings(BaseModel):
         no_secrets: tuple[str, ...] = ()
         settings = cls(
             env=env,
-            database_url=reading.read("DATABASE_URL", _database_url, None),
+            database_url=reading.read("DATABASE_URL", parsing.database_url, None),
             data_dir=reading.read("PAYDESK_DATA_DIR", Path, Path("data")),
             provider=reading.read("PAYDESK_PROVIDER", _provider, "simulator"),
-            simulator_latency_s=reading.read("PAYDESK_SIMULATOR_LATENCY_S", _latency_s, LATENCY_S[env]),
-            simulator_success=reading.read("PAYDESK_SIMULATOR_SUCCESS", _success, as_built),
-            simulator_silence=reading.read("PAYDESK_SIMULATOR_SILENCE", _share, SILENCE[env]),
-            simulator_balance=reading.read("PAYDESK_SIMULATOR_BALANCE", _balance, unlimited),
-            stripe_secret_key=reading.read("STRIPE_SECRET_KEY", _stripe_key, None),
-            stripe_account_id=reading.read("STRIPE_ACCOUNT_ID", _stripe_account, None),
-            stripe_api_base=reading.read("STRIPE_API_BASE", _api_base, None),
-            stripe_webhook_secrets=reading.read("STRIPE_WEBHOOK_SECRETS", _webhook_secrets, no_secrets),
+            simulator_latency_s=reading.read(
+                "PAYDESK_SIMULATOR_LATENCY_S", parsing.latency_s, LATENCY_S[env]
+            ),
+            simulator_success=reading.read("PAYDESK_SIMULATOR_SUCCESS", parsing.success, as_built),
+            simulator_silence=reading.read("PAYDESK_SIMULATOR_SILENCE", parsing.share, SILENCE[env]),
+            simulator_balance=reading.read("PAYDESK_SIMULATOR_BALANCE", parsing.balance, unlimited),
+            stripe_secret_key=reading.read("STRIPE_SECRET_KEY", parsing.stripe_key, None),
+            stripe_account_id=reading.read("STRIPE_ACCOUNT_ID", parsing.stripe_account, None),
+            stripe_api_base=reading.read("STRIPE_API_BASE", parsing.api_base, None),
+            stripe_webhook_secrets=reading.read(
+                "STRIPE_WEBHOOK_SECRETS", parsing.webhook_secrets, no_secrets
+            ),
             notify_smtp=reading.read("PAYDESK_NOTIFY_SMTP_URL", mail_settings.mail_server, None),
             notify_from=reading.read(
                 "PAYDESK_NOTIFY_FROM", mail_settings.sender, DEMO_SENDER if env == "demo" else None
             ),
             notify_finance=reading.read("PAYDESK_NOTIFY_FINANCE", mail_settings.addresses, FINANCE[env]),
             public_url=reading.read("PAYDESK_PUBLIC_URL", mail_settings.public_url, None),
-            cookie_key=reading.read("PAYDESK_COOKIE_KEY", _secret, None),
-            secrets_key=reading.read("PAYDESK_SECRETS_KEY", _secret, None),
-            port=reading.read("PAYDESK_PORT", _port, 8501),
-            http_port=reading.read("PAYDESK_HTTP_PORT", _port, 8502),
+            cookie_key=reading.read("PAYDESK_COOKIE_KEY", parsing.secret, None),
+            secrets_key=reading.read("PAYDESK_SECRETS_KEY", parsing.secret, None),
+            port=reading.read("PAYDESK_PORT", parsing.port, 8501),
+            http_port=reading.read("PAYDESK_HTTP_PORT", parsing.port, 8502),
         )
         faults = [*_unknown(environ), *reading.faults, *_together(settings, reading.faulty)]
         faults += _stripe_together(settings, reading.faulty, sends=sends)
@@ -209,10 +200,10 @@ def _stripe_together(settings: Settings, faulty: set[str], *, sends: bool) -> li
         for name, value in needed.items():
             if value is None and name not in faulty:
                 faults.append(f"{name} is not set; PAYDESK_PROVIDER is stripe, which needs it.")
-    if key is not None and key.startswith(LIVE_KEYS) and settings.env != "production":
+    if key is not None and key.startswith(parsing.LIVE_KEYS) and settings.env != "production":
         faults.append(f"STRIPE_SECRET_KEY is a live key, which moves real money: refused in {settings.env}.")
     if settings.env == "production":
-        if key is not None and key.startswith(TEST_KEYS):
+        if key is not None and key.startswith(parsing.TEST_KEYS):
             faults.append("STRIPE_SECRET_KEY is a test key, which moves no money: refused in production.")
         if settings.stripe_api_base is not None:
             faults.append("STRIPE_API_BASE is set; production talks to Stripe itself.")
@@ -242,115 +233,11 @@ def _environment(written: str) -> Environment:
     match written:
         case "demo" | "test" | "production":
             return written
-    raise BadSetting(f"is {written!r}; it is demo, test or production.")
+    raise parsing.BadSetting(f"is {written!r}; it is demo, test or production.")
 
 
 def _provider(written: str) -> Rail:
     match written:
         case "simulator" | "stripe":
             return written
-    raise BadSetting(f"is {written!r}; it is simulator or stripe.")
-
-
-def _stripe_key(written: str) -> str:
-    if not written.startswith(LIVE_KEYS + TEST_KEYS):
-        raise BadSetting(f"is no secret key of Stripe's; it begins with {', '.join(LIVE_KEYS + TEST_KEYS)}.")
-    return written
-
-
-def _stripe_account(written: str) -> str:
-    if not ACCOUNT.fullmatch(written):
-        raise BadSetting(f"is {written!r}; an account of Stripe's begins with acct_.")
-    return written
-
-
-def _api_base(written: str) -> str:
-    parts = urlsplit(written)
-    if parts.scheme not in {"http", "https"} or not parts.hostname or parts.path.strip("/") or parts.query:
-        raise BadSetting("is no address of a server; it is written as http://127.0.0.1:12111")
-    return written.rstrip("/")
-
-
-def _webhook_secrets(written: str) -> tuple[str, ...]:
-    secrets = tuple(secret.strip() for secret in written.split(","))
-    if not all(WEBHOOK_SECRET.fullmatch(secret) for secret in secrets):
-        raise BadSetting(
-            "has a secret that is not Stripe's; each begins with whsec_, with commas between them."
-        )
-    if len(set(secrets)) < len(secrets):
-        raise BadSetting("names a secret twice.")
-    return secrets
-
-
-def _database_url(written: str) -> str:
-    parts = urlsplit(written)
-    if parts.scheme not in {"postgresql", "postgres"}:
-        raise BadSetting("is no PostgreSQL address; it begins with postgresql://")
-    if not parts.path.strip("/"):
-        raise BadSetting("names no database; it ends in /name.")
-    return written
-
-
-def _latency_s(written: str) -> tuple[float, float]:
-    low, dash, high = written.partition("-")
-    try:
-        bounds = (float(low), float(high if dash else low))
-    except ValueError:
-        raise BadSetting(f"is {written!r}; it is seconds, as 2 or 3-10.") from None
-    if not 0 <= bounds[0] <= bounds[1] <= LATENCY_LIMIT_S:
-        raise BadSetting(f"is {written!r}; it runs from low to high, within 0 and {LATENCY_LIMIT_S} seconds.")
-    return bounds
-
-
-def _share(written: str) -> Decimal:
-    try:
-        share = Decimal(written)
-    except ArithmeticError:
-        raise BadSetting(f"is {written!r}; a share is a number between 0 and 1.") from None
-    if not share.is_finite() or not 0 <= share <= 1:
-        raise BadSetting(f"is {written!r}; a share is between 0 and 1.")
-    return share
-
-
-def _pairs(written: str, example: str) -> list[tuple[str, str]]:
-    pairs = []
-    for part in written.split(","):
-        name, equals, value = part.partition("=")
-        if not (name.strip() and equals and value.strip()):
-            raise BadSetting(f"has {part.strip()!r}; it is written as {example}.")
-        pairs.append((name.strip(), value.strip()))
-    names = [name for name, _ in pairs]
-    if twice := {name for name in names if names.count(name) > 1}:
-        raise BadSetting(f"names {', '.join(sorted(twice))} twice.")
-    return pairs
-
-
-def _success(written: str) -> dict[str, Decimal]:
-    pairs = _pairs(written, "stripe=0.95,paypal=0.90")
-    if strange := [method for method, _ in pairs if method not in SUCCESS]:
-        raise BadSetting(f"has {', '.join(strange)}; the methods are {', '.join(SUCCESS)}.")
-    return {method: _share(share) for method, share in pairs}
-
-
-def _balance(written: str) -> dict[str, int]:
-    try:
-        balance = {
-            code: parse_amount(amount, code) for code, amount in _pairs(written, "USD=100000.00,EUR=5000.00")
-        }
-    except (BadAmount, UnknownCurrency) as fault:
-        raise BadSetting(f"is {written!r}: {fault}") from None
-    if any(minor < 0 for minor in balance.values()):
-        raise BadSetting(f"is {written!r}; a balance is not negative.")
-    return balance
-
-
-def _secret(written: str) -> str:
-    if len(written) < SECRET_LENGTH:
-        raise BadSetting(f"has {len(written)} characters; it needs {SECRET_LENGTH} or more.")
-    return written
-
-
-def _port(written: str) -> int:
-    if not (written.isascii() and written.isdigit() and 1 <= int(written[:6]) <= PORT_MAX):
-        raise BadSetting(f"is {written!r}; a port is a number from 1 to {PORT_MAX}.")
-    return int(written)
+    raise parsing.BadSetting(f"is {written!r}; it is simulator or stripe.")

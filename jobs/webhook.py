@@ -10,7 +10,8 @@ from threading import BoundedSemaphore
 
 from sqlalchemy import Engine
 
-from core.settings import LIVE_KEYS, Settings
+from core.settings import Settings
+from core.settings_parsing import LIVE_KEYS
 from jobs.clock import Clock
 
 log = logging.getLogger(__name__)
