@@ -65,7 +65,7 @@ def _said(row: Any) -> str:  # noqa: ANN401 - as above
     if row.source_ref != row.payment_ref:
         said.append(f"Booking {fmt.plain(str(row.source_ref))}.")
     if card_text(row.description):
-        said.append(f"“{fmt.plain(str(row.description))}”")
+        said.append(f"“{fmt.plain(str(row.description))}”.")
     if gone := number(row.gone_minor):
         said.append(f"{fmt.money(gone, str(row.currency))} of it went back.")
     return " ".join(said)
