@@ -22,6 +22,13 @@ def test_a_code_is_given_to_an_account_of_the_ledger(
     b.insert(owner, "account_code", good)
 
 
+@proves("account_code.account_code_pkey")
+def test_an_account_has_one_code(owner: Connection) -> None:
+    b.insert(owner, "account_code", {"account": "fees", "code": "7000"})
+    with refused(owner, "account_code_pkey"):
+        b.insert(owner, "account_code", {"account": "fees", "code": "7001"})
+
+
 @pytest.mark.parametrize("account", ["earnings", "held", "available", "reserved", "paid", "fees"])
 def test_every_account_of_the_ledger_may_have_one(owner: Connection, account: str) -> None:
     b.insert(owner, "account_code", {"account": account, "code": "1"})
