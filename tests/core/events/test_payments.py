@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
 import pytest
@@ -333,3 +334,16 @@ class TestAPerson:
 
         assert shop.desk.column("SELECT source_ref FROM sale ORDER BY id") == ["b1", second]
         assert shop.desk.balance("CR1") == HELD
+
+
+def test_eight_processes_that_hear_of_one_payment_at_once_make_one_sale(shop: Shop) -> None:
+    payment = shop.customers.pay(70_00, metadata=BOOKING)
+    shop.customers.refund(payment, 20_00)
+    events = shop.events()
+
+    with ThreadPoolExecutor(8) as processes:
+        done = list(processes.map(lambda place: shop.apply([events[place % len(events)]]), range(8)))
+
+    assert sum("sale" in str(said) and "known" not in str(said) for [said] in done) == 1
+    assert len(shop.earnings()) == 2
+    assert shop.desk.balance("CR1") == Balance(63_00, -18_00, 0, 0, 0)
