@@ -32,10 +32,3 @@ def test_an_account_has_one_code(owner: Connection) -> None:
 @pytest.mark.parametrize("account", ["earnings", "held", "available", "reserved", "paid", "fees"])
 def test_every_account_of_the_ledger_may_have_one(owner: Connection, account: str) -> None:
     b.insert(owner, "account_code", {"account": account, "code": "1"})
-
-
-@proves("account_code.account_code_pkey")
-def test_an_account_has_one_code(owner: Connection) -> None:
-    b.insert(owner, "account_code", {"account": "paid", "code": "1"})
-    with refused(owner, "account_code_pkey"):
-        b.insert(owner, "account_code", {"account": "paid", "code": "2"})
