@@ -150,6 +150,8 @@ def test_books_that_do_not_hold_stop_sending_by_themselves_until_two_people_star
     with psycopg.connect(database) as owner:
         owner.execute("UPDATE partner_balance SET paid = paid - 1")
         owner.execute("ALTER TABLE partner_balance ENABLE TRIGGER USER")
+    assert refused(people("start", "--why", "mended", "--as", "ola")) == "books_broken"
+    people("check")  # mended only when all the books have been looked at again
     made = done(people("start", "--why", "mended", "--as", "ola"))
     done(people("confirm", str(made["id"]), "--as", "ada"))
     done(people("check"))
