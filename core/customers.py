@@ -10,7 +10,7 @@ from sqlalchemy import Connection, text
 
 from core.access import Actor
 from core.copying import copied, copy_into, new_ids
-from core.imports.fields import instant_text
+from core.days import instant_text
 
 
 @dataclass(frozen=True, slots=True)

@@ -66,3 +66,10 @@ def month_closed(period: str, zone: ZoneInfo, *, now: datetime) -> bool:
 def next_month(day: date) -> date:
     """The first day of the month after the day's."""
     return (day.replace(day=1) + timedelta(days=31)).replace(day=1)
+
+
+def instant_text(instant: datetime | None) -> str:
+    """Write an instant as files have it; '' for none."""
+    if instant is None:
+        return ""
+    return instant.astimezone(UTC).isoformat().replace("+00:00", "Z")

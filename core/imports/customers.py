@@ -11,8 +11,9 @@ from sqlalchemy import Connection
 from core.access import Actor
 from core.commission import FlatMonthly, FlatOnce
 from core.customers import Customer, CustomerChange, Known, find_customers, write_customers
+from core.days import instant_text
 from core.imports.directory import Directory, open_directory
-from core.imports.fields import BadField, instant_text, parse_instant, shown
+from core.imports.fields import BadField, parse_instant, shown
 from core.imports.reading import Column, Row
 from core.imports.sorting import Sorted
 

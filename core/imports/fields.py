@@ -60,10 +60,3 @@ def parse_date(value: str, *, today: date) -> date:
     if day > today:
         raise BadField(f"{value} is in the future: it is {today}.")
     return day
-
-
-def instant_text(instant: datetime | None) -> str:
-    """Write an instant as files have it; '' for none."""
-    if instant is None:
-        return ""
-    return instant.astimezone(UTC).isoformat().replace("+00:00", "Z")

@@ -10,8 +10,9 @@ from typing import ClassVar
 from sqlalchemy import Connection
 
 from core.access import Actor
+from core.days import instant_text
 from core.imports.directory import Directory, open_directory
-from core.imports.fields import BadField, instant_text, parse_instant, shown
+from core.imports.fields import BadField, parse_instant, shown
 from core.imports.reading import Column, Row
 from core.imports.sorting import Sorted
 from core.money import BadAmount, parse_amount, plain
