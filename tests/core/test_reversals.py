@@ -8,6 +8,7 @@ from core.access import Actor, NotAllowed
 from core.audit import verify_chain
 from core.decisions import UnknownPayout
 from core.proposals import confirm, refuse_proposal
+from core.providers import Declined, Order, Succeeded, Unknown
 from core.reconciling import reconcile
 from core.refusals import Refusal
 from core.reversals import (
@@ -252,7 +253,7 @@ class TestOnTheSimulator:
         self, desk: Desk, payout: int
     ) -> None:
         agreed_back(desk, payout)
-        broken = Mute(desk)
+        broken = Mute()
         for hours in (0, 24, 25):
             reverse_due(desk.engine, broken, now=NOW + hours * HOUR)
         with pytest.raises(Refusal):
@@ -294,10 +295,5 @@ class Mute(Rail):
 
     name = "simulator"
 
-    def __init__(self, desk: Desk) -> None:
-        super().__init__(*[lambda _order: _no_answer()] * 9)
-        self.engine = desk.engine
-
-
-def _no_answer() -> None:
-    raise TimeoutError("no answer")
+    def send(self, order: Order) -> Succeeded | Declined | Unknown:
+        raise TimeoutError(order.key)

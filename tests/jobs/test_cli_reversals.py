@@ -8,9 +8,12 @@ from typing import Any
 import pytest
 from sqlalchemy import Engine
 
-from tests.desk import Balance, Desk
+from core.reversing import reverse_due
+from tests.core.pulling_back import agreed_back
+from tests.core.test_reversals import Mute
+from tests.desk import HOUR, NOW, Balance, Desk
 from tests.jobs.terminal import Run
-from tests.jobs.test_cli_two_people import done, refused
+from tests.jobs.test_cli_two_people import done, names, refused
 
 WHY = ("--reason", "paid twice outside")
 
@@ -57,3 +60,13 @@ def test_reverse_refuses_by_name(desk: Run, paid: tuple[Desk, str], amount: str,
     _, payout = paid
     assert refused(desk("reverse", payout, amount, *WHY, "--as", who)) == code
     assert refused(desk("reverse", "999", *WHY, "--as", "mia")) == "unknown_payout"
+
+
+def test_one_without_an_answer_for_over_an_hour_is_a_fault(desk: Run, paid: tuple[Desk, str]) -> None:
+    books, payout = paid
+    agreed_back(books, int(payout), now=NOW - 2 * HOUR)
+    assert "unknown_outcomes" not in names(desk("health"))
+
+    reverse_due(books.engine, Mute(), now=NOW - 2 * HOUR)
+
+    assert "unknown_outcomes" in names(desk("health"))

@@ -372,6 +372,32 @@ class TestACrash:
         assert desk.column("SELECT outcome FROM reversal_call ORDER BY id") == ["succeeded", "declined"]
         assert desk.faults() == []
 
+    def test_whose_lease_is_somebody_elses_by_then_decides_nothing_either(
+        self,
+        desk: Desk,
+        fake: FakeStripe,
+        rail: StripeTransfers,
+        payout: int,
+        monkeypatch: pytest.MonkeyPatch,
+    ) -> None:
+        agreed_back(desk, payout)
+        with monkeypatch.context() as late:
+
+            def taken_over(_self: StripeTransfers, _order: Order) -> Declined:
+                with desk.engine.begin() as conn:
+                    conn.exec_driver_sql("UPDATE reversal SET lease_epoch = lease_epoch + 1")
+                return Declined(code="late", error_class="account", message="no")
+
+            late.setattr(StripeTransfers, "reverse", taken_over)
+            pull(desk, rail)
+        assert (states(desk), desk.column("SELECT outcome FROM reversal_call")) == (["started"], ["declined"])
+
+        over(desk)
+        pull(desk, rail)
+
+        assert (states(desk), taken_back(fake), returns(desk)) == (["succeeded"], [24_75], [24_75])
+        assert desk.faults() == []
+
 
 class TestAnEventThatCameFirst:
     @pytest.mark.parametrize("amount", ["24.75", "10.00"])
