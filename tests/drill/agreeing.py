@@ -81,7 +81,7 @@ PAYOUTS = text("""
         OR p.status IN ('paid', 'reversed')
 """)
 ATTEMPTS = text("""
-    SELECT payout_id, n, idem_key, state, provider_ref, next_look_at FROM attempt WHERE provider = 'stripe' ORDER BY 1, 2
+    SELECT payout_id, n, idem_key, state, provider_ref, next_look_at, code, message FROM attempt WHERE provider = 'stripe' ORDER BY 1, 2
 """)
 
 
@@ -151,7 +151,7 @@ def _one(
     in_flight = [each for each in tries if each.state in {"started", "unknown"}]
     for_people = [each for each in in_flight if each.state == "unknown" and each.next_look_at is None]
     allowed = for_people if quiescent else in_flight
-    assert not there or allowed, f"{who} is not paid here, and there: {there}"
+    assert not there or allowed, f"{who} is not paid here, and there: {there}; ours: {tries}"
 
 
 def _told(witness: Witness, attempts: dict[int, list[Row[tuple[object, ...]]]]) -> None:

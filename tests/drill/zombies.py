@@ -87,7 +87,10 @@ def finishes(here: Place, workers: Workers) -> dict[str, int]:
     ended = workers.run(task)
     assert ended.code == 0, f"the fresh worker could not: {ended.said}\n{workers.errors()}"
     here.pass_time(timedelta(minutes=10))
-    return here.ends()
+    try:
+        return here.ends()
+    except AssertionError as fault:
+        raise AssertionError(f"{fault}; the fresh worker said: {ended.said}") from fault
 
 
 def stopped_at(here: Place, workers: Workers, number: int, label: str, cut: Cut) -> int:
