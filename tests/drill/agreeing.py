@@ -81,7 +81,8 @@ PAYOUTS = text("""
         OR p.status IN ('paid', 'reversed')
 """)
 ATTEMPTS = text("""
-    SELECT payout_id, n, idem_key, state, provider_ref, next_look_at, code, message FROM attempt WHERE provider = 'stripe' ORDER BY 1, 2
+    SELECT payout_id, n, idem_key, state, provider_ref, next_look_at, code, message FROM attempt
+     WHERE provider = 'stripe' ORDER BY 1, 2
 """)
 
 
