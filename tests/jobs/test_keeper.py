@@ -137,7 +137,9 @@ def test_a_sender_that_slept_writes_nothing_over_what_the_other_did(
         with job_lock(desk.engine, "send", wait_s=PATIENCE_S) as mine:
             assert mine is not None
             over(database)
-            assert desk.send(Rail()).succeeded == 2  # the one that was under way, under its own key, and the other
+            assert (
+                desk.send(Rail()).succeeded == 2
+            )  # the one that was under way, under its own key, and the other
             before = [desk.balance("AFF1"), desk.balance("AFF2"), desk.status(first), desk.status(second)]
             os.kill(sleeper.pid, signal.SIGCONT)
             go_on(sleeper)
