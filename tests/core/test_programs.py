@@ -52,13 +52,13 @@ def test_every_preset_reads_back_as_it_was_written(conn: Connection):
 
 def test_the_highest_version_in_effect_holds(conn: Connection):
     program_id = make.program(conn, terms=terms(min_payout_minor=1))
-    values = {"program_id": program_id, "made_by": "user:admin"}
     for version, minimum, effective_at in ((2, 2, NOW - DAY), (3, 3, NOW + DAY)):
-        make.insert(
+        make.policy(
             conn,
-            "policy",
-            values
-            | {"version": version, "terms": terms(min_payout_minor=minimum), "effective_at": effective_at},
+            program_id,
+            version=version,
+            terms=terms(min_payout_minor=minimum),
+            effective_at=effective_at,
         )
     at = {offset: current_policy(conn, program_id, now=NOW + offset * DAY) for offset in (-2, -1, 0, 1)}
     assert [at[offset].version for offset in (-2, -1, 0, 1)] == [1, 2, 2, 3]
