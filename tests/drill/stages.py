@@ -124,7 +124,9 @@ def to_reverse(place: Place) -> Sequence[int]:
         )
         place.desk.decide(partial(confirm, proposal_id=made, actor=ADA, now=place.now))
         if payout == payouts[2]:
-            place.fake.fault("drop_after", path=f"/v1/transfers/{place.fake.books()[-1].transfer}/reversals")
+            made_by = "SELECT provider_ref FROM attempt WHERE payout_id = :id AND state = 'succeeded'"
+            transfer = place.desk.scalar(made_by, id=payout)
+            place.fake.fault("drop_after", path=f"/v1/transfers/{transfer}/reversals")
             assert reverse_due(place.desk.engine, place.rail(), now=place.now).unknown == 1
             place.pass_time(2 * MINUTE)
     return ()
