@@ -59,8 +59,8 @@ def state(engine: Engine) -> str:
         return str(conn.execute(text("SELECT state FROM message")).scalar_one())
 
 
-def notify(run: Run) -> dict[str, object]:
-    code, document = run("notify", "--as", "ola")
+def notify(run: Run, *, now: str = AT) -> dict[str, object]:
+    code, document = run("notify", "--as", "ola", now=now)
     assert (code, isinstance(document, dict)) == (0, True), document
     return document  # type: ignore[return-value]
 
@@ -178,6 +178,8 @@ def test_a_link_goes_from_the_command_line_into_the_mail_and_nowhere_else(
         assert code == 0, asked
         with caplog.at_level(logging.DEBUG):
             document = notify(ola)
+            if not mail.accepted:  # on a busy machine Stripe may be asked in vain once
+                document = notify(ola, now="2026-11-20T13:00:00Z")
 
     [letter] = mail.accepted
     links = re.findall(r"https://connect\.stripe\.com/\S+", letter.body)
