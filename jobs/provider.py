@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
+from datetime import datetime
 from functools import cache
 from threading import Lock
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 from weakref import WeakKeyDictionary
 
 from sqlalchemy import Engine
@@ -88,7 +90,36 @@ def gate_of(orders: Orders) -> Gate:
         return GATES.setdefault(orders.engine, Gate())
 
 
-def sent(result: SendResult) -> RunResult:
-    """Return what a sending run did as every job does; `details` has succeeded, declined, unknown."""
+class Due(Protocol):
+    """What of the domain works at the rail: it does what is due and returns what came of it."""
+
+    def __call__(
+        self,
+        engine: Engine,
+        provider: Provider,
+        *,
+        now: datetime,
+        limit: int | None,
+        only: int | None,
+        dry_run: bool,
+        stopping: Callable[[], bool],
+        gate: Gate | None,
+    ) -> SendResult:
+        """Do it, as far as the orders of a run say."""
+        ...
+
+
+def run_at_the_rail(due: Due, orders: Orders) -> RunResult:
+    """Do what is due behind this process's gate, as every job does; `details` has succeeded, declined, unknown."""
+    result = due(
+        orders.engine,
+        make_provider(orders),
+        now=orders.now,
+        limit=orders.limit,
+        only=orders.payout_id,
+        dry_run=orders.dry_run,
+        stopping=orders.stopping,
+        gate=gate_of(orders),
+    )
     details = {"succeeded": result.succeeded, "declined": result.declined, "unknown": result.unknown}
     return RunResult(count=result.count, amounts=result.amounts, details=details)

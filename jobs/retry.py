@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from core.runs import RunResult
 from jobs.job import Job, Orders
 
@@ -9,21 +11,9 @@ from jobs.job import Job, Orders
 def run_once(orders: Orders) -> RunResult:
     """Try again what is due; `details` has succeeded, declined, unknown."""
     from core.sending import send_due
-    from jobs.provider import gate_of, make_provider, sent
+    from jobs.provider import run_at_the_rail
 
-    return sent(
-        send_due(
-            orders.engine,
-            make_provider(orders),
-            now=orders.now,
-            limit=orders.limit,
-            only=orders.payout_id,
-            retrying_only=True,
-            dry_run=orders.dry_run,
-            stopping=orders.stopping,
-            gate=gate_of(orders),
-        )
-    )
+    return run_at_the_rail(partial(send_due, retrying_only=True), orders)
 
 
 JOB = Job(

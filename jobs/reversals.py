@@ -9,20 +9,9 @@ from jobs.job import Job, Orders
 def run_once(orders: Orders) -> RunResult:
     """Ask the provider for every reversal that is due; `details` has succeeded, declined, unknown."""
     from core.reversing import reverse_due
-    from jobs.provider import gate_of, make_provider, sent
+    from jobs.provider import run_at_the_rail
 
-    return sent(
-        reverse_due(
-            orders.engine,
-            make_provider(orders),
-            now=orders.now,
-            limit=orders.limit,
-            only=orders.payout_id,
-            dry_run=orders.dry_run,
-            stopping=orders.stopping,
-            gate=gate_of(orders),
-        )
-    )
+    return run_at_the_rail(reverse_due, orders)
 
 
 JOB = Job(

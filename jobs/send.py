@@ -9,20 +9,9 @@ from jobs.job import Job, Orders
 def run_once(orders: Orders) -> RunResult:
     """Claim, call and record until nothing is due; `details` has succeeded, declined, unknown."""
     from core.sending import send_due
-    from jobs.provider import gate_of, make_provider, sent
+    from jobs.provider import run_at_the_rail
 
-    return sent(
-        send_due(
-            orders.engine,
-            make_provider(orders),
-            now=orders.now,
-            limit=orders.limit,
-            only=orders.payout_id,
-            dry_run=orders.dry_run,
-            stopping=orders.stopping,
-            gate=gate_of(orders),
-        )
-    )
+    return run_at_the_rail(send_due, orders)
 
 
 JOB = Job(

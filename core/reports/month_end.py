@@ -18,7 +18,7 @@ from zoneinfo import ZoneInfo
 import pandas as pd
 from sqlalchemy import Connection, Row, text
 
-from core.days import month_bounds
+from core.days import month_bounds, month_closed
 from core.programs import Program, programs
 
 ACCOUNTS = ("held", "available", "reserved", "paid", "fees")
@@ -133,7 +133,9 @@ def month_end(conn: Connection, month: str, *, now: datetime) -> MonthEnd:
     """Return the roll-forward of a month like 2026-10. Refuses BadPeriod."""
     known = programs(conn)
     bounds = {program.id: month_bounds(month, ZoneInfo(program.zone)) for program in known}
-    found = MonthEnd(month=month, over=all(ends <= now for _, ends in bounds.values()))
+    found = MonthEnd(
+        month=month, over=all(month_closed(month, ZoneInfo(program.zone), now=now) for program in known)
+    )
     balances = {row["program_id"]: row for row in conn.execute(BALANCES).mappings()}
     moved = defaultdict(list)
     for row in conn.execute(MOVED, _window(bounds)):
