@@ -9,7 +9,8 @@ from datetime import datetime
 
 from sqlalchemy import Connection, text
 
-from core.policy import PRESETS, Policy, Terms, resolve
+from core.policy import Policy, Terms, resolve
+from core.presets import PRESETS
 from core.refusals import Refusal
 
 

@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import text
 
 from core.accrual import accrue_due
-from core.policy import PRESETS
+from core.presets import PRESETS
 from tests.builders import policy
 from tests.desk import DAY, HOUR, NOW, Balance, Desk
 

@@ -15,7 +15,7 @@ from core.earnings import NewEarning, record_earnings
 from core.holds import lift_hold, place_hold
 from core.ledger import lock_partners
 from core.outcomes import record_outcome
-from core.policy import PRESETS
+from core.presets import PRESETS
 from core.providers import Declined, Succeeded
 from core.refusals import Refusal
 from core.release import release_range

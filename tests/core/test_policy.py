@@ -10,7 +10,8 @@ from pydantic import ValidationError
 from core.commission import Bonus, External, FlatMonthly, FlatOnce, Percent, Step, Tiered
 from core.fees import NO_FEE, Fee
 from core.money import exponent
-from core.policy import METHODS, PRESETS, Approval, Hold, Overrides, Policy, Retry, resolve
+from core.policy import METHODS, Approval, Hold, Overrides, Policy, Retry, resolve
+from core.presets import PRESETS
 from core.schedule import Daily, Monthly, OnRequest, Weekly
 
 POLICIES = {preset.code: preset.policy for preset in PRESETS}

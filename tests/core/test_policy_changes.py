@@ -9,8 +9,8 @@ import pytest
 
 from core.access import Actor, NotAllowed
 from core.drafting import BelowMinimum
-from core.policy import PRESETS
 from core.policy_changes import BadPolicy, SamePolicy, TooEarly, policy_content
+from core.presets import PRESETS
 from core.proposals import confirm, propose
 from core.second_person import NothingToPropose, OutdatedProposal, OwnProposal
 from tests.desk import ABE, ADA, DAY, HOUR, MIA, NOW, Desk

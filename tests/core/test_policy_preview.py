@@ -5,8 +5,9 @@ from __future__ import annotations
 from decimal import Decimal
 
 from core.fees import Fee
-from core.policy import PRESETS, Policy
+from core.policy import Policy
 from core.policy_preview import Moved, Preview, preview_policy
+from core.presets import PRESETS
 from tests.desk import NOW, Desk
 
 AFFILIATE = next(one.policy for one in PRESETS if one.code == "affiliate")

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from core.commission import Tiered
 from core.days import first_instant, month_bounds
 from core.fees import fee_minor
-from core.policy import PRESETS
+from core.presets import PRESETS
 from core.pricing import (
     Split,
     bounty_earned,

@@ -8,7 +8,7 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import Connection, text
 
-from core.policy import PRESETS
+from core.presets import PRESETS
 from core.programs import (
     NoPolicyInForce,
     UnknownPartner,

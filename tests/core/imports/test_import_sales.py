@@ -14,7 +14,7 @@ import core.imports as importing
 from core.commission import Percent
 from core.imports import import_file
 from core.imports.reading import UnreadableFile
-from core.policy import PRESETS
+from core.presets import PRESETS
 from tests.builders import policy
 from tests.core.imports.desk import (
     BARBER,

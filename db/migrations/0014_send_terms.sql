@@ -1,0 +1,1 @@
+-- A program's approved payouts wait, and leave inside its hours.

@@ -1,0 +1,1 @@
+-- A policy may approve by itself, up to a sum a day.

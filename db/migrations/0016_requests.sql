@@ -1,0 +1,1 @@
+-- A request may go beyond a rule where two people agree; partners carry notes and a second method.

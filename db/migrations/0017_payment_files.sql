@@ -1,0 +1,1 @@
+-- Approved payouts of methods without an API leave in files that are marked by hand.

@@ -1,0 +1,1 @@
+-- More channels, languages and preferences for what the desk tells.

@@ -1,0 +1,1 @@
+-- What the analysts read is counted as it happens.
