@@ -16,7 +16,11 @@ READ_SLOTS = text("""
     SELECT job, max(slot) FILTER (WHERE ok) AS served, max(slot) AS tried
       FROM job_run WHERE job = ANY(:names) AND slot IS NOT NULL GROUP BY job
 """)
-HANGING = text("SELECT job FROM heartbeat WHERE job = ANY(:names) AND started_at < now() - :patience")
+# A paused one does not hold back those after it either.
+HOLDS_NOBODY_BACK = text("""
+    SELECT job FROM heartbeat WHERE job = ANY(:names) AND started_at < now() - :patience
+     UNION SELECT job FROM job_pause WHERE job = ANY(:names) AND ended_at IS NULL AND until > :now
+""")
 
 
 def due_slot(conn: Connection, job: Job, jobs: Mapping[str, Job], *, now: datetime) -> datetime | None:
@@ -41,7 +45,7 @@ def due_slot(conn: Connection, job: Job, jobs: Mapping[str, Job], *, now: dateti
     ]
     if waits_for:
         names = [before.name for before in waits_for]
-        hanging = set(conn.execute(HANGING, {"names": names, "patience": PATIENCE}).scalars())
-        if hanging < set(names):
+        asked = {"names": names, "patience": PATIENCE, "now": now}
+        if set(conn.execute(HOLDS_NOBODY_BACK, asked).scalars()) < set(names):
             return None
     return slot

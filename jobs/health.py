@@ -10,6 +10,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Engine, Row, text
 
+from core.pauses import current_pauses
 from jobs.job import all_jobs
 
 SILENT_AFTER = timedelta(seconds=30)  # the scheduler's heart beats every five seconds
@@ -186,7 +187,10 @@ HANGING = text("""
 def _late_jobs(conn: Connection, now: datetime) -> list[Fault]:
     faults = []
     served: dict[str, datetime] = {row.job: row.served for row in conn.execute(SERVED)}
+    paused = current_pauses(conn, now=now)
     for job in all_jobs().values():
+        if job.name in paused:  # on purpose, with a reason and an end
+            continue
         # Judged by the slot before: one that is under way, or was just missed, is not late yet.
         slot = job.slots.latest(now - LATE_AFTER) if job.slots else None
         if slot is not None and job.name in served and served[job.name] < slot:

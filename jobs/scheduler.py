@@ -35,6 +35,7 @@ WAKES = {
     "paydesk_events": "events",
     "paydesk_reconcile": "reconcile",
 }  # channel of NOTIFY, and the job
+WAKES_ANY = "paydesk_job"  # its payload names the job
 
 # A backend whose process was killed or cut off notices within seconds, and its locks end with it.
 NOTICE_THE_DEAD = (
@@ -171,9 +172,10 @@ class Listener(threading.Thread):
         with connection:
             connection.rollback()
             connection.autocommit = True
+            connection.execute(sql.SQL("LISTEN {}").format(sql.Identifier(WAKES_ANY)))
             for channel, job in WAKES.items():
                 connection.execute(sql.SQL("LISTEN {}").format(sql.Identifier(channel)))
                 self._timetable.wake(job)  # for what came while nobody listened
             while not self._ending.is_set():
                 for told in connection.notifies(timeout=1, stop_after=1):
-                    self._timetable.wake(WAKES[told.channel])
+                    self._timetable.wake(WAKES.get(told.channel, told.payload))

@@ -6,11 +6,14 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from datetime import datetime
 
 import schedule
-from sqlalchemy import Engine
+from sqlalchemy import Connection, Engine
 
+from core.job_orders import JobOrder, begin_order, end_order, order_waits
+from core.pauses import current_pauses
 from core.settings import Settings
 from jobs.clock import Clock
 from jobs.due import due_slot
@@ -34,29 +37,54 @@ class Desk:
         self.stopping = threading.Event()
 
     def turn(self, job: Job) -> Run | None:
-        """Run a job if it is due or asked for and nobody else runs it; None when there was nothing to do."""
-        if job.slots is not None and self._due(job) is None and not self._asked(job):
+        """Run a job if it is due or asked for and nobody else runs it; None when there was nothing to do.
+
+        A person's order goes before the timetable's turn, and is carried out while the job is paused too.
+        """
+        if not self._wanted(job):
             return None
         with job_lock(self.engine, job.name) as lock:
-            if lock is None:
+            # Again under the lock: another process may just have served it.
+            if lock is None or not self._wanted(job):
                 return None
-            slot = self._due(job)  # again under the lock: another process may just have served it
-            if job.slots is not None and slot is None and not self._asked(job):
-                return None
-            orders = Orders(
-                engine=self.engine,
-                settings=self.settings,
-                now=self.clock.now(),
-                run_id=0,
-                stopping=self.stopping.is_set,
-            )
-            return perform(job, orders, lock, clock=self.clock, made_by=f"job:{job.name}", slot=slot)
+            with self.engine.begin() as conn:
+                order = begin_order(conn, job.name, now=self.clock.now())
+            if order is not None:
+                return self._carry_out(job, order, lock)
+            slot = self._due(job)
+            return perform(job, self._orders(), lock, clock=self.clock, made_by=f"job:{job.name}", slot=slot)
 
-    def _asked(self, job: Job) -> bool:
-        if job.asked is None:
-            return False
+    def _orders(self) -> Orders:
+        return Orders(
+            engine=self.engine,
+            settings=self.settings,
+            now=self.clock.now(),
+            run_id=0,
+            stopping=self.stopping.is_set,
+        )
+
+    def _carry_out(self, job: Job, order: JobOrder, lock: Connection) -> Run:
+        orders = replace(self._orders(), dry_run=order.dry_run)
+        run = perform(job, orders, lock, clock=self.clock, made_by=order.asked_by)
+        fault = None if run.fault is None else f"{type(run.fault).__name__}: {run.fault}"[:2_000]
+        with self.engine.begin() as conn:
+            end_order(
+                conn,
+                order.id,
+                result=run.result,
+                duration_ms=run.duration_ms,
+                fault=fault,
+                now=self.clock.now(),
+            )
+        return run
+
+    def _wanted(self, job: Job) -> bool:
         with self.engine.connect() as conn:
-            return job.asked(conn)
+            if order_waits(conn, job.name) or (job.asked is not None and job.asked(conn)):
+                return True
+            if job.name in current_pauses(conn, now=self.clock.now()):
+                return False
+        return job.slots is None or self._due(job) is not None
 
     def _due(self, job: Job) -> datetime | None:
         if job.slots is None:
