@@ -9,12 +9,15 @@ from zoneinfo import ZoneInfo
 import pandas as pd
 import streamlit as st
 
+from core.pauses import current_pauses
 from core.reads.books import SimulatorBooks, simulator_books
 from core.reads.open_outcomes import open_outcomes
 from core.reads.operations import Beat, job_runs, jobs, scheduler_beat, stuck_payouts
 from pages.shared import (
     elements,
     frame,
+    job_orders,
+    job_words,
     messages,
     proposals,
     status,
@@ -37,19 +40,6 @@ STUCK_WORDS = {
     "no_answer_recorded": "sent, no answer written down",
     "no_attempt": "under way without an attempt",
 }
-DID = {
-    "accrue": "earning",
-    "release": "earning",
-    "queue": "payout",
-    "send": "payout",
-    "retry": "payout",
-    "resolve": "outcome",
-    "reversals": "reversal",
-    "events": "event",
-    "reconcile": "difference",
-    "notify": "message",
-    "check": "fault",
-}
 
 
 def page() -> None:
@@ -60,6 +50,7 @@ def page() -> None:
     # Outside the parts that draw themselves anew: a dialog stays open, a reason keeps its place.
     stopping.card(now, zone)
     proposals.card(now, zone)
+    job_orders.card(now, zone)
     unknown_outcomes.card(now, zone)
     told.card(now, zone)
     messages.card(now, zone)
@@ -93,10 +84,11 @@ def _live() -> None:
         known = jobs(conn, now=now, names=tuple(TIMETABLE))
         stuck = stuck_payouts(conn, now=now, masked=masked)
         runs = job_runs(conn, limit=RUNS_SHOWN)
+        paused = set(current_pauses(conn, now=now))
         books = simulator_books(conn) if frame.settings().provider == "simulator" else None
     if len(stuck):
         _stuck(stuck, now)
-    _jobs(known, beat, now, zone)
+    _jobs(known, beat, now, zone, paused=paused)
     _runs(runs, now, zone)
     if books is not None:
         _books(books)
@@ -184,15 +176,18 @@ def _seen(row: Any) -> datetime | None:  # noqa: ANN401 - as above
     return max((at for at in (ended, beaten) if at is not None), default=None)
 
 
-ORDER = {"failing": 0, "late": 1, "on_time": 2, "by_hand": 3}
+ORDER = {"failing": 0, "late": 1, "paused": 2, "on_time": 3, "by_hand": 4}
 
 
-def _jobs(known: pd.DataFrame, beat: Beat, now: datetime, zone: ZoneInfo) -> None:
+def _jobs(known: pd.DataFrame, beat: Beat, now: datetime, zone: ZoneInfo, *, paused: set[str]) -> None:
     with st.container(border=True, gap="small"):
         st.markdown(elements.title("Jobs", f"failing ones first, times in {zone.key}"))
         night = list(TIMETABLE)
         listed = sorted(
-            ((_state(row, beat, now), row) for row in known.itertuples(name="Job")),
+            (
+                ("paused" if row.job in paused else _state(row, beat, now), row)
+                for row in known.itertuples(name="Job")
+            ),
             key=lambda one: (
                 ORDER[one[0]],
                 night.index(str(one[1].job)) if one[1].job in night else len(night),
@@ -207,7 +202,7 @@ def _jobs(known: pd.DataFrame, beat: Beat, now: datetime, zone: ZoneInfo) -> Non
                     turn.words(now, zone) if turn else "by hand",
                     status.badge(state, "By hand" if state == "by_hand" else None),
                     _last(seen, now, zone),
-                    fmt.ABSENT if not card_text(row.duration_ms) else _duration(number(row.duration_ms)),
+                    fmt.ABSENT if not card_text(row.duration_ms) else job_words.took(number(row.duration_ms)),
                     _did(row),
                     _next(turn.following(now, seen), now, zone) if turn and beat.alive else fmt.ABSENT,
                 )
@@ -230,24 +225,13 @@ def _next(following: datetime, now: datetime, zone: ZoneInfo) -> str:
     )
 
 
-def _duration(duration_ms: int) -> str:
-    return "< 1 s" if duration_ms < 1000 else fmt.span(timedelta(milliseconds=duration_ms))  # noqa: PLR2004 - a second
-
-
 def _did(row: Any) -> str:  # noqa: ANN401 - a row of jobs or of runs
     if card_text(row.error):
-        return fmt.plain(card_text(row.error).splitlines()[0][:120])
+        return job_words.failed(card_text(row.error))
     if not card_text(row.count):
         return "idle" if _seen(row) else "nothing yet"
     result = row.result if isinstance(row.result, dict) else {}
-    words = [fmt.count(number(row.count), DID.get(str(row.job), "row"))]
-    amounts = result.get("amounts") or {}
-    if amounts:
-        words.append(fmt.totals({str(currency): int(minor) for currency, minor in amounts.items()}))
-    skipped = sum(int(skip["count"]) for skip in result.get("skipped") or [])
-    if skipped:
-        words.append(f"{skipped:,} skipped")
-    return ", ".join(words)
+    return job_words.did(str(row.job), number(row.count), result)
 
 
 def _runs(runs: pd.DataFrame, now: datetime, zone: ZoneInfo) -> None:
@@ -263,7 +247,7 @@ def _runs(runs: pd.DataFrame, now: datetime, zone: ZoneInfo) -> None:
                 fmt.moment(instant(run.started_at), zone, now),
                 f"**{run.job}**",
                 status.badge("done" if bool(run.ok) else "failing", None if bool(run.ok) else "Failed"),
-                _duration(number(run.duration_ms)),
+                job_words.took(number(run.duration_ms)),
                 _did(run),
                 fmt.plain(fmt.person(str(run.made_by))),
             )

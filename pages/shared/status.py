@@ -39,6 +39,7 @@ OUTCOMES: dict[str, Look] = {
     "unknown": Look(word="Unknown", colour="orange", icon="help", glyph="?"),
     "absent": Look(word="Not there", colour="gray", icon="search_off", glyph="−"),
     "late": Look(word="Late", colour="orange", icon="schedule", glyph="?"),
+    "paused": Look(word="Paused", colour="orange", icon="pause_circle", glyph="−"),
     "on_time": Look(word="On time", colour="green", icon="check_circle", glyph="✓"),
     "failing": Look(word="Failing", colour="red", icon="error", glyph="×"),
     "done": Look(word="Done", colour="green", icon="check_circle", glyph="✓"),

@@ -9,8 +9,9 @@ from zoneinfo import ZoneInfo
 
 @dataclass(frozen=True, kw_only=True)
 class Turn:
-    """When a job runs: at an instant of each day (UTC), at each full hour, or every so many seconds."""
+    """What a job does, and when: at an instant of each day (UTC), at each full hour, or every so many seconds."""
 
+    does: str
     at: time | None = None
     every_s: float | None = None
 
@@ -37,14 +38,16 @@ class Turn:
 
 
 TIMETABLE = {
-    "accrue": Turn(at=time(1, 30)),
-    "release": Turn(),
-    "queue": Turn(at=time(2, 15)),
-    "send": Turn(every_s=2),
-    "resolve": Turn(every_s=60),
-    "reversals": Turn(every_s=3),
-    "events": Turn(every_s=60),
-    "reconcile": Turn(at=time(6, 0)),
-    "notify": Turn(every_s=60),
-    "check": Turn(every_s=300),
+    "accrue": Turn(does="write the bounties, months and periods that are due", at=time(1, 30)),
+    "release": Turn(does="make available what has matured"),
+    "queue": Turn(does="queue a payout for every partner whose schedule came round", at=time(2, 15)),
+    "send": Turn(does="send approved payouts, and retrying ones that are due", every_s=2),
+    "resolve": Turn(does="find out what became of attempts without an answer", every_s=60),
+    "reversals": Turn(
+        does="pull agreed money back, and find out what became of reversals without an answer", every_s=3
+    ),
+    "events": Turn(does="apply what the provider tells of", every_s=60),
+    "reconcile": Turn(does="compare the provider's books with ours", at=time(6, 0)),
+    "notify": Turn(does="tell partners and the finance team what happened", every_s=60),
+    "check": Turn(does="recompute the books, fold the counters, look for late jobs", every_s=300),
 }

@@ -49,6 +49,7 @@ def test_the_pages_timetable_is_the_schedulers():
     assert set(TIMETABLE) == set(kept)
     for name, job in kept.items():
         turn = TIMETABLE[name]
+        assert turn.does == job.sentence
         assert turn.every_s == job.every_s
         assert turn.at == (job.slots.at if isinstance(job.slots, Daily) else None)
         assert isinstance(job.slots, Hourly) == (turn.at is None and turn.every_s is None)
