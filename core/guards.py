@@ -9,6 +9,8 @@ from typing import Literal
 
 from sqlalchemy import Connection, text
 
+from core.send_hours import rests_until
+
 Whose = Literal["ours", "partner", "provider"]
 
 HOLD_WORDS = {
@@ -79,6 +81,14 @@ BLOCKING = text("""
     SELECT w.id, 'waits_for_retry', w.retry_class, NULL, NULL, w.retry_at, 7
       FROM wanted w WHERE w.status = 'retrying' AND w.retry_at > :now
      UNION ALL
+    SELECT w.id, 'send_delay', NULL, NULL, NULL, w.leaves_at, 8
+      FROM wanted w WHERE w.status IN ('approved', 'retrying') AND w.leaves_at > :now
+     UNION ALL
+    SELECT w.id, 'outside_hours', jsonb_build_object('sending', l.terms -> 'sending', 'zone', g.zone)::text,
+           (w.priority = 'urgent')::int, NULL, w.leaves_at, 8
+      FROM wanted w JOIN policy l ON l.id = w.policy_id AND l.terms ? 'sending' JOIN program g ON g.id = w.program_id
+     WHERE w.status IN ('approved', 'retrying')
+     UNION ALL
     SELECT w.id, 'outcome_open', t.state, NULL, NULL, t.next_look_at, 8
       FROM wanted w JOIN attempt t ON t.payout_id = w.id AND t.state IN ('started', 'unknown')
      UNION ALL
@@ -103,11 +113,22 @@ def blocking_reasons(
     """Return, for every payout asked for, why it may not leave at `now`; an empty list means it may."""
     reasons: dict[int, list[Blocking]] = {payout_id: [] for payout_id in payout_ids}
     for row in conn.execute(BLOCKING, {"payout_ids": list(payout_ids), "now": now}):
+        clears_at = row.clears_at
+        if row.code == "outside_hours":
+            # The hours are the ones of the instant at which its delay is over: it rests on from then.
+            clears_at = rests_until(row.detail, max(now, clears_at or now), urgent=bool(row.figure))
+            if clears_at is None:
+                continue
         sentence, whose = _words(row.code, row.detail, row.figure, row.of)
-        reasons[row.id].append(
-            Blocking(code=row.code, sentence=sentence, whose=whose, clears_at=row.clears_at)
-        )
+        reasons[row.id].append(Blocking(code=row.code, sentence=sentence, whose=whose, clears_at=clears_at))
     return reasons
+
+
+def leaves_by_itself_at(reasons: Sequence[Blocking]) -> datetime | None:
+    """Return when a payout leaves that only waits for its time; None where nothing keeps it, or something else does."""
+    stops = [reason for reason in reasons if reason.code in STOPS_SENDING]
+    times = [reason.clears_at for reason in stops if reason.code in ITS_TIME and reason.clears_at is not None]
+    return max(times) if times and len(times) == len(stops) else None
 
 
 PLAIN_WORDS: dict[str, tuple[str, Whose]] = {
@@ -115,6 +136,8 @@ PLAIN_WORDS: dict[str, tuple[str, Whose]] = {
     "changed_since": ("The partner's destination is not the one this payout was made for", "ours"),
     "paid_already": ("The provider shows the transfer that paid it: it is never sent again", "ours"),
     "outcome_open": ("Being sent", "provider"),
+    "send_delay": ("It waits after its approval, which can be taken back until then", "ours"),
+    "outside_hours": ("It is not one of the hours in which the program's payouts leave", "ours"),
 }
 
 
@@ -165,5 +188,9 @@ STOPS_SENDING = frozenset(
         "paid_already",
         "method_not_served",
         "account_not_ready",
+        "send_delay",
+        "outside_hours",
     }
 )
+# What ends by the clock alone, as the program's policy has it: nobody need do anything.
+ITS_TIME = frozenset({"send_delay", "outside_hours"})

@@ -16,6 +16,7 @@ from core.commission import Commission
 from core.fees import NO_FEE, Fee
 from core.records import AmountMinor, Days, Record
 from core.schedule import OnRequest, Schedule
+from core.send_terms import Sending
 
 Method = Literal["stripe", "stripe_instant", "bank_transfer", "paypal", "check", "manual"]
 METHODS: tuple[Method, ...] = get_args(Method)
@@ -43,10 +44,24 @@ class Hold(Said):
 
 
 class Approval(Record):
-    """Who lets a payout leave: a second person above an amount; `auto` lets the policy itself approve the rest."""
+    """Who lets a payout leave: a second person above an amount, and below another one, up to a sum a day, perhaps nobody.
+
+    `auto` lets the policy itself approve a scheduled payout of a partner it is switched on for, up to `auto_up_to_minor`
+    each and `auto_per_day_minor` in a calendar day of the program's zone; without these limits it approves nothing.
+    """
 
     dual_above_minor: AmountMinor
     auto: bool = False
+    auto_up_to_minor: AmountMinor = 0
+    auto_per_day_minor: AmountMinor = 0
+
+    @model_validator(mode="after")
+    def _policies_approve_what_is_small(self) -> Self:
+        if self.auto_up_to_minor > self.dual_above_minor:
+            raise ValueError("the policy approves no payout that takes a second person")
+        if self.auto_per_day_minor < self.auto_up_to_minor:
+            raise ValueError("what the policy approves a day is no less than what it approves at once")
+        return self
 
     def people_needed(self, amount_minor: int) -> int:
         """How many people must approve a payout of this amount; the limit itself needs only one."""
@@ -70,6 +85,7 @@ class Overrides(Said):
     min_payout_minor: AmountMinor | None = None
     max_per_partner_month_minor: AmountMinor | None = None
     schedule: Schedule | None = None
+    auto_payout_enabled: bool | None = None
     fees: Mapping[Method, Fee] = {}
 
 
@@ -84,8 +100,10 @@ class Policy(Said):
     min_payout_minor: AmountMinor = 0
     max_per_partner_month_minor: AmountMinor | None = None
     schedule: Schedule = OnRequest()
+    auto_payout_enabled: bool = False
     fees: Mapping[Method, Fee] = {}
     retry: Retry = Retry()
+    sending: Sending = Sending()
     one_open_request: bool = False
     accrues_from: date | None = None
     tiers: Mapping[str, Overrides] = {}
@@ -99,6 +117,11 @@ class Policy(Said):
     def fee(self, method: Method) -> Fee:
         """The fee of a payout by this method; nothing where none is said."""
         return self.fees.get(method, NO_FEE)
+
+    @property
+    def approves_by_itself(self) -> bool:
+        """Whether the policy may approve a scheduled payout at all: it does so, and it is switched on."""
+        return self.approval.auto and self.auto_payout_enabled and self.approval.auto_up_to_minor > 0
 
 
 class Terms(Policy):
@@ -118,6 +141,7 @@ OVERRIDES = {
     "min_payout_minor": "min_payout_minor",
     "max_per_partner_month_minor": "max_per_partner_month_minor",
     "schedule": "schedule",
+    "auto_payout_enabled": "auto_payout_enabled",
 }
 
 

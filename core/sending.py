@@ -28,13 +28,14 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from threading import Lock
 
-from sqlalchemy import Connection, Engine, Row, text
+from sqlalchemy import Connection, Engine, Row
 
 from core.access import job_actor
 from core.account_checks import Accounts, tell_rail
 from core.breaker import may_claim
 from core.caution import Caution
 from core.claiming import Claim, StoppedMeanwhile, claim_payout, take_up
+from core.due import due_payouts
 from core.funds import Funds
 from core.gate import Gate
 from core.guards import STOPS_SENDING, blocking_reasons
@@ -63,34 +64,6 @@ class SendResult:
         self.succeeded += isinstance(outcome, Succeeded)
         self.declined += isinstance(outcome, Declined)
         self.unknown += isinstance(outcome, Unknown)
-
-
-DUE = text("""
-    SELECT id, currency, net_minor FROM payout
-     WHERE status IN ('approved', 'retrying') AND (status = 'approved' OR retry_at <= :now)
-       AND (NOT :retrying_only OR status = 'retrying') AND method = ANY(:methods)
-     ORDER BY priority_rank DESC, queued_at, id
-""")
-DUE_ONE = text("""
-    SELECT id, currency, net_minor FROM payout
-     WHERE id = :only AND status IN ('approved', 'retrying') AND (NOT :retrying_only OR status = 'retrying')
-       AND method = ANY(:methods)
-""")
-
-
-def due_payouts(
-    conn: Connection,
-    *,
-    methods: frozenset[str],
-    now: datetime,
-    only: int | None = None,
-    retrying_only: bool = False,
-) -> list[Row[tuple[int, str, int]]]:
-    """Return the payouts to be sent by these methods, urgent ones first, then the oldest; `only` is due now."""
-    values = {"methods": sorted(methods), "now": now, "retrying_only": retrying_only}
-    if only is not None:
-        return list(conn.execute(DUE_ONE, values | {"only": only}))
-    return list(conn.execute(DUE, values))
 
 
 def send_due(

@@ -6,10 +6,11 @@ from sqlalchemy import text
 
 from core.claiming import ParamsDrifted, claim_payout, take_up
 from core.decisions import Wanted, cancel_payouts
+from core.due import due_payouts
 from core.guards import blocking_reasons
 from core.providers import Order, Succeeded
 from core.resolving import resolve_due
-from core.sending import Run, due_payouts, send_due, send_one
+from core.sending import Run, send_due, send_one
 from core.steering import retry_payouts
 from tests.desk import ADA, DAY, HOUR, NOW, OLA, SILENCE, Balance, Desk, Rail, declined
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import datetime
 
 from sqlalchemy import Connection, Engine, text
 
@@ -64,10 +65,10 @@ def approve_batch(batch_id: int, totals_minor: dict[str, int], *, actor: Actor =
     )
 
 
-def claim(payout_id: int) -> Side:
+def claim(payout_id: int, *, now: datetime = NOW) -> Side:
     def side(engine: Engine) -> str:
         with engine.begin() as conn:
-            claimed = claim_payout(conn, payout_id, Rail(), now=NOW)
+            claimed = claim_payout(conn, payout_id, Rail(), now=now)
         return "passed over" if claimed is None else "claimed"
 
     return side
