@@ -12,9 +12,8 @@ import streamlit as st
 from core.access import Actor
 from core.account_codes import ACCOUNTS as ACCOUNT_WORDS
 from core.account_codes import account_codes, set_account_codes
-from core.reports.export import csv_bytes
+from core.reports.files import journal_file, provider_file, rollforward_file, year_file
 from core.reports.month_end import ACCOUNTS, LINES, MonthEnd, Roll, month_end
-from core.reports.year import year_totals
 from db.engine import Connection
 from pages.shared import address, elements, frame, tables
 from pages.shared import format as fmt
@@ -83,6 +82,8 @@ def _tools(found: MonthEnd, months: list[str]) -> None:
     )
     _download("Roll-forward", partial(_rollforward, found), f"roll-forward-{found.month}.csv")
     _download("Journal", partial(_journal, found), f"journal-{found.month}.csv")
+    if not found.provider.empty:
+        _download("Provider", partial(_provider_sums, found), f"provider-{found.month}.csv")
     year = int(found.month[:4])
     _download(f"Year {year}", partial(_year, year), f"paid-{year}.csv")
     if frame.person().may("change policies"):
@@ -105,19 +106,22 @@ def _download(label: str, data: partial[bytes], file_name: str) -> None:
 
 
 def _rollforward(found: MonthEnd) -> bytes:
-    return csv_bytes([found.rollforward()])
+    return b"".join(rollforward_file(found))
+
+
+def _provider_sums(found: MonthEnd) -> bytes:
+    return b"".join(provider_file(found))
 
 
 def _journal(found: MonthEnd) -> bytes:
     with frame.reading() as conn:
-        codes = account_codes(conn)
-    return csv_bytes([found.journal(codes)])
+        return b"".join(journal_file(conn, found))
 
 
 def _year(year: int) -> bytes:
     masked = not frame.person().may("see personal data")
     with frame.reading() as conn:
-        return csv_bytes([year_totals(conn, year, masked=masked)])
+        return b"".join(year_file(conn, year, masked=masked))
 
 
 def _summary(found: MonthEnd) -> None:

@@ -12,7 +12,7 @@ import streamlit as st
 from core.reads.bounties import bounties_under_way
 from core.reads.paid import paid_per_month
 from core.reads.partner import PartnerHeader, PartnerStory, partner_story
-from core.reports.export import csv_bytes
+from core.reports.files import statement_file
 from pages.shared import (
     address,
     charts,
@@ -30,18 +30,6 @@ from pages.shared import (
     format as fmt,
 )
 from pages.shared.drawing import draw
-
-STATEMENT_ROWS = 10_000
-STATEMENT_COLUMNS = {
-    "at": "At",
-    "kind": "Movement",
-    "earning_kind": "Earning",
-    "reference": "Reference",
-    "payout_id": "Payout",
-    "amount": "Amount",
-    "balance": "Balance",
-    "currency": "Currency",
-}
 
 
 def page() -> None:
@@ -150,11 +138,7 @@ def _tools(story: PartnerStory) -> None:
 
 def _statement(code: str) -> bytes:
     with frame.reading() as conn:
-        story = partner_story(conn, code, now=frame.now(), masked=True, rows=STATEMENT_ROWS)
-    if story is None:
-        return b""
-    rows = story.statement.iloc[::-1].assign(currency=story.header.currency)
-    return csv_bytes([rows], columns=STATEMENT_COLUMNS)
+        return b"".join(statement_file(conn, code))
 
 
 page()

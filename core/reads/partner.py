@@ -11,6 +11,7 @@ from sqlalchemy import Connection, TextClause, text
 from core.reads.accounts import Account, read_account
 from core.reads.frames import to_frame
 from core.reads.shown import mask, show
+from core.reads.statement import STATEMENT
 from core.reads.terms import terms_by_level
 from core.reads.words import why_not_paid
 
@@ -173,24 +174,6 @@ SENT_BACK = text("""
     SELECT b.payout_id, b.failure, b.as_of, p.net_minor
       FROM payout p JOIN bank_arrival b ON b.payout_id = p.id
      WHERE p.partner_id = :id AND b.status = 'failed' ORDER BY b.as_of DESC, b.payout_id LIMIT :rows
-""")
-# What the partner would see: what came in and what went out, and the balance (held and available) after it.
-STATEMENT = text("""
-    SELECT * FROM (
-        SELECT l.id, l.effective_at AS at, l.kind, coalesce(e.kind, '') AS earning_kind,
-               CASE WHEN e.corrects_id IS NOT NULL THEN coalesce(s.source_ref, c.ref, x.source_ref)
-                    ELSE coalesce(e.source_ref, l.payout_id::text, '') END AS reference, l.payout_id, l.earning_id,
-               m.moved AS amount_minor,
-               sum(m.moved) OVER (ORDER BY l.id)::bigint AS balance_minor
-          FROM ledger_transfer l LEFT JOIN earning e ON e.id = l.earning_id
-          LEFT JOIN sale s ON s.id = e.sale_id
-          LEFT JOIN customer c ON c.id = e.customer_id
-          LEFT JOIN earning x ON x.id = e.corrects_id
-         CROSS JOIN LATERAL (SELECT CASE WHEN l.to_account IN ('held', 'available') THEN l.amount_minor ELSE 0 END
-                                  - CASE WHEN l.from_account IN ('held', 'available') THEN l.amount_minor ELSE 0 END
-                                    AS moved) m
-         WHERE l.partner_id = :id AND m.moved <> 0) moves
-     ORDER BY id DESC LIMIT :rows
 """)
 
 

@@ -216,7 +216,10 @@ def story_as_json(story: PayoutStory, blocking: Sequence[Blocking]) -> dict[str,
     row: dict[str, object] = {name: getattr(header, name) for name in ROW_FOR_SCRIPTS}
     return row | {
         "requested_at": header.queued_at,
-        "items": _records(story.items, ("earning_id", "kind", "source_ref", "amount_minor")),
+        "items": _records(
+            story.items, ("earning_id", "kind", "source_ref", "period", "customer_ref", "amount_minor")
+        ),
+        "why": _records(story.why, ("line", "how", "amount_minor", "part")),
         "approvals": _records(
             story.approvals.assign(
                 user=story.approvals["actor"].map(lambda actor: actor.removeprefix("user:"))

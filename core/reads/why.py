@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from datetime import tzinfo
+from collections.abc import Iterator
+from datetime import date, tzinfo
 from decimal import Decimal
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import pandas as pd
@@ -15,8 +17,11 @@ from core.reads.payout_header import PayoutHeader
 
 def why_lines(header: PayoutHeader, items: pd.DataFrame, *, fee_words: str) -> pd.DataFrame:
     """Return the lines line, how, amount_minor, part (items, gross, fee, net); the items' lines add up to the gross."""
+    priced = items["breakdown"].map(lambda kept: isinstance(kept, dict))
     lines: list[tuple[str, str, int, str]] = []
-    for kind, group in items.groupby("kind"):
+    for month in items[priced].itertuples():
+        lines += [(*line, "items") for line in _month(month, header.currency)]
+    for kind, group in items[~priced].groupby("kind"):
         total = int(group["amount_minor"].sum())
         lines.append(
             (_line(str(kind), group, ZoneInfo(header.zone)), _how(group, header.currency), total, "items")
@@ -27,6 +32,24 @@ def why_lines(header: PayoutHeader, items: pd.DataFrame, *, fee_words: str) -> p
     lines.append(("Net", f"what goes out by {words.METHOD_WORDS[header.method]}", header.net_minor, "net"))
     frame = pd.DataFrame(lines, columns=["line", "how", "amount_minor", "part"])
     return frame.astype({"amount_minor": "Int64"})
+
+
+def _month(item: Any, currency: str) -> Iterator[tuple[str, str, int]]:  # noqa: ANN401 (a row of the frame)
+    """Yield the steps of a month's price as they were kept with the earning; what was booked before is taken off."""
+    kept = item.breakdown
+    month = f"{date.fromisoformat(f'{item.period}-01'):%B %Y}"
+    names = {
+        "share": f"{kept['services']:,} service{'' if kept['services'] == 1 else 's'} in {month}",
+        "bonus": f"Bonus on the gross of {month}",
+    }
+    priced = 0
+    for step in kept["lines"]:
+        pct, base = words.percent(Decimal(step["pct"])), words.amount(step["base_minor"], currency)
+        how = f"{pct.removesuffix('%')} points on {base}" if step["label"] == "bonus" else f"{pct} of {base}"
+        priced += step["amount_minor"]
+        yield names[step["label"]], how, step["amount_minor"]
+    if before := int(item.amount_minor) - priced:
+        yield f"Booked for {month} before", "the month was priced again", before
 
 
 def _line(kind: str, group: pd.DataFrame, zone: tzinfo) -> str:

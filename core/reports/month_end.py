@@ -36,6 +36,7 @@ LINES = {
     "fee": "Payout fees",
     "return": "Came back",
 }
+LATE_LINE = "Earned for earlier months"  # a closed month stays as it is, so this stands apart
 
 
 @dataclass(kw_only=True)
@@ -49,6 +50,7 @@ class Roll:
     movements: list[tuple[str, str, str, int, int]]  # kind, from, to, how many, minor units
     late_minor: int = 0  # earned this month for events of earlier ones
     late: int = 0
+    late_moved: dict[str, int] = field(default_factory=dict)  # the same, by the account it came into
 
 
 @dataclass(kw_only=True)
@@ -72,8 +74,11 @@ class MonthEnd:
                 head = (self.month, roll.program.code, roll.program.currency, account)
                 yield (*head, "Opening", roll.opening[account])
                 for kind, line in LINES.items():
-                    if moved := roll.moved[kind].get(account, 0):
+                    late = roll.late_moved.get(account, 0) if kind == "earn" else 0
+                    if moved := roll.moved[kind].get(account, 0) - late:
                         yield (*head, line, moved)
+                    if late:
+                        yield (*head, LATE_LINE, late)
                 yield (*head, "Closing", roll.closing[account])
 
     def journal(self, codes: dict[str, str]) -> pd.DataFrame:
@@ -164,6 +169,10 @@ def _roll(program: Program, balance: dict[str, int], rows: list[Row[Any]]) -> Ro
             _move(closing, row, -1)
         else:
             _move(moved[row.kind], row, 1)
+    late_moved: dict[str, int] = {}
+    for row in rows:
+        if not row.after and row.late_minor:
+            late_moved[row.to_account] = late_moved.get(row.to_account, 0) + row.late_minor
     opening = {
         account: closing[account] - sum(by_account.get(account, 0) for by_account in moved.values())
         for account in ACCOUNTS
@@ -177,6 +186,7 @@ def _roll(program: Program, balance: dict[str, int], rows: list[Row[Any]]) -> Ro
         movements=[(row.kind, row.from_account, row.to_account, row.n, row.amount_minor) for row in within],
         late=sum(row.late for row in within),
         late_minor=sum(row.late_minor for row in within),
+        late_moved=late_moved,
     )
 
 

@@ -12,6 +12,7 @@ from core.refusals import Refusal
 from jobs.cli import (
     database,
     decisions,
+    exports,
     imports,
     job_commands,
     messages,
@@ -48,6 +49,7 @@ def build_parser() -> Parser:
         messages,
         pausing,
         readings,
+        exports,
         users,
         database,
     ):

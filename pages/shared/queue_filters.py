@@ -10,8 +10,8 @@ import streamlit as st
 
 from core.programs import programs as all_programs
 from core.reads.filters import DAYS, METHODS, STATUSES, VIEWS, PayoutFilter
-from core.reads.payouts import SORTS, every_payout
-from core.reports.export import csv_bytes
+from core.reads.payouts import SORTS
+from core.reports.files import payouts_file
 from pages.shared import address, desk
 from pages.shared.format import PRIORITIES, method, moment, plain
 from pages.shared.queue_columns import COLUMNS, USUAL
@@ -208,10 +208,10 @@ def csv_button(shown: Shown, *, now: datetime, masked: bool) -> None:
 
     def made() -> bytes:
         with desk.reading() as conn:
-            frames = every_payout(
+            file = payouts_file(
                 conn, shown.wanted, now=now, masked=masked, sort=shown.sort, descending=shown.descending
             )
-            return csv_bytes(frames)
+            return b"".join(file)
 
     st.download_button(
         "CSV", made, file_name=f"payouts-{now:%Y-%m-%d}.csv", mime="text/csv", icon=":material/download:",
