@@ -14,6 +14,7 @@ Channel = Literal["page", "cli", "job"]
 # One line per right; a person may hold several roles.
 RIGHTS: dict[str, frozenset[str]] = {
     "request payouts": frozenset({"maker"}),
+    "override rules": frozenset({"maker", "approver"}),
     "approve payouts": frozenset({"approver"}),
     "reject payouts": frozenset({"approver"}),
     "cancel payouts": frozenset({"maker", "approver"}),
@@ -33,7 +34,9 @@ RIGHTS: dict[str, frozenset[str]] = {
     "ask for onboarding": frozenset({"maker", "operator"}),
     "handle messages": frozenset({"operator", "maker", "approver", "admin"}),
     "edit partners": frozenset({"maker", "operator", "admin"}),
+    "write notes": frozenset({"operator", "maker", "approver", "admin"}),
     "change destinations": frozenset({"maker", "approver"}),
+    "change terms": frozenset({"maker", "approver"}),
     "change policies": frozenset({"approver", "admin"}),
     "import files": frozenset({"maker", "operator", "admin"}),
     "run jobs": frozenset({"operator", "admin"}),
@@ -56,7 +59,7 @@ class UnknownUser(Refusal):
 
 @dataclass(frozen=True, kw_only=True)
 class Actor:
-    """A person or process that acts; `name` is what history keeps: `user:ada`, `job:queue`, `os:root`."""
+    """Who acts: a person, a process, a policy; `name` is what history keeps: `user:ada`, `job:queue`, `policy:creator:3`."""
 
     name: str
     channel: Channel
@@ -66,10 +69,13 @@ class Actor:
         """Tell whether a role of this actor carries the right.
 
         The host's own user runs the desk but decides nothing; a job decides nothing: it stops sending, asks for a
-        comparison, and books and holds what a provider says goes back or is disputed.
+        comparison, and books and holds what a provider says goes back or is disputed. A policy approves what two people
+        agreed it may, which the database proves again.
         """
         if self.name.startswith("os:"):
             return right in {"import files", "run jobs", "manage people", "see personal data"}
+        if self.name.startswith("policy:"):
+            return right == "approve payouts"
         if self.name.startswith("job:"):
             return right in {"stop sending", "correct earnings", "hold money", "compare books"}
         return bool(self.roles & RIGHTS[right])
@@ -84,6 +90,11 @@ class Actor:
 def job_actor(job: str) -> Actor:
     """Return the actor a scheduled job works as."""
     return Actor(name=f"job:{job}", channel="job")
+
+
+def policy_actor(program: str, version: int) -> Actor:
+    """Return the version of a program's policy that approves by itself."""
+    return Actor(name=f"policy:{program}:{version}", channel="job")
 
 
 READ_USER = text("SELECT roles FROM app_user WHERE name = :name AND active")

@@ -3,7 +3,7 @@
 A bounty is judged by dates: earned when the customer was active for the whole time, whenever the job runs. A recurring
 month counts the customers active at its first instant. A closed month of services is priced whole; after its close, late
 sales and refunds price it again and the difference is written as a true-up. Each is priced by the policy that was in
-force at its own instant.
+force at its own instant, and held from it for the days that stand for its partner.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from core.commission import FlatMonthly, FlatOnce, Tiered
 from core.days import first_instant, month_bounds, month_of
 from core.earnings import NewEarning, record_earnings
 from core.ledger import lock_partners
+from core.maturity import Maturity
 from core.policy import Policy
 from core.pricing import bounty_earned, bounty_instant, price_month, recurring_months
 from core.programs import PolicyVersions, Program, current_policy, lock_programs, programs
@@ -123,7 +124,7 @@ def _bounties(
         "signed_up_by": now - timedelta(days=bounty.active_days),
         "accrues_from": _accrues_from(policy, ZoneInfo(program.zone)),
     }
-    versions = PolicyVersions(conn, program.id)
+    versions, maturity = PolicyVersions(conn, program.id), Maturity(conn, partner_ids)
     earnings = []
     for row in conn.execute(OLD_ENOUGH, values):
         days = bounty.active_days
@@ -141,7 +142,7 @@ def _bounties(
                 source_ref=row.ref,
                 amount_minor=version.policy.commission.amount_minor,
                 occurred_at=earned_at,
-                release_at=earned_at,
+                release_at=earned_at + maturity.of(row.partner_id, version),
                 customer_id=row.id,
                 policy_id=version.id,
             )
@@ -176,7 +177,7 @@ def _months(
         "periods": [month.period for month in months],
         "starts": [month.first_instant for month in months],
     }
-    versions = PolicyVersions(conn, program.id)
+    versions, maturity = PolicyVersions(conn, program.id), Maturity(conn, partner_ids)
     earnings = []
     for row in conn.execute(MONTHS, values):
         version = versions.at(row.starts_at)
@@ -191,7 +192,7 @@ def _months(
                 period=row.period,
                 amount_minor=version.policy.commission.amount_minor,
                 occurred_at=row.starts_at,
-                release_at=row.starts_at,
+                release_at=row.starts_at + maturity.of(row.partner_id, version),
                 customer_id=row.id,
                 policy_id=version.id,
             )
@@ -237,7 +238,7 @@ def _periods(
         "zone": program.zone,
         "month_begins": month_bounds(month_of(now, zone), zone)[0],
     }
-    versions = PolicyVersions(conn, program.id)
+    versions, maturity = PolicyVersions(conn, program.id), Maturity(conn, partner_ids)
     earnings = []
     for row in conn.execute(SERVICES, values):
         closes_at = month_bounds(row.period, zone)[1]
@@ -260,7 +261,7 @@ def _periods(
                 gross_minor=gross,
                 fee_minor=gross - difference,
                 occurred_at=closes_at,
-                release_at=closes_at,
+                release_at=closes_at + maturity.of(row.partner_id, version),
                 policy_id=version.id,
                 breakdown=price.breakdown(),
             )

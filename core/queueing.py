@@ -11,6 +11,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 from functools import lru_cache
 from typing import Any
@@ -20,6 +21,7 @@ from sqlalchemy import Connection, Engine, text
 
 from core import audit
 from core.access import Actor, job_actor
+from core.automatic import Chosen, approve_chosen, choose
 from core.drafting import Payee, draft_all, read_payees
 from core.ledger import lock_partners
 from core.policy import Policy, resolve
@@ -88,9 +90,10 @@ def queue_due(
 ) -> RunResult:
     """Queue what is due, partner range by partner range; `details["skipped"]` counts the reasons why not.
 
-    `limit` is a number of payouts. A run that is repeated finds nothing due any more.
+    `limit` is a number of payouts; `details["approved_by_policy"]` counts those the policy approved at once. A run that is
+    repeated finds nothing due any more.
     """
-    result, skipped, terms = RunResult(), Counter[str](), Terms(now)
+    result, skipped, terms, approved = RunResult(), Counter[str](), Terms(now), 0
     with engine.connect() as conn:
         ranges = list(partner_ranges(conn, program=program, partner=partner))
     for partner_ids in ranges:
@@ -98,13 +101,25 @@ def queue_due(
             break
         left = None if limit is None else limit - result.count
         with unit_of_work(engine, dry_run=dry_run) as conn:
-            drafts, skips = queue_range(conn, partner_ids, terms, now=now, run_id=run_id, limit=left)
-        result.count += len(drafts)
-        for draft in drafts:
+            queued = queue_range(conn, partner_ids, terms, now=now, run_id=run_id, limit=left)
+        result.count += len(queued.drafts)
+        approved += queued.approved
+        for draft in queued.drafts:
             result.amounts[draft.currency] += draft.take.amount_minor
-        skipped.update(skip["reason"] for skip in skips)
+        skipped.update(skip["reason"] for skip in queued.skips)
     result.details["skipped"] = [{"reason": reason, "count": n} for reason, n in sorted(skipped.items())]
+    result.details["approved_by_policy"] = approved
     return result
+
+
+@dataclass(kw_only=True)
+class Queued:
+    """What one range came to: its payouts as drafted, each with its terms, the skips, and how many were approved at once."""
+
+    drafts: list[Draft] = field(default_factory=list)
+    terms: list[Policy] = field(default_factory=list)
+    skips: list[dict[str, Any]] = field(default_factory=list)
+    approved: int = 0
 
 
 def queue_range(
@@ -115,23 +130,22 @@ def queue_range(
     now: datetime,
     run_id: int,
     limit: int | None = None,
-) -> tuple[list[Draft], list[dict[str, Any]]]:
-    """Queue one range of partners in the caller's transaction; return the payouts' drafts and the skips."""
+) -> Queued:
+    """Queue one range of partners in the caller's transaction; what the policy approves by itself is approved in it."""
     actor = job_actor("queue")
     before_lock = read_payees(conn, partner_ids, now=now)
     lock_programs(conn, {payee.program_id for payee in before_lock})
     wanted = [p.id for p in before_lock if due_slot(p, terms.of(conn, p)[1], now=now) is not None]
     if not wanted:
-        return [], []
+        return Queued()
     lock_partners(conn, wanted)
     everything = take_all(conn, wanted)
-    drafts: list[Draft] = []
-    skips: list[dict[str, Any]] = []
+    queued = Queued()
     served: list[dict[str, Any]] = []
     for payee in read_payees(conn, wanted, now=now):
         policy_id, policy = terms.of(conn, payee)
         slot = due_slot(payee, policy, now=now)
-        if slot is None or not payee.has_open_items or (limit is not None and len(drafts) >= limit):
+        if slot is None or not payee.has_open_items or (limit is not None and len(queued.drafts) >= limit):
             continue
         serves = {"partner_id": payee.id, "slot": slot.isoformat()}
         try:
@@ -147,29 +161,33 @@ def queue_range(
             )
         except Refusal as refusal:
             figures = {"sentence": refusal.sentence} | {k: str(v) for k, v in refusal.figures.items()}
-            skips.append(serves | {"reason": refusal.code, "figures": figures})
+            queued.skips.append(serves | {"reason": refusal.code, "figures": figures})
             if refusal.code in SERVED_ALL_THE_SAME:
                 served.append(serves)
         else:
-            drafts.append(draft)
+            queued.drafts.append(draft)
+            queued.terms.append(policy)
             served.append(serves)
-    _write(conn, drafts, skips, served, actor=actor, now=now, run_id=run_id)
-    return drafts, skips
+    queued.approved = _write(conn, queued, served, actor=actor, now=now, run_id=run_id).count
+    return queued
 
 
 def _write(
     conn: Connection,
-    drafts: list[Draft],
-    skips: list[dict[str, Any]],
+    queued: Queued,
     served: list[dict[str, Any]],
     *,
     actor: Actor,
     now: datetime,
     run_id: int,
-) -> None:
-    ids = build_payouts(conn, drafts, now=now)
+) -> Chosen:
+    ids = build_payouts(conn, queued.drafts, now=now)
     conn.execute(SERVE_SLOTS, {"rows": json.dumps(served)})
-    conn.execute(ADD_SKIPS, {"rows": json.dumps(skips), "run_id": run_id, "now": now})
+    conn.execute(ADD_SKIPS, {"rows": json.dumps(queued.skips), "run_id": run_id, "now": now})
+    # The days are locked before the head of the audit, which every run waits for.
+    chosen = choose(conn, dict(zip(ids, queued.terms, strict=True)), now=now)
     if ids:
-        details = {"run_id": run_id, "skipped": len(skips)}
+        details = {"run_id": run_id, "skipped": len(queued.skips)}
         audit.record(conn, "payout.queued", subject="payout", ids=ids, actor=actor, now=now, details=details)
+    approve_chosen(conn, chosen, now=now)
+    return chosen

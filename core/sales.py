@@ -12,6 +12,7 @@ from sqlalchemy import Connection, text
 from core.access import Actor
 from core.copying import copy_into, new_ids
 from core.earnings import NewEarning, record_earnings
+from core.maturity import Maturity
 from core.pricing import price_sale
 from core.programs import PolicyVersions
 
@@ -130,23 +131,24 @@ def record_sales(
         for sale_id, sale in zip(ids, sales, strict=True)
     )
     copy_into(conn, "sale", SALE_COLUMNS, rows)
+    maturity = Maturity(conn, {sale.partner_id for sale in sales})
     earnings = [
         earning
         for sale_id, sale in zip(ids, sales, strict=True)
-        if (earning := _price(sale, sale_id, versions[sale.program_id])) is not None
+        if (earning := _price(sale, sale_id, versions[sale.program_id], maturity)) is not None
     ]
     record_earnings(conn, earnings, actor=actor, now=now, import_id=import_id)
     return ids
 
 
-def _price(sale: NewSale, sale_id: int, versions: PolicyVersions) -> NewEarning | None:
+def _price(sale: NewSale, sale_id: int, versions: PolicyVersions, maturity: Maturity) -> NewEarning | None:
     """Price one sale into its earning by the policy in force when it happened; None where it is paid with its month."""
     terms = versions.pricing(sale.occurred_at)
     split = price_sale(terms.policy, kind=sale.kind, gross_minor=sale.gross_minor)
     if split is None or split.net_minor == 0:  # a cent's share may round to nothing
         return None
     is_deduction = sale.kind in terms.policy.deduction_kinds
-    matures = timedelta(0) if is_deduction else timedelta(days=terms.policy.hold.days)
+    matures = timedelta(0) if is_deduction else maturity.of(sale.partner_id, terms)
     return NewEarning(
         program_id=sale.program_id,
         partner_id=sale.partner_id,

@@ -10,6 +10,7 @@ from tests.building.partners import (
     customer,
     destination,
     identity,
+    own_terms,
     partner,
     policy,
     policy_agreed,
@@ -18,6 +19,7 @@ from tests.building.partners import (
     program_of,
     refund,
     sale,
+    terms_agreed,
     user,
 )
 from tests.building.payouts import (
@@ -65,6 +67,7 @@ __all__ = [
     "item",
     "move",
     "open_item",
+    "own_terms",
     "partner",
     "pay",
     "payout",
@@ -81,5 +84,6 @@ __all__ = [
     "start",
     "status_of",
     "stop",
+    "terms_agreed",
     "user",
 ]

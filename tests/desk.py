@@ -23,6 +23,7 @@ from core.requests import request_payout
 from core.runs import RunResult
 from core.sending import SendResult, send_due
 from core.verify import verify
+from tests.building.partners import own_terms
 
 NOW = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
@@ -134,6 +135,12 @@ class Desk:
     def queue(self, now: datetime = NOW, *, run_id: int = 1) -> RunResult:
         """Run the queue job's work."""
         return queue_due(self.engine, now=now, run_id=run_id)
+
+    def own_terms(self, code: str, **terms: object) -> None:
+        """Give a partner terms of its own, as mia proposed and a second person confirmed."""
+        with self.engine.begin() as conn:
+            partner_id = conn.execute(text("SELECT id FROM partner WHERE code = :code"), {"code": code})
+            own_terms(conn, partner_id.scalar_one(), terms)
 
     def request(self, code: str, amount: str, *, actor: Actor = MIA, now: datetime = NOW) -> int:
         """Ask for a payout and return its id."""

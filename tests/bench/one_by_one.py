@@ -54,7 +54,7 @@ def queue(engine: Engine, partner_ids: Sequence[int]) -> int:
     made = 0
     for partner_id in partner_ids:
         with engine.begin() as conn:
-            drafts, _ = queue_range(conn, [partner_id], Terms(NOW), now=NOW, run_id=1)
+            drafts = queue_range(conn, [partner_id], Terms(NOW), now=NOW, run_id=1).drafts
             made += len(drafts)
     return made
 

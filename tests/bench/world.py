@@ -32,7 +32,19 @@ OSCAR = Actor(name="user:oscar", channel="cli", roles=frozenset({"operator"}))
 ADA = Actor(name="user:ada", channel="cli", roles=frozenset({"approver"}))
 
 # Creators are paid when they ask; here every one of them is paid daily, so that the queue has work for all.
-DAILY = text("""UPDATE partner SET overrides = '{"schedule": {"kind": "daily"}}'""")
+DAILY = text("""
+    INSERT INTO proposal (kind, subject, ids, content, why, made_by, made_at, expires_at)
+    SELECT 'change_terms', 'partner', ARRAY[id], '{"terms": {"schedule": {"kind": "daily"}}}', 'paid daily', 'user:mia',
+           now(), now() + interval '1 day' FROM partner
+""")
+CONFIRM = text("""
+    UPDATE proposal SET decision = 'confirm', decided_by = 'user:ada', decided_at = now() WHERE kind = 'change_terms'
+""")
+PLACE = text("""
+    INSERT INTO own_terms (partner_id, terms, proposal_id, made_by, after_payout_id, at)
+    SELECT ids[1], content -> 'terms', id, made_by, 0, now() FROM proposal WHERE kind = 'change_terms'
+""")
+HOLDS_NOW = text("UPDATE partner p SET overrides = o.terms FROM own_terms o WHERE o.partner_id = p.id")
 
 
 @contextmanager
@@ -112,7 +124,8 @@ def build(url: str, *, partners: int, earnings: int, rejects_dir: Path) -> World
     world = World(engine=engine, rejects_dir=rejects_dir, partners=partners, earnings=earnings)
     world.take_in("partners", _csv(_partner(n) for n in range(partners)))
     with engine.begin() as conn:
-        conn.execute(DAILY)
+        for step in (DAILY, CONFIRM, PLACE, HOLDS_NOW):
+            conn.execute(step)
     for first in range(0, earnings - LAST_FILE, LAST_FILE):
         world.take_in("sales", world.sales_file(first, min(LAST_FILE, earnings - LAST_FILE - first)))
     with owner.connect().execution_options(isolation_level="AUTOCOMMIT") as conn:

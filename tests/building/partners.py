@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Mapping
 from datetime import UTC, date, datetime
 
 from sqlalchemy import Connection, text
@@ -137,6 +139,43 @@ def destination(
     use = text("UPDATE partner SET destination_id = :destination_id, method = :method WHERE id = :id")
     conn.execute(use, {"destination_id": destination_id, "method": method, "id": partner_id})
     return destination_id
+
+
+def own_terms(
+    conn: Connection, partner_id: int, terms: Mapping[str, object], *, made_by: str = "user:mia"
+) -> int:
+    """Terms of a partner's own, as two people agreed; returns the proposal."""
+    agreed = terms_agreed(conn, partner_id, terms, made_by=made_by)
+    values = {
+        "partner_id": partner_id,
+        "terms": json.dumps(terms),
+        "proposal_id": agreed,
+        "made_by": made_by,
+        "at": NOW,
+    }
+    insert(conn, "own_terms", values)
+    conn.execute(
+        text("UPDATE partner SET overrides = CAST(:terms AS jsonb) WHERE id = :id"),
+        {"terms": json.dumps(terms), "id": partner_id},
+    )
+    return agreed
+
+
+def terms_agreed(
+    conn: Connection,
+    partner_id: int,
+    terms: Mapping[str, object],
+    *,
+    made_by: str = "user:mia",
+    decision: str = "confirm",
+) -> int:
+    """The proposal of a partner's own terms, decided by a second person."""
+    content = json.dumps({"terms": terms})
+    made = proposal(
+        conn, kind="change_terms", subject="partner", ids=[partner_id], content=content, made_by=made_by
+    )
+    decide_proposal(conn, made, decision)
+    return made
 
 
 def customer(

@@ -116,8 +116,7 @@ def test_who_changed_a_destination_never_approves_a_payout_to_it(
 def test_the_partners_own_terms_say_how_long_a_changed_destination_cools_off(
     conn: Connection, partner_id: int, details: PartnerDetails
 ):
-    own = text("""UPDATE partner SET overrides = '{"destination_change_days": 30}' WHERE id = :id""")
-    conn.execute(own, {"id": partner_id})
+    make.own_terms(conn, partner_id, {"destination_change_days": 30})
     change(conn, partner_id, replace(details, account="acct_2"))
     until = conn.execute(
         text("SELECT until FROM hold WHERE partner_id = :id"), {"id": partner_id}

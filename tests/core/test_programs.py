@@ -79,9 +79,7 @@ def test_a_partners_own_terms_stand_over_the_tiers_and_these_over_the_programs(c
     tiers = {"gold": {"min_payout_minor": 200, "hold_days": 2}}
     program_id = make.program(conn, terms=terms(min_payout_minor=100, tiers=tiers))
     plain, gold, own = (make.partner(conn, program_id, tier=tier) for tier in (None, "gold", "gold"))
-    conn.execute(
-        text("""UPDATE partner SET overrides = '{"min_payout_minor": 300}' WHERE id = :id"""), {"id": own}
-    )
+    make.own_terms(conn, own, {"min_payout_minor": 300})
     found = [partner_terms(conn, partner_id, now=NOW).policy for partner_id in (plain, gold, own)]
     assert [one.min_payout_minor for one in found] == [100, 200, 300]
     assert [one.hold.days for one in found] == [0, 2, 2]

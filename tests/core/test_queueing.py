@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
 
@@ -43,15 +42,6 @@ def skip_of(desk: Desk, code: str, run_id: int = 1) -> tuple[str, str, dict[str,
         row = conn.execute(query, {"code": code, "run_id": run_id}).one()
     figures = dict(row.figures)
     return row.reason, figures.pop("sentence"), figures
-
-
-def own_terms(desk: Desk, code: str, **terms: object) -> None:
-    """Give a partner terms of its own."""
-    with desk.engine.begin() as conn:
-        conn.execute(
-            text("UPDATE partner SET overrides = CAST(:terms AS jsonb) WHERE code = :code"),
-            {"terms": json.dumps(terms), "code": code},
-        )
 
 
 @pytest.fixture
@@ -320,9 +310,9 @@ class TestAPartnerWhoCannotBePaidNow:
             desk.partner(code, method="check", account=None) for code in ("AFF1", "AFF2", "AFF3")
         )
         daily = {"kind": "daily"}
-        own_terms(desk, eaten, schedule=daily)
-        own_terms(desk, cut, schedule=daily, max_per_partner_month_minor=3_00)
-        own_terms(desk, paid, schedule=daily)
+        desk.own_terms(eaten, schedule=daily)
+        desk.own_terms(cut, schedule=daily, max_per_partner_month_minor=3_00)
+        desk.own_terms(paid, schedule=daily)
         earn(desk, eaten, 5_00)
         earn(desk, cut, 90_00)
         earn(desk, paid, 5_01)

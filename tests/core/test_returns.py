@@ -5,16 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
-from sqlalchemy import text
 
 from core.access import NotAllowed
 from core.decisions import UnknownPayout
 from core.holds import lift_hold
-from core.policy import Overrides
 from core.reads.summary import summary
 from core.refunds import TakenElsewhere
 from core.returns import MoreThanPaid, NotPaid, ReturnNotPositive
-from core.schedule import Daily
 from tests.core.sending_back import come_back, correct
 from tests.desk import ADA, DAY, MIA, NOW, SILENCE, Balance, Desk, Rail
 
@@ -32,9 +29,6 @@ def payout(desk: Desk) -> int:
     desk.send()
     assert desk.balance("AFF1") == Balance(0, 75_00, 0, 24_75, 25)
     return payout
-
-
-EVERY_DAY = text("UPDATE partner SET overrides = CAST(:terms AS jsonb)")
 
 
 def lift_all(desk: Desk) -> None:
@@ -58,8 +52,7 @@ def test_what_comes_back_is_an_earning_on_hold_for_review(desk: Desk, payout: in
 
 
 def test_it_is_not_paid_out_again_the_same_night(desk: Desk, payout: int) -> None:
-    with desk.engine.begin() as conn:
-        conn.execute(EVERY_DAY, {"terms": Overrides(schedule=Daily()).model_dump_json()})
+    desk.own_terms("AFF1", schedule={"kind": "daily"})
     come_back(desk, payout, 24_75)
 
     desk.release(NOW + DAY)

@@ -3,12 +3,9 @@
 from collections.abc import Callable
 
 import pytest
-from sqlalchemy import text
 
 from core.access import Actor
 from core.batches import fix_batch
-from core.policy import Overrides
-from core.schedule import Daily
 from tests.desk import ABE, ADA, DAY, NOW, Balance, Desk
 from tests.faults import sides
 from tests.faults.racing import Side, meet
@@ -88,14 +85,10 @@ class TestTwoPeopleAndOnePayout:
         assert (desk.status(payout), desk.balance("AFF1")) == left
 
 
-EVERY_DAY = text("UPDATE partner SET overrides = CAST(:terms AS jsonb)")
-
-
 def daily(desk: Desk) -> int:
     """A partner with 100.00 available and a payout due every day; returns the earning's id."""
     desk.funded("AFF1", "100.00")
-    with desk.engine.begin() as conn:
-        conn.execute(EVERY_DAY, {"terms": Overrides(schedule=Daily()).model_dump_json()})
+    desk.own_terms("AFF1", schedule={"kind": "daily"})
     earning = desk.scalar("SELECT id FROM earning")
     assert isinstance(earning, int)
     return earning

@@ -5,15 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
-from sqlalchemy import Engine, text
+from sqlalchemy import Engine
 
 from core.claiming import claim_payout
 from core.corrections import correct_earning, reinstate_earning
 from core.outcomes import record_outcome
-from core.policy import Overrides
 from core.providers import Succeeded
 from core.returns import NotPaid, book_return
-from core.schedule import Daily
 from tests.core.sending_back import SYNC, correct, earning_of
 from tests.desk import DAY, NOW, Balance, Desk, Rail
 from tests.faults import sides
@@ -183,15 +181,11 @@ class TestAgainstARelease:
         assert desk.balance("CR1") == left
 
 
-EVERY_DAY = text("UPDATE partner SET overrides = CAST(:terms AS jsonb)")
-
-
 class TestAgainstTheQueue:
     @pytest.fixture(autouse=True)
     def daily(self, desk: Desk, earning: int) -> None:
         assert earning
-        with desk.engine.begin() as conn:
-            conn.execute(EVERY_DAY, {"terms": Overrides(schedule=Daily()).model_dump_json()})
+        desk.own_terms("AFF1", schedule={"kind": "daily"})
 
     def test_what_was_queued_just_now_is_pulled_back(self, desk: Desk, database: str, earning: int) -> None:
         answers = meet(database, sides.queue(run_id=1), take_back(earning, 100_00))

@@ -7,7 +7,7 @@ from core.programs import UnknownPartner
 from core.reads.partner import partner_story
 from core.reads.partners import SORTS, list_partners, partner_totals
 from core.reads.summary import summary
-from tests.builders import DAY, NOW, balance, earning, hold, insert, partner, payout
+from tests.builders import DAY, NOW, balance, earning, hold, insert, own_terms, partner, payout
 from tests.core.reads.desk import one_of_each, preset, queued, rows_by
 
 
@@ -103,8 +103,7 @@ def test_the_statement_names_the_source_of_a_part_and_not_its_key(conn: Connecti
 
 
 def test_terms_name_the_level_that_supplied_them(conn: Connection):
-    partner(conn, preset(conn, "reseller"), "TERMS", tier="2")
-    conn.execute(text("UPDATE partner SET overrides = '{\"hold_days\": 3}' WHERE code = 'TERMS'"))
+    own_terms(conn, partner(conn, preset(conn, "reseller"), "TERMS", tier="2"), {"hold_days": 3})
     told = partner_story(conn, "TERMS", now=NOW, masked=True)
     assert told is not None
     terms = rows_by(told.terms, "term")
