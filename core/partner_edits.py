@@ -20,6 +20,7 @@ from core.imports.partners import PartnersImport
 from core.imports.reading import Row, UnreadableFile, read_rows
 from core.partner_changes import PartnerChange, change_partners, compare_partners
 from core.partners import METHODS, PartnerDetails, add_partners
+from core.payees import Payee, kept_payee
 from core.programs import UnknownPartner
 from core.refusals import Refusal
 from core.second_person import Content, Kind, OutdatedProposal, Proposal
@@ -168,6 +169,17 @@ def destination_content(conn: Connection, *, method: str, account: str = "", ema
     return asked
 
 
+COPY_EMAIL = text("INSERT INTO identity (email) SELECT email FROM identity WHERE id = :id RETURNING id")
+
+
+def copy_of(conn: Connection, content: Content) -> Content:
+    """Return the content with a row of its own for its email, which changing the destination uses up."""
+    if content.get("identity_id") is None:
+        return content
+    copied = conn.execute(COPY_EMAIL, {"id": content["identity_id"]}).scalar_one()
+    return dict(content) | {"identity_id": copied}
+
+
 READ_DETAILS = text("""
     SELECT p.id, p.program_id, p.code, i.name, i.email, p.tier, p.country, p.method, p.joined_on, p.status, d.account
       FROM partner p JOIN identity i ON i.id = p.identity_id LEFT JOIN destination d ON d.id = p.destination_id
@@ -193,9 +205,20 @@ def _change_of(conn: Connection, ids: Sequence[int], asked: Content) -> PartnerC
         account=asked.get("account"),
         joined_on=known.joined_on,
         status=known.status,
+        payee=_payee_of(conn, known.id, asked),
     )
     changes = compare_partners(conn, {known.id: details})
     return changes[0] if changes and changes[0].moves else None
+
+
+def _payee_of(conn: Connection, partner_id: int, asked: Content) -> Payee | None:
+    ref = asked.get("payee_ref")
+    return None if ref is None else kept_payee(conn, ref, partner_id=partner_id, method=asked["method"])
+
+
+def moves_money(conn: Connection, partner_id: int, asked: Content) -> bool:
+    """Lock the partner and tell whether this content of `change_destination` would send the money elsewhere."""
+    return _change_of(conn, [partner_id], asked) is not None
 
 
 def _content_now(conn: Connection, ids: Sequence[int], asked: Content) -> Content | None:
@@ -209,7 +232,7 @@ def _content_now(conn: Connection, ids: Sequence[int], asked: Content) -> Conten
         "identity_id": asked.get("identity_id"),
         "was_method": change.fields.get("method", (asked["method"], None))[0],
         "was_destination_id": change.destination_id,
-    }
+    } | ({} if (payee := change.wanted.payee) is None else {"payee_ref": payee.ref, "shown": payee.shown})
 
 
 def _change(conn: Connection, proposal: Proposal, actor: Actor, now: datetime) -> None:
@@ -241,7 +264,8 @@ def _change(conn: Connection, proposal: Proposal, actor: Actor, now: datetime) -
 
 def _about(content: Content) -> str:
     method = str(content["method"]).replace("_", " ")
-    to = f"{method}, {content['account']}" if content["account"] else method
+    account = content["account"] or content.get("shown")
+    to = f"{method}, {account}" if account else method
     was = str(content["was_method"]).replace("_", " ")
     return f"{content['partner']}: from {was} to {to}"
 

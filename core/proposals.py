@@ -12,6 +12,8 @@ from sqlalchemy import Connection, Row, text
 from core import audit
 from core.absence import PROVED_ABSENT
 from core.access import Actor
+from core.backups import SET_BACKUP
+from core.overrides import OVERRIDE_REQUEST
 from core.paid_outside import PAID_OUTSIDE
 from core.partner_edits import CHANGE_DESTINATION
 from core.policy_changes import CHANGE_POLICY
@@ -35,6 +37,8 @@ from core.stops import START_SENDING
 KINDS: dict[str, Kind] = {
     "change_destination": CHANGE_DESTINATION,
     "change_policy": CHANGE_POLICY,
+    "override_request": OVERRIDE_REQUEST,
+    "set_backup": SET_BACKUP,
     "start_sending": START_SENDING,
     "paid_outside": PAID_OUTSIDE,
     "proved_absent": PROVED_ABSENT,

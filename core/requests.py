@@ -12,6 +12,7 @@ from core.drafting import (
     CapReached,
     NotPositive,
     OverBalance,
+    Payee,
     cap_left,
     check_minimum,
     check_partner,
@@ -20,7 +21,7 @@ from core.drafting import (
 )
 from core.ledger import lock_partners
 from core.money import BadAmount, parse_amount, plain
-from core.policy import resolve
+from core.policy import Policy, resolve
 from core.programs import UnknownPartner, current_policy, lock_programs
 from core.refusals import Refusal
 from core.taking import build_payouts, take
@@ -74,16 +75,8 @@ def request_payout(
     policy = resolve(current.policy, payee.tier, payee.overrides)
 
     check_partner(payee)
-    try:
-        amount_minor = parse_amount(amount, payee.currency)
-    except BadAmount as fault:
-        raise NotAnAmount(str(fault)) from fault
-    if amount_minor <= 0:
-        raise NotPositive(asked=amount)
-    if policy.one_open_request:
-        open_payout = conn.execute(OPEN_REQUEST, {"partner_id": payee.id}).scalar()
-        if open_payout is not None:
-            raise RequestOpen(partner=payee.code, payout=open_payout)
+    amount_minor = read_amount(amount, payee.currency)
+    check_open_request(conn, payee, policy)
     if amount_minor > payee.available_minor:
         available = plain(payee.available_minor, payee.currency)
         raise OverBalance(asked=amount, available=available, partner=payee.code)
@@ -114,3 +107,22 @@ def request_payout(
         conn, "payout.requested", subject="payout", ids=[payout_id], actor=actor, now=now, details=details
     )
     return payout_id
+
+
+def read_amount(amount: str, currency: str) -> int:
+    """Return an amount as people write it in minor units; refuses NotAnAmount and NotPositive."""
+    try:
+        amount_minor = parse_amount(amount, currency)
+    except BadAmount as fault:
+        raise NotAnAmount(str(fault)) from fault
+    if amount_minor <= 0:
+        raise NotPositive(asked=amount)
+    return amount_minor
+
+
+def check_open_request(conn: Connection, payee: Payee, policy: Policy) -> None:
+    """Refuse with RequestOpen a second request where the program takes one at a time; the caller holds the partner."""
+    if policy.one_open_request:
+        open_payout = conn.execute(OPEN_REQUEST, {"partner_id": payee.id}).scalar()
+        if open_payout is not None:
+            raise RequestOpen(partner=payee.code, payout=open_payout)

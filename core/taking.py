@@ -8,7 +8,7 @@ that the sum is exact and no earning is ever in two payouts. The caller holds th
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import date, datetime
 from decimal import ROUND_HALF_EVEN, Decimal
@@ -69,10 +69,19 @@ OLDEST_FIRST = text(f"""
 """)  # noqa: S608 - same
 
 
-def take(conn: Connection, partner_id: int, amount_minor: int, *, actor: Actor, now: datetime) -> Take:
+def take(
+    conn: Connection,
+    partner_id: int,
+    amount_minor: int,
+    *,
+    actor: Actor,
+    now: datetime,
+    days: Mapping[int, datetime] | None = None,
+) -> Take:
     """Take exactly this amount of one partner's available money, splitting the last earning when it must be.
 
-    `amount_minor` is above zero and covered by the available balance: the caller has refused anything else.
+    `amount_minor` is above zero and covered by the available balance: the caller has refused anything else. `days` has,
+    by earning, the release day of what was released early: what is left of one that must be split goes back to it.
     """
     ref = uuid4()
     picked: list[int] = []
@@ -95,7 +104,7 @@ def take(conn: Connection, partner_id: int, amount_minor: int, *, actor: Actor, 
             "partner_id": partner_id,
             "source_ref": f"payout:{ref}",
             "occurred_at": last.occurred_at,
-            "release_at": last.open_release_at,
+            "release_at": (days or {}).get(last.id, last.open_release_at),
             "sale_id": last.sale_id,
             "customer_id": last.customer_id,
             "corrects_id": last.id,
@@ -192,8 +201,8 @@ UNRESERVE = text("""
     SELECT partner_id, 'unreserve', 'reserved', 'available', amount_minor, currency, id, :now
       FROM payout WHERE id = ANY(:payout_ids) ORDER BY partner_id
 """)
-# A carry pair whose carry_in is still untouched closes itself: neither comes back. Held, the carry_in leaves its hold
-# first: the earning it was split from comes back whole, and goes into the hold whole.
+# A carry pair whose carry_in is still untouched closes itself: neither comes back. Held, by a hold or until its day, the
+# carry_in leaves it first: the earning it was split from comes back whole, and is held whole.
 CLOSE_PAIRS = text("""
     WITH closed AS (
         DELETE FROM open_item o
@@ -202,33 +211,37 @@ CLOSE_PAIRS = text("""
            AND carried_in.program_id = carried_out.program_id AND carried_in.kind = 'carry_in'
            AND carried_in.source_ref = carried_out.source_ref AND carried_in.period = carried_out.period
            AND o.earning_id = carried_in.id
-           AND b.partner_id = o.partner_id AND o.release_at <= b.released_to
-        RETURNING carried_out.id AS carried_out_id, carried_in.id AS carried_in_id, o.partner_id, o.amount_minor, o.on_hold),
+           AND b.partner_id = o.partner_id
+        RETURNING carried_out.id AS carried_out_id, carried_in.id AS carried_in_id, o.partner_id, o.amount_minor,
+                  o.on_hold OR o.release_at > b.released_to AS is_held),
     lifted AS (
         INSERT INTO ledger_transfer (partner_id, kind, from_account, to_account, amount_minor, currency, earning_id,
                                      effective_at)
         SELECT c.partner_id, 'lift', 'held', 'available', c.amount_minor, g.currency, c.carried_in_id, :now
           FROM closed c JOIN partner p ON p.id = c.partner_id JOIN program g ON g.id = p.program_id
-         WHERE c.on_hold
+         WHERE c.is_held
          ORDER BY c.partner_id, c.carried_in_id)
     SELECT carried_out_id FROM closed
 """)
-# What was in a payout had been released, so it comes back behind the mark; what is under a hold goes back into it.
+# What was in a payout had been released, so it comes back behind the mark; what is under a hold goes back into it, and
+# what two people released early waits for its day again.
 REOPEN = text("""
     WITH back AS (
         INSERT INTO open_item (earning_id, partner_id, amount_minor, release_at, on_hold)
-        SELECT e.id, e.partner_id, e.amount_minor, least(e.release_at, b.released_to),
+        SELECT e.id, e.partner_id, e.amount_minor, coalesce(x.release_at, least(e.release_at, b.released_to)),
                EXISTS (SELECT 1 FROM hold h WHERE h.partner_id = e.partner_id AND h.earning_id = e.id
                           AND h.closed_at IS NULL AND (h.until IS NULL OR h.until > :now))
           FROM payout_item i
           JOIN earning e ON e.id = i.earning_id
           JOIN partner_balance b ON b.partner_id = e.partner_id
+          LEFT JOIN early_release x ON x.payout_id = i.payout_id AND x.earning_id = e.id
          WHERE i.payout_id = ANY(:payout_ids) AND e.id <> ALL(:closed)
-        RETURNING earning_id, partner_id, amount_minor, on_hold)
+        RETURNING earning_id, partner_id, amount_minor, on_hold, release_at)
     INSERT INTO ledger_transfer (partner_id, kind, from_account, to_account, amount_minor, currency, earning_id, effective_at)
     SELECT k.partner_id, 'hold', 'available', 'held', k.amount_minor, g.currency, k.earning_id, :now
-      FROM back k JOIN partner p ON p.id = k.partner_id JOIN program g ON g.id = p.program_id
-     WHERE k.on_hold AND k.amount_minor > 0
+      FROM back k JOIN partner_balance b USING (partner_id)
+      JOIN partner p ON p.id = k.partner_id JOIN program g ON g.id = p.program_id
+     WHERE (k.on_hold OR k.release_at > b.released_to) AND k.amount_minor > 0
      ORDER BY k.partner_id, k.earning_id
 """)
 

@@ -1,0 +1,95 @@
+"""An early payout: everything a scheduled partner has available now, asked for before their slot; that slot pays the rest."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from zoneinfo import ZoneInfo
+
+from sqlalchemy import Connection, text
+
+from core import audit
+from core.access import Actor
+from core.drafting import (
+    NothingAvailable,
+    cap_left,
+    check_minimum,
+    check_partner,
+    draft_payout,
+    read_payees,
+)
+from core.ledger import lock_partners
+from core.money import plain
+from core.policy import resolve
+from core.programs import UnknownPartner, current_policy, lock_programs
+from core.refusals import Refusal
+from core.requests import FIND, WhyAsked, check_open_request
+from core.schedule import next_slot
+from core.taking import build_payouts, take
+
+
+class NotScheduled(Refusal):
+    """{partner} is paid on request, so no slot is waited for: request any amount."""
+
+    code = "not_scheduled"
+
+
+ADD_EARLY = text("""
+    INSERT INTO early_payout (payout_id, before_slot, at) VALUES (:payout_id, :before_slot, :now)
+""")
+
+
+def request_early_payout(
+    conn: Connection, partner_code: str, *, reason: str, actor: Actor, now: datetime
+) -> int:
+    """Queue one payout of everything a scheduled partner has available, cut to the monthly cap, and return its id.
+
+    Refuses by name: no right to ask, no reason, an unknown partner, one without a schedule, one who gets nothing now
+    (suspended, on hold, no destination), nothing available, below the minimum, over the cap, eaten by its fee, and a
+    second request where the program takes one at a time.
+    """
+    actor.must("request payouts")
+    if not reason.strip():
+        raise WhyAsked
+    partner = conn.execute(FIND, {"code": partner_code}).one_or_none()
+    if partner is None:
+        raise UnknownPartner(partner=partner_code)
+    lock_programs(conn, [partner.program_id])
+    lock_partners(conn, [partner.id])
+    (payee,) = read_payees(conn, [partner.id], now=now)
+    current = current_policy(conn, partner.program_id, now=now)
+    policy = resolve(current.policy, payee.tier, payee.overrides)
+    slot = next_slot(policy.schedule, zone=ZoneInfo(payee.zone), now=now)
+    if slot is None:
+        raise NotScheduled(partner=payee.code)
+    check_partner(payee)
+    check_open_request(conn, payee, policy)
+    if payee.available_minor <= 0:
+        raise NothingAvailable(partner=payee.code, available=plain(payee.available_minor, payee.currency))
+    left = cap_left(payee, policy)
+    amount_minor = payee.available_minor if left is None else min(payee.available_minor, left)
+    check_minimum(payee, policy, amount_minor)
+
+    taken = take(conn, payee.id, amount_minor, actor=actor, now=now)
+    draft = draft_payout(
+        payee,
+        policy,
+        taken,
+        policy_id=current.id,
+        origin="request",
+        actor=actor,
+        now=now,
+        note=reason.strip(),
+    )
+    (payout_id,) = build_payouts(conn, [draft], now=now)
+    conn.execute(ADD_EARLY, {"payout_id": payout_id, "before_slot": slot, "now": now})
+    details = {"partner": payee.code, "amount_minor": amount_minor, "early": True, "before_slot": slot}
+    audit.record(
+        conn,
+        "payout.requested",
+        subject="payout",
+        ids=[payout_id],
+        actor=actor,
+        now=now,
+        details=details | {"reason": reason.strip()},
+    )
+    return payout_id
