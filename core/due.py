@@ -44,6 +44,6 @@ def due_payouts(
     values = {"methods": sorted(methods), "now": now, "retrying_only": retrying_only}
     if only is not None:
         return list(conn.execute(DUE_ONE, values | {"only": only}))
-    resting = resting_at(conn, [now])
+    resting = resting_at(conn, now)
     hours = {"resting": resting.all, "urgent_only": resting.but_urgent}
     return list(conn.execute(DUE, values | hours))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
@@ -13,7 +12,7 @@ from sqlalchemy import Connection, text
 
 from core.send_terms import Sending
 
-KEPT = 256  # versions of policies with hours
+KEPT = 256  # versions of policies with such terms
 
 
 def rests_until(told: str, at: datetime, *, urgent: bool) -> datetime | None:
@@ -34,6 +33,36 @@ def _read(told: str) -> tuple[Sending, ZoneInfo]:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Timed:
+    """One version of a policy that has a delay or hours, with the zone of its program."""
+
+    policy_id: int
+    sending: Sending
+    zone: ZoneInfo
+
+    def leaves_at(self, ready_at: datetime, *, urgent: bool) -> datetime:
+        """When a payout leaves whose delay is over at this instant."""
+        passes = urgent and self.sending.urgent_passes
+        return ready_at if passes else self.sending.opens_at(ready_at, self.zone)
+
+
+WITH_TERMS = text("""
+    SELECT l.id, jsonb_build_object('sending', l.terms -> 'sending', 'zone', g.zone)::text AS told
+      FROM policy l JOIN program g ON g.id = l.program_id
+     WHERE l.terms ? 'sending'
+""")
+
+
+def timed_policies(conn: Connection) -> list[Timed]:
+    """Return every version of every policy that says when approved payouts leave."""
+    found = []
+    for row in conn.execute(WITH_TERMS):
+        sending, zone = _read(row.told)
+        found.append(Timed(policy_id=row.id, sending=sending, zone=zone))
+    return found
+
+
+@dataclass(frozen=True, kw_only=True)
 class Resting:
     """The ids of the policies outside whose hours an instant is: those under which nothing leaves, and those under which
     only urgent payouts do.
@@ -43,20 +72,10 @@ class Resting:
     but_urgent: list[int]
 
 
-WITH_HOURS = text("""
-    SELECT l.id, jsonb_build_object('sending', l.terms -> 'sending', 'zone', g.zone)::text AS told
-      FROM policy l JOIN program g ON g.id = l.program_id
-     WHERE l.terms ? 'sending'
-""")
-
-
-def resting_at(conn: Connection, instants: Iterable[datetime]) -> Resting:
-    """Return the policies that rest at one of these instants, by the clock of their program."""
-    instants = list(instants)
+def resting_at(conn: Connection, now: datetime) -> Resting:
+    """Return the policies that rest at this instant, by the clock of their program."""
     found = Resting(all=[], but_urgent=[])
-    for row in conn.execute(WITH_HOURS):
-        sending, zone = _read(row.told)
-        if all(sending.is_open(at, zone) for at in instants):
-            continue
-        (found.but_urgent if sending.urgent_passes else found.all).append(row.id)
+    for one in timed_policies(conn):
+        if not one.sending.is_open(now, one.zone):
+            (found.but_urgent if one.sending.urgent_passes else found.all).append(one.policy_id)
     return found

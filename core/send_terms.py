@@ -95,6 +95,10 @@ class Sending(Record):
             quarter += QUARTER
         return quarter
 
+    def leaves_at(self, approved_at: datetime, zone: ZoneInfo) -> datetime:
+        """When a payout leaves that is approved at this instant and meets nothing else, aware UTC."""
+        return self.opens_at(approved_at + self.delay, zone)
+
     def _allow(self, local: datetime) -> bool:
         if self.only and not any(hours.contain(local) for hours in self.only):
             return False

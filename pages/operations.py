@@ -13,6 +13,7 @@ from core.pauses import current_pauses
 from core.reads.books import SimulatorBooks, simulator_books
 from core.reads.open_outcomes import open_outcomes
 from core.reads.operations import Beat, job_runs, jobs, scheduler_beat, stuck_payouts
+from core.reads.timed import Waits, waiting_for_their_time
 from pages.shared import (
     elements,
     frame,
@@ -66,7 +67,8 @@ def _now() -> None:
         known = jobs(conn, now=now, names=tuple(TIMETABLE))
         unknown = open_outcomes(conn, masked=masked)
         stuck = stuck_payouts(conn, now=now, masked=masked)
-    _figures(beat, known, unknown, stuck, now)
+        timed = waiting_for_their_time(conn, now=now)
+    _figures(beat, known, unknown, stuck, now, timed=timed)
     if not beat.alive:
         st.warning(
             "Decisions made now are kept and leave when the scheduler is back. Start it with: python -m jobs",
@@ -95,7 +97,13 @@ def _live() -> None:
 
 
 def _figures(
-    beat: Beat, known: pd.DataFrame, unknown: pd.DataFrame, stuck: pd.DataFrame, now: datetime
+    beat: Beat,
+    known: pd.DataFrame,
+    unknown: pd.DataFrame,
+    stuck: pd.DataFrame,
+    now: datetime,
+    *,
+    timed: Waits,
 ) -> None:
     grid = st.grid(4, min_column_width=220)
     if beat.alive:
@@ -120,7 +128,9 @@ def _figures(
             f"oldest {fmt.ago(instant(stuck['since'].iloc[0]), now)}",
         )
     else:
-        _plain(grid, "Stuck payouts", "None", "nothing waits longer than 15 min")
+        first = fmt.moment(timed.next_at, frame.zone(), now)
+        waits = f"{timed.count:,} wait for their time, the first until {first}"
+        _plain(grid, "Stuck payouts", "None", waits if timed.count else "nothing waits longer than 15 min")
 
 
 def _plain(grid: st.delta_generator.DeltaGenerator, label: str, value: str, note: str) -> None:

@@ -15,7 +15,17 @@ from core.reads.payouts import list_payouts
 from pages.shared import address, elements, frame, payout_cards, payout_reversal, payout_tabs
 from pages.shared.decisions import RESULT, Outcome
 from pages.shared.desk import Person
-from pages.shared.format import PRIORITIES, count, method, money, person, plain, story_moment, until
+from pages.shared.format import (
+    PRIORITIES,
+    count,
+    method,
+    moment,
+    money,
+    person,
+    plain,
+    story_moment,
+    until,
+)
 from pages.shared.payout_actions import (
     APPROVE,
     ASIDE,
@@ -127,6 +137,9 @@ def _badges(told: PayoutStory) -> list[str]:
             found.append(badge("set_aside", f"Set aside until {header.aside_until.isoformat()}"))
         case "pending":
             found.append(badge("pending", "Pending: waits for a decision"))
+        case "approved" if told.leaves_at is not None:
+            at = moment(told.leaves_at, frame.zone(), now)
+            found.append(badge("approved", f"Approved: leaves {at} unless taken back"))
         case "retrying":
             found.append(badge("retrying", f"Retrying: next {until(header.retry_at, now)}"))
         case _:
@@ -169,8 +182,17 @@ def _tools(told: PayoutStory, who: Person) -> None:
                 on_click=_asked, args=(action, header.id),
             ):  # fmt: skip
                 confirm(action, seen)
+    # What waits for its time is not hurried by a click; taking it back is what there is to do.
+    waits = told.leaves_at is not None and header.status == "approved"
     for action in (TAKE_BACK, RETRY, PROCESS):
-        if _offers(action, header, who) and not (action is PROCESS and header.status == "retrying"):
+        if action is PROCESS and (waits or header.status == "retrying"):
+            continue
+        if action is TAKE_BACK and waits and _offers(action, header, who):
+            elements.primary(
+                f"{action.verb} {money(header.net_minor, header.currency)}", action.icon, key=f"do_{action.name}",
+                **decide_now(action, seen),
+            )  # fmt: skip
+        elif _offers(action, header, who):
             st.button(
                 action.verb,
                 icon=f":material/{action.icon}:",

@@ -244,6 +244,7 @@ def _effect(story: ProgramStory, policy: Policy) -> None:
         ("Fees", fmt.money(before.fee_minor, currency), fmt.money(after.fee_minor, currency)),
         ("Net", fmt.money(before.net_minor, currency), fmt.money(after.net_minor, currency)),
         ("Need a second person", f"{before.second_person:,}", f"{after.second_person:,}"),
+        *_leaving(story, policy),
         *_not_paid(before, after),
     ]
     tables.rows(
@@ -269,6 +270,19 @@ def _effect(story: ProgramStory, policy: Policy) -> None:
         tables.rows(moved, ["Partner", "Before", "After", "Why"], right=["Before", "After"])
         if preview.changed > MOVED_SHOWN:
             st.caption(f"The {MOVED_SHOWN} it changes most.")
+
+
+def _leaving(story: ProgramStory, policy: Policy) -> list[tuple[str, str, str]]:
+    """When a payout that is approved this moment would leave, where the change says something about it."""
+    old, new, now = story.newest.policy.sending, policy.sending, frame.now()
+    if old == new:
+        return []
+    zone = ZoneInfo(story.program.zone)
+    before, after = (
+        "at once" if at <= now else fmt.moment(at, zone, now)
+        for at in (old.leaves_at(now, zone), new.leaves_at(now, zone))
+    )
+    return [(f"Approved now, one leaves ({story.program.zone})", before, after)]
 
 
 def _json(policy: Policy) -> str:

@@ -122,7 +122,7 @@ def conditions(
 
     With `masked`, names, emails and accounts are not searched.
     """
-    found = [in_view(wanted.view, now=now)] if wanted.view != "all" else []
+    found = [in_view(conn, wanted.view, now=now)] if wanted.view != "all" else []
     found += [payout.c[name] == value for name in COLUMNS if (value := getattr(wanted, name))]
     found += _times(wanted, now=now)
     if wanted.program:

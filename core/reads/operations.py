@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import pandas as pd
-from sqlalchemy import Connection, select, text
+from sqlalchemy import Connection, or_, select, text
 
 from core.reads.frames import to_frame
 from core.reads.shown import mask
 from core.reads.tables import payout
+from core.reads.timed import rests
 from core.reads.views import blocked
 
 BEAT_IS_OLD_S = 30.0  # it beats every 5 s
@@ -106,7 +107,8 @@ STUCK = text("""
                WHEN p.status = 'approved' THEN 'not_sent'
                WHEN p.status = 'retrying' THEN 'not_retried' END AS why,
                CASE p.status WHEN 'processing' THEN coalesce(a.started_at, p.decided_at, p.queued_at)
-                             WHEN 'retrying' THEN p.retry_at ELSE coalesce(p.decided_at, p.queued_at) END AS since) stuck
+                             WHEN 'retrying' THEN p.retry_at
+                             ELSE coalesce(p.leaves_at, p.decided_at, p.queued_at) END AS since) stuck
      WHERE p.status IN ('approved', 'processing', 'retrying') AND stuck.why IS NOT NULL AND p.id <> ALL(:blocked)
        AND stuck.since < CAST(:now AS timestamptz) - make_interval(mins => :after_minutes)
      ORDER BY stuck.since, p.id LIMIT :limit
@@ -118,8 +120,12 @@ def stuck_payouts(
 ) -> pd.DataFrame:
     """Return payouts that should have moved on by now, oldest first, with why: not_sent, not_retried,
     no_answer_recorded, no_attempt. An unknown outcome is no such case; it has its own list, and so has what is blocked.
+    Nor is what waits for its delay or its program's hours, or did so until just now.
     """
-    waits = select(payout.c.id).where(payout.c.status.in_(("approved", "retrying")), blocked(now=now))
+    before = now - timedelta(minutes=after_minutes)
+    resting = or_(rests(conn, now=now), rests(conn, now=before))
+    unsent = payout.c.status.in_(("approved", "retrying"))
+    waits = select(payout.c.id).where(unsent, or_(blocked(now=now), resting))
     asked = {
         "now": now,
         "after_minutes": after_minutes,

@@ -16,6 +16,7 @@ from core.reads.frames import to_frame
 from core.reads.operations import scheduler_beat
 from core.reads.payments import waiting_count
 from core.reads.tables import payout
+from core.reads.timed import Waits, waiting_for_their_time
 from core.reads.views import Waiting, leaves_today, open_views
 
 
@@ -56,6 +57,7 @@ class Overview:
     payments: Need
     sent_back: Need
     leaves_today: pd.DataFrame
+    timed: Waits
     since_visit: SinceVisit | None
     releases: pd.DataFrame
     health: pd.DataFrame
@@ -168,6 +170,7 @@ def overview(conn: Connection, *, now: datetime, since: datetime | None = None, 
         payments=Need(count=payments, oldest_at=oldest_payment, next_at=None),
         sent_back=Need(count=returned, oldest_at=returned_at, next_at=None),
         leaves_today=_leaves_today(conn, now=now),
+        timed=waiting_for_their_time(conn, now=now),
         since_visit=None if since is None else _since_visit(conn, since),
         releases=to_frame(conn.execute(RELEASES, {"now": now, "mark": mark})),
         health=health(conn),
@@ -189,7 +192,7 @@ def _leaves_today(conn: Connection, *, now: datetime) -> pd.DataFrame:
     net = cast(func.sum(payout.c.net_minor), BigInteger)
     query = (
         select(payout.c.currency, payout.c.method, func.count().label("count"), net.label("net_minor"))
-        .where(leaves_today(now=now))
+        .where(leaves_today(conn, now=now))
         .group_by(payout.c.currency, payout.c.method)
         .order_by(payout.c.currency, net.desc(), payout.c.method)
     )

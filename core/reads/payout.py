@@ -9,7 +9,7 @@ from datetime import datetime
 import pandas as pd
 from sqlalchemy import Connection, TextClause, text
 
-from core.guards import STOPS_SENDING, Blocking, blocking_reasons
+from core.guards import STOPS_SENDING, Blocking, blocking_reasons, leaves_by_itself_at
 from core.reads.accounts import Account, Arrival, read_account, read_arrival, transfer_address
 from core.reads.frames import to_frame
 from core.reads.payout_header import PayoutHeader, read_header
@@ -56,6 +56,7 @@ class PayoutStory:
     people: pd.DataFrame
     makers: list[str]
     blocking: list[Blocking]
+    leaves_at: datetime | None  # approved, and nothing but the clock keeps it
     attempts: pd.DataFrame
     calls: pd.DataFrame
     reversals: pd.DataFrame
@@ -143,6 +144,7 @@ def story(conn: Connection, payout_id: int, *, now: datetime, masked: bool) -> P
     reversals = reversals_of(conn, payout_id)
     blocking = blocking_reasons(conn, [payout_id], now=now)[payout_id]
     stops = [reason.sentence for reason in blocking if reason.code in STOPS_SENDING]
+    leaves_at = leaves_by_itself_at(blocking)
     makers = list(conn.execute(MAKERS, {"id": payout_id}).scalars())
     arrival = read_arrival(conn, payout_id)
     rails = attempts.loc[attempts["state"] == "succeeded", "provider"]
@@ -159,6 +161,7 @@ def story(conn: Connection, payout_id: int, *, now: datetime, masked: bool) -> P
             approvals,
             attempts,
             stopped=next(iter(stops), ""),
+            leaves_at=leaves_at,
             arrival=arrival,
             back=came_back(reversals, returns_of(conn, payout_id)),
             coming=coming_back(reversals),
@@ -166,6 +169,7 @@ def story(conn: Connection, payout_id: int, *, now: datetime, masked: bool) -> P
         reversals=reversals,
         out=what_is_out(conn, payout_id),
         blocking=blocking,
+        leaves_at=leaves_at,
         approvals=approvals,
         people=_people(conn, header, makers, approvals),
         makers=makers,
@@ -234,7 +238,10 @@ def story_as_json(story: PayoutStory, blocking: Sequence[Blocking]) -> dict[str,
             story.ledger.rename(columns={"from_account": "from", "to_account": "to"}),
             ("kind", "from", "to", "amount_minor", "currency", "at"),
         ),
-        "blocking": [{"code": reason.code, "sentence": reason.sentence} for reason in blocking],
+        "blocking": [
+            {"code": reason.code, "sentence": reason.sentence, "clears_at": reason.clears_at}
+            for reason in blocking
+        ],
         "bank_arrival": None if story.arrival is None else asdict(story.arrival),
     }
 
@@ -245,7 +252,7 @@ def _records(frame: pd.DataFrame, columns: Sequence[str]) -> list[dict[str, obje
 
 
 CUSTOMERS = text("""
-    SELECT c.ref, w.name, c.signed_up_at, c.cancelled_at,
+    SELECT c.id, c.ref, w.name, c.signed_up_at, c.cancelled_at,
            floor(extract(epoch FROM least(coalesce(c.cancelled_at, :now), :now) - c.signed_up_at) / 86400)::bigint
                AS days_active,
            count(e.id) AS earnings, coalesce(sum(e.amount_minor), 0)::bigint AS amount_minor,
@@ -258,6 +265,6 @@ CUSTOMERS = text("""
 
 
 def customer_history(conn: Connection, payout_id: int, *, now: datetime, masked: bool) -> pd.DataFrame:
-    """Return the customers behind a payout with all they ever brought: ref, name, dates, days_active, earnings, amount."""
+    """Return the customers behind a payout with all they ever brought: id, ref, name, dates, days_active, earnings, amount."""
     found = to_frame(conn.execute(CUSTOMERS, {"id": payout_id, "now": now}))
     return mask(found, ("name",)) if masked else found

@@ -7,8 +7,10 @@ from datetime import date, datetime
 
 from sqlalchemy import Connection, text
 
+from core.reads.send_words import sending_words
 from core.reads.shown import show
 from core.reads.words import known
+from core.send_terms import Sending
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -68,6 +70,7 @@ class PayoutHeader:
     usual_minor: int | None
     signals: list[str]
     policy_version: int
+    sending: str  # when it leaves once approved, in words
     content_hash: str
 
 
@@ -79,7 +82,7 @@ HEADER = text("""
            (SELECT count(DISTINCT a.actor) FROM approval a WHERE a.payout_id = p.id AND a.decision = 'approve'
                AND a.content_hash = payout_content_hash(p.id)) AS approvals,
            CASE WHEN p.aside_until > :today THEN p.aside_by END AS aside_by,
-           l.version AS policy_version, encode(payout_content_hash(p.id), 'hex') AS content_hash
+           l.version AS policy_version, l.terms -> 'sending' AS sending, encode(payout_content_hash(p.id), 'hex') AS content_hash
       FROM payout p JOIN partner r ON r.id = p.partner_id JOIN program g ON g.id = p.program_id
       JOIN destination d ON d.id = p.destination_id JOIN policy l ON l.id = p.policy_id
      WHERE p.id = :id
@@ -93,5 +96,6 @@ def read_header(conn: Connection, payout_id: int, *, now: datetime, masked: bool
         return None
     row = show(conn, [payout_id], now=now, masked=masked).iloc[0].to_dict()
     values = {name: known(value) for name, value in row.items()} | dict(more)
+    values["sending"] = sending_words(Sending.model_validate(more["sending"] or {}))
     values |= {name: values[name].to_pydatetime() for name in INSTANTS if values[name] is not None}
     return PayoutHeader(**{field.name: values[field.name] for field in fields(PayoutHeader)})

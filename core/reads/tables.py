@@ -24,6 +24,9 @@ payout = table(
     column("queued_at", _WHEN),
     column("aside_until", Date),
     column("retry_at", _WHEN),
+    column("leaves_at", _WHEN),
+    column("due_at", _WHEN),
+    column("policy_id", BigInteger),
     column("processed_at", _WHEN),
     column("version", Integer),
 )
@@ -75,6 +78,7 @@ hold = table(
     column("until", _WHEN),
     column("closed_at", _WHEN),
 )
+skip = table("skip", column("run_id", BigInteger), column("partner_id", BigInteger), column("reason", Text))
 approval = table(
     "approval",
     column("payout_id", BigInteger),

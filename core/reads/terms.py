@@ -12,11 +12,12 @@ from sqlalchemy import Connection, text
 
 from core.commission import Commission, External, FlatMonthly, FlatOnce, Percent, Tiered
 from core.fees import NO_FEE, Fee, fee_minor
-from core.policy import Policy, resolve
+from core.policy import Approval, Policy, resolve
 from core.policy import Terms as ResolvedPolicy
 from core.programs import partner_terms
 from core.reads import words
 from core.reads.payout_header import PayoutHeader
+from core.reads.send_words import sending_words
 from core.schedule import Custom, Daily, EveryTwoWeeks, Monthly, OnRequest, Schedule, Weekly, next_slot
 
 WEEKDAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
@@ -92,6 +93,9 @@ def partner_lines(policy: Policy, currency: str) -> Iterator[tuple[str, str, str
     for method, fee in policy.fees.items():
         yield f"fees.{method}", f"Fee by {words.METHOD_WORDS[method]}", fee_words(fee, currency)
     yield "approval", "Second person above", words.amount(policy.approval.dual_above_minor, currency)
+    yield "sending", "Leaves", sending_words(policy.sending)
+    yield "approval", "Approved by the policy", approval_words(policy.approval, currency)
+    yield "auto_payout_enabled", "Policy may approve", "yes" if policy.auto_payout_enabled else "no"
     yield "one_open_request", "One open request", "yes" if policy.one_open_request else "no"
 
 
@@ -121,6 +125,14 @@ def commission_words(commission: Commission, currency: str) -> str:
                 )
             )
             return f"{words.percent(commission.base_pct)} of a month’s services{steps}{more}"
+
+
+def approval_words(approval: Approval, currency: str) -> str:
+    """Write what a policy approves by itself: up to $50.00 each, $500.00 a day; or that it approves nothing."""
+    if not approval.auto:
+        return "nothing"
+    up_to, a_day = approval.auto_up_to_minor, approval.auto_per_day_minor
+    return f"up to {words.amount(up_to, currency)} each, {words.amount(a_day, currency)} a day"
 
 
 def days_words(days: int) -> str:

@@ -42,13 +42,15 @@ def timeline(
     attempts: pd.DataFrame,
     *,
     stopped: str = "",
+    leaves_at: datetime | None = None,
     arrival: Arrival | None = None,
     back: Sequence[Event] = (),
     coming: Sequence[Event] = (),
 ) -> pd.DataFrame:
     """Return the story as at, what, kind, amount_minor, state (past, now, future): the past by time, then the rest.
 
-    `stopped` is the sentence of what keeps an approved payout from leaving, `arrival` how far a paid one got,
+    `stopped` is the sentence of what keeps an approved payout from leaving, `leaves_at` when one leaves that only waits
+    for its time, `arrival` how far a paid one got,
     `back` and `coming` what came back of it and what is being pulled back.
     """
     events = [
@@ -65,7 +67,7 @@ def timeline(
     )
     rows = [
         (event.at, event.what, event.kind, event.amount_minor, event.state)
-        for event in [*past, *_on_the_way(arrival), *coming, *_standing(header, attempts, stopped)]
+        for event in [*past, *_on_the_way(arrival), *coming, *_standing(header, attempts, stopped, leaves_at)]
     ]
     frame = pd.DataFrame(rows, columns=["at", "what", "kind", "amount_minor", "state"], dtype="object")
     return frame.astype({"amount_minor": "Int64", "at": "datetime64[us, UTC]"})
@@ -142,19 +144,28 @@ def _on_the_way(arrival: Arrival | None) -> list[Event]:
     return [_now(arrival.sentence, kind)]
 
 
-def _standing(header: PayoutHeader, attempts: pd.DataFrame, stopped: str) -> list[Event]:
+def _standing(
+    header: PayoutHeader, attempts: pd.DataFrame, stopped: str, leaves_at: datetime | None
+) -> list[Event]:
     match header.status:
         case "pending" if header.aside_until is not None:
             back = datetime.combine(header.aside_until, time(), UTC)
             return [
                 _now(f"Set aside: {header.aside_reason}", "aside"),
                 Event(at=back, what="Back in the review", kind="queued", state="future"),
-                _next("Sent once approved", "sent"),
+                _next(f"Sent {header.sending}", "sent"),
             ]
         case "pending":
             missing = header.approvals_needed - header.approvals
             people = "one approver" if missing == 1 else f"{missing} approvers"
-            return [_now(f"Waits for {people}", "approval"), _next("Sent once approved", "sent")]
+            return [_now(f"Waits for {people}", "approval"), _next(f"Sent {header.sending}", "sent")]
+        case "approved" if leaves_at is not None:
+            goes = Event(at=leaves_at, what="Leaves, unless taken back", kind="sent", state="future")
+            return [
+                _now("Approved, waits for its time", "approved"),
+                goes,
+                _next("Paid by the provider", "paid"),
+            ]
         case "approved" if stopped:
             return [
                 _now(f"Approved, but stopped. {stopped}", "stopped"),
@@ -171,7 +182,8 @@ def _standing(header: PayoutHeader, attempts: pd.DataFrame, stopped: str) -> lis
             return [_now("The provider gave no answer; nothing is sent twice", "unknown"), again]
         case "retrying":
             why = f" ({header.retry_class})" if header.retry_class else ""
-            again = Event(at=header.retry_at, what="Tried again", kind="retry", state="future")
+            at = max(header.retry_at, leaves_at) if header.retry_at and leaves_at else header.retry_at
+            again = Event(at=at, what="Tried again", kind="retry", state="future")
             return [_now(f"Refused for now{why}", "retry"), again]
     return []
 

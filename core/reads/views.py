@@ -20,6 +20,7 @@ from core.reads.tables import (
     program,
     rail_in_use,
 )
+from core.reads.timed import too_late_for_today, waits_for_its_time
 
 VIEWS = (
     "open",
@@ -29,6 +30,7 @@ VIEWS = (
     "retrying",
     "approved",
     "leaves",
+    "timed",
     "paid",
     "sent_back",
     "aside",
@@ -61,12 +63,14 @@ NAMED = ("blocked", "second_person")  # the views whose payouts are told by id
 _owner = partner.alias("owner")
 
 
-def in_view(view: str, *, now: datetime) -> ColumnElement[bool]:
+def in_view(conn: Connection, view: str, *, now: datetime) -> ColumnElement[bool]:
     """Return what makes a payout part of a view."""
     if view in STATUSES_OF_VIEW:
         return payout.c.status.in_(STATUSES_OF_VIEW[view])
     if view == "leaves":
-        return leaves_today(now=now)
+        return leaves_today(conn, now=now)
+    if view == "timed":
+        return and_(waits_for_its_time(conn, now=now), not_(blocked(now=now)))
     if view == "sent_back":
         return payout.c.id.in_(select(bank_arrival.c.payout_id).where(bank_arrival.c.status == "failed"))
     flags = Flags(
@@ -158,16 +162,20 @@ def set_aside(*, now: datetime) -> ColumnElement[bool]:
     return func.coalesce(payout.c.aside_until > today, False)
 
 
-def leaves_today(*, now: datetime) -> ColumnElement[bool]:
-    """Return what leaves by itself today in its program's zone: approved, due again or under way, and not blocked."""
-    day_of_retry = cast(func.timezone(program.c.zone, payout.c.retry_at), Date)
+def leaves_today(conn: Connection, *, now: datetime) -> ColumnElement[bool]:
+    """Return what leaves by itself today in its program's zone: approved, its time today, or under way, and not blocked."""
+    day_of_leaving = cast(func.timezone(program.c.zone, payout.c.due_at), Date)
     today = cast(func.timezone(program.c.zone, now), Date)
     due = (
-        select(1).where(program.c.id == payout.c.program_id, day_of_retry <= today).correlate(payout).exists()
+        select(1)
+        .where(program.c.id == payout.c.program_id, day_of_leaving <= today)
+        .correlate(payout)
+        .exists()
     )
     return and_(
         payout.c.status.in_(("approved", "processing", "retrying")),
-        or_(payout.c.retry_at.is_(None), due),
+        or_(payout.c.due_at.is_(None), due),
+        not_(too_late_for_today(conn, now=now)),
         or_(payout.c.status == "processing", not_(blocked(now=now))),
     )
 

@@ -1,4 +1,4 @@
-"""Decisions: request, approve, reject, cancel, by the person of `--as`, through the same guards as a page."""
+"""Decisions: request, approve, reject, cancel, take back, by the person of `--as`, through the same guards as a page."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from jobs.cli.terms import Desk, Parser, Subparsers, WrongUsage, not_blank, posi
 
 
 def add_commands(commands: Subparsers[Parser], shared: Parser) -> None:
-    """Add the four decisions."""
+    """Add the five decisions."""
     request = commands.add_parser("request", parents=[shared], help="ask for a payout to a partner")
     request.add_argument("code", metavar="CODE")
     request.add_argument("amount", metavar="AMOUNT", help="in major units, as 25.00")
@@ -27,6 +27,7 @@ def add_commands(commands: Subparsers[Parser], shared: Parser) -> None:
         ("approve", "approve payouts", False),
         ("reject", "reject payouts that wait for a person", True),
         ("cancel", "cancel payouts before they leave", True),
+        ("take-back", "take approvals back before the payouts leave", False),
     ):
         parser = commands.add_parser(name, parents=[shared], help=sentence)
         parser.add_argument("ids", metavar="ID", type=positive, nargs="+")
@@ -67,12 +68,13 @@ def decide(args: argparse.Namespace, desk: Desk) -> int:
 def _decide(
     decision: str, ids: Sequence[int], reason: str, desk: Desk
 ) -> tuple[list[int], list[int], list[dict[str, object]]]:
-    from core import decisions
+    from core import decisions, steering
 
     operation = {
         "approve": decisions.approve_payouts,
         "reject": decisions.reject_payouts,
         "cancel": decisions.cancel_payouts,
+        "take-back": steering.take_back_payouts,
     }[decision]
     wanted = [decisions.Wanted(id=id_, version=None) for id_ in ids]
     with desk.engine.begin() as conn:

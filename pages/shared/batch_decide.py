@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -14,14 +14,15 @@ from core.access import Actor
 from core.batches import decide_batch
 from core.money import BadAmount, exponent, parse_amount
 from core.reads.batch import BatchHeader, progress
+from core.reads.timed import still_here
 from db.engine import Connection
 from pages.shared import address, decisions, desk, elements, payout_actions, tables
 from pages.shared.batch_set import Refusals, net_totals, passing
 from pages.shared.decisions import Outcome, Work
 from pages.shared.desk import Person
-from pages.shared.format import count, money, person, plain, story_moment, totals
-from pages.shared.payout_actions import APPROVE, PROCESS, REJECT, Action, Seen
-from pages.shared.payout_confirm import ONE_OR_MANY, one_or_many
+from pages.shared.format import count, moment, money, person, plain, story_moment, totals
+from pages.shared.payout_actions import APPROVE, PROCESS, REJECT, TAKE_BACK, Action, Seen
+from pages.shared.payout_confirm import ONE_OR_MANY, one_or_many, taking_back
 from pages.shared.queue_columns import partner
 from pages.shared.status import badge
 from pages.shared.tables import each
@@ -105,7 +106,9 @@ def _decision(header: BatchHeader, kept: pd.DataFrame, going: pd.DataFrame, acti
         on_click=on_click,
     )
     if action is APPROVE:
-        st.caption("They leave as soon as they are approved; what has not left yet can be taken back.")
+        st.caption(
+            "They leave once approved, at their program’s time; what has not left yet can be taken back."
+        )
 
 
 def _fault(typed: Mapping[str, str], large: Mapping[str, int]) -> str | None:
@@ -159,12 +162,35 @@ def outcome(grid: DeltaGenerator, header: BatchHeader) -> None:
             st.markdown(f"{badge('waits')} {count(len(waiting), 'payout')}")
         if done:
             _progress(tuple(done), leaving=action.leaves)
+            _take_back(header, done)
         if turned_down:
             st.markdown(f"{badge('refused')} {count(len(turned_down), 'payout')}")
             tables.rows(
                 [(str(one["id"]), plain(one["sentence"])) for one in turned_down[:REFUSED_SHOWN]],
                 ["Payout", "Why"],
             )
+
+
+def _take_back(header: BatchHeader, done: Sequence[int]) -> None:
+    """Take back what has not left: one click, whoever of the approvers sees it."""
+    if not desk.person().may(TAKE_BACK.right):
+        return
+    now = desk.now()
+    with desk.reading() as conn:
+        here = still_here(conn, done, now=now)
+    if not here.ids:
+        return
+    if here.first_at is not None:
+        st.caption(f"The first leaves {moment(here.first_at, desk.zone(), now)} unless taken back.")
+    name = f"{TAKE_BACK.name} batch {header.id} {len(here.ids)}"
+    st.button(
+        f"{TAKE_BACK.verb} {count(len(here.ids), 'payout')}",
+        icon=f":material/{TAKE_BACK.icon}:",
+        key="take_back_batch",
+        width="stretch",
+        on_click=decisions.decide,
+        args=(name, decisions.token_for(name), taking_back(here.ids)),
+    )
 
 
 @st.fragment(run_every=REFRESH_S)

@@ -9,7 +9,7 @@ from typing import Any, Protocol
 
 from core.access import Actor
 from core.decisions import Decision, Wanted, approve_payouts, cancel_payouts, reject_payouts
-from core.guards import STOPS_SENDING, blocking_reasons
+from core.guards import STOPS_SENDING, blocking_reasons, leaves_by_itself_at
 from core.reads.operations import scheduler_beat
 from core.steering import (
     bring_back,
@@ -20,9 +20,9 @@ from core.steering import (
     take_back_payouts,
 )
 from db.engine import Connection
-from pages.shared import decisions
+from pages.shared import decisions, desk
 from pages.shared.decisions import Outcome, Work
-from pages.shared.format import PRIORITIES, ago, count, plain, totals
+from pages.shared.format import PRIORITIES, ago, count, moment, plain, totals
 
 
 class Operation(Protocol):
@@ -241,12 +241,29 @@ def told(action: Action, seen: Sequence[Seen], answer: Decision, then: str) -> O
 def when_it_leaves(conn: Connection, payout_ids: Sequence[int], now: datetime) -> str:
     """What happens next with what was approved: at once, when the scheduler is back, or not before something is settled."""
     reasons = blocking_reasons(conn, payout_ids, now=now)
-    stops = [next((one for one in reasons[i] if one.code in STOPS_SENDING), None) for i in payout_ids]
-    stopped = [stop.sentence for stop in stops if stop is not None]
-    if stopped and len(stopped) == len(payout_ids):
+    times = {payout_id: leaves_by_itself_at(reasons[payout_id]) for payout_id in payout_ids}
+    later = [at for at in times.values() if at is not None]
+    stopped = [
+        next(one.sentence for one in reasons[payout_id] if one.code in STOPS_SENDING)
+        for payout_id, at in times.items()
+        if at is None and any(one.code in STOPS_SENDING for one in reasons[payout_id])
+    ]
+    if later and len(later) == len(times):
+        return _later(later, now)
+    if stopped and len(stopped) == len(times):
         return f"It does not leave yet. {plain(stopped[0])}."
-    held = f" {count(len(stopped), 'payout')} not yet: {plain(stopped[0])}." if stopped else ""
-    return _sending(conn, now) + held
+    parts = [_sending(conn, now)] if len(later) + len(stopped) < len(times) else []
+    if later:
+        parts.append(f"{count(len(later), 'payout')} later. {_later(later, now)}")
+    if stopped:
+        parts.append(f"{count(len(stopped), 'payout')} not yet: {plain(stopped[0])}.")
+    return " ".join(parts)
+
+
+def _later(times: Sequence[datetime], now: datetime) -> str:
+    first = moment(min(times), desk.zone(), now)
+    goes = f"Leaves {first}" if len(times) == 1 else f"The first leaves {first}"
+    return f"{goes} unless taken back."
 
 
 def _sending(conn: Connection, now: datetime) -> str:

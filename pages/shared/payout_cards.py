@@ -9,7 +9,7 @@ import pandas as pd
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
-from core.guards import Blocking
+from core.guards import ITS_TIME, Blocking
 from core.reads.payout import PayoutStory
 from pages.shared import desk, elements, tables
 from pages.shared.cells import linked
@@ -27,6 +27,8 @@ ICONS = {
 }  # fmt: skip
 YOURS = "**yours**"
 WHOSE = {"partner": "**Partner’s**", "provider": "**Provider’s**"}
+# What is no fault of anything: it takes its time, or a person's.
+WAITS = ITS_TIME | {"approvals_missing", "set_aside", "waits_for_retry", "outcome_open"}
 # Who may move when it is ours: the right, and whose move it is for those without.
 MOVES = {
     "approvals_missing": ("approve payouts", "**an approver’s**"),
@@ -137,7 +139,7 @@ def _whose(reason: Blocking, told: PayoutStory, who: Person) -> str:
 
 
 def _stands_in_the_way(reason: Blocking, told: PayoutStory, who: Person, now: datetime) -> tuple[str, str]:
-    waits = reason.code in ("approvals_missing", "set_aside", "waits_for_retry", "outcome_open")
+    waits = reason.code in WAITS
     icon = ":orange[:material/pending:]" if waits else ":red[:material/error:]"
     whose = _whose(reason, told, who)
     if reason.clears_at is not None:

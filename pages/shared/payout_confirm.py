@@ -43,11 +43,13 @@ def take_back_button(outcome: Outcome) -> None:
         type="tertiary",
         key="take_back_result",
         on_click=decisions.decide,
-        args=(name, decisions.token_for(name), _taking_back(outcome.undo)),
+        args=(name, decisions.token_for(name), taking_back(outcome.undo)),
     )
 
 
-def _taking_back(payout_ids: Sequence[int]) -> Work:
+def taking_back(payout_ids: Sequence[int]) -> Work:
+    """What runs in the transaction: the approvals of these payouts taken back, those that left refused by name."""
+
     def run(conn: Connection, actor: Actor, now: datetime) -> Outcome:
         answer = take_back_payouts(conn, [Wanted(id=one) for one in payout_ids], actor=actor, now=now)
         refused = [(f"Payout {one.id}:", plain(one.sentence)) for one in answer.refused]

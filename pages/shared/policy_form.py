@@ -14,7 +14,7 @@ from core.money import plain
 from core.policy import METHODS, Policy
 from core.reads.programs import ladder_words
 from core.reads.terms import WEEKDAYS
-from pages.shared import elements, tables
+from pages.shared import elements, sending_form, tables
 from pages.shared import format as fmt
 from pages.shared.typed import Typed
 
@@ -40,6 +40,7 @@ def draw(policy: Policy, *, currency: str, prefix: str) -> Typed:
     _schedule(cards, policy, typed)
     _fees(cards, policy, typed)
     _retries(cards, policy, typed)
+    sending_form.draw(cards, policy, typed)
     if policy.tiers:
         _tiers(policy, typed)
     return typed

@@ -24,6 +24,7 @@ from pages.shared.payout_actions import (
     PROCESS,
     REJECT,
     RETRY,
+    TAKE_BACK,
     Action,
     Seen,
     fitting,
@@ -103,7 +104,14 @@ def _fixed(
 def _actions(seen: Sequence[Seen], person: Person) -> None:
     rare = [AS_BATCH] + [
         action.verb
-        for action in (PROCESS, RETRY, CANCEL, *(priority(level) for level in PRIORITIES), BRING_BACK)
+        for action in (
+            TAKE_BACK,
+            PROCESS,
+            RETRY,
+            CANCEL,
+            *(priority(level) for level in PRIORITIES),
+            BRING_BACK,
+        )
         if person.may(action.right) and fitting(action, seen)
     ]
     chosen = st.menu_button("More", rare, type="tertiary", key="selection_more")
@@ -111,7 +119,7 @@ def _actions(seen: Sequence[Seen], person: Person) -> None:
         name = f"fix batch {[one.id for one in seen]}"
         decisions.decide(name, decisions.token_for(name), fix_these([one.id for one in seen]))
         st.rerun()
-    for action in (PROCESS, RETRY, CANCEL, *(priority(level) for level in PRIORITIES), BRING_BACK):
+    for action in (TAKE_BACK, PROCESS, RETRY, CANCEL, *(priority(level) for level in PRIORITIES), BRING_BACK):
         if chosen == action.verb:
             confirm(action, seen)
     _button(ASIDE, seen, person)

@@ -19,7 +19,7 @@ from pages.shared.status import STATUS
 
 VIEW_WORDS = {
     "open": "Open", "ready": "Ready", "blocked": "Blocked", "second_person": "2nd person", "retrying": "Retrying",
-    "approved": "Approved", "leaves": "Leaves today", "paid": "Paid",
+    "approved": "Approved", "leaves": "Leaves today", "timed": "Wait for their time", "paid": "Paid",
     "sent_back": "Sent back", "aside": "Set aside", "all": "All",
 }  # fmt: skip
 DAY_WORDS = {"24h": "Last 24 hours", "7d": "Last 7 days", "30d": "Last 30 days"}
@@ -28,7 +28,7 @@ ORDERS = {
     "net-": "largest net first", "net+": "smallest net first", "partner+": "by partner", "status+": "by status",
     "id-": "highest number first",
 }  # fmt: skip
-ON_DEMAND = ("leaves", "sent_back")  # views that only a link asks for
+ON_DEMAND = ("leaves", "timed", "sent_back")  # views that only a link asks for
 USUAL_ORDER = "queued_at-"
 PAGING = ("cursor", "page")
 FILTERS = ("search", "status", "priority", "method", "program", "days")
