@@ -163,7 +163,7 @@ CHANGES = text("""
       FROM change WHERE subject = 'partner' AND subject_id = :id ORDER BY id DESC LIMIT :rows
 """)
 CUSTOMERS = text("""
-    SELECT c.ref, w.name, c.signed_up_at, c.cancelled_at,
+    SELECT c.id, c.ref, w.name, c.signed_up_at, c.cancelled_at,
            floor(extract(epoch FROM least(coalesce(c.cancelled_at, :now), :now) - c.signed_up_at) / 86400)::bigint
                AS days_active,
            (SELECT coalesce(sum(e.amount_minor), 0)::bigint FROM earning e WHERE e.customer_id = c.id) AS earned_minor

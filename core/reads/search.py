@@ -17,8 +17,8 @@ class Matches:
     partner_ids: frozenset[int]
 
 
-# Each part is reached through an index, except codes and accounts, which scan the partners.
-FIND_BY_CODE = text("SELECT id FROM partner WHERE starts_with(lower(code), lower(:term))")
+# Each part is reached through an index.
+FIND_BY_CODE = text("SELECT id FROM partner WHERE lower(code) LIKE lower(:prefix)")
 FIND_BY_CUSTOMER = text("""
     SELECT partner_id FROM customer WHERE program_id IN (SELECT id FROM program) AND ref = :term
 """)
@@ -28,6 +28,7 @@ FIND_BY_SALE = text("""
 FIND_BY_PERSON = text("""
     SELECT r.id FROM identity i JOIN partner r ON r.identity_id = i.id WHERE lower(i.name) LIKE lower(:prefix)
      UNION SELECT r.id FROM identity i JOIN partner r ON r.identity_id = i.id WHERE lower(i.email) LIKE lower(:prefix)
+     UNION SELECT r.id FROM former_name f JOIN partner r USING (identity_id) WHERE lower(f.value) LIKE lower(:prefix)
      UNION SELECT partner_id FROM destination WHERE account = :term
 """)
 FIND_PAYOUTS = text("""
@@ -47,6 +48,9 @@ FIND_PAYOUTS = text("""
     )
     SELECT id FROM payout WHERE id = CAST(:number AS bigint)
      UNION SELECT a.payout_id FROM provider p JOIN attempt a ON a.provider = p.name AND a.provider_ref = :term
+     UNION SELECT payout_id FROM attempt_call WHERE request_id = :term
+     UNION SELECT payout_id FROM bank_arrival WHERE bank_ref = :term
+     UNION SELECT payout_id FROM reversal WHERE provider_ref = :term
      UNION SELECT i.payout_id FROM source s JOIN payout_item i ON i.earning_id = s.earning_id AND i.live
 """)
 EARNING_KINDS = (
@@ -70,7 +74,7 @@ EARNING_KINDS = (
 
 def find_partners(conn: Connection, term: str, *, masked: bool) -> frozenset[int]:
     """Return the partners named by a code's beginning, a customer's or sale's reference, and unless `masked` by
-    the beginning of a name or email or by an account.
+    the beginning of a name or email, of today or before, or by an account.
     """
     term = term.strip()
     by_customer = frozenset(conn.execute(FIND_BY_CUSTOMER, {"term": term}).scalars())
@@ -78,47 +82,32 @@ def find_partners(conn: Connection, term: str, *, masked: bool) -> frozenset[int
     return _partners_called(conn, term, masked=masked) | by_customer | by_sale
 
 
+def beginning(term: str) -> str:
+    """Return the pattern of everything that begins with a term, whatever signs are in it."""
+    return term.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_") + "%"
+
+
 def _partners_called(conn: Connection, term: str, *, masked: bool) -> frozenset[int]:
-    by_code = frozenset(conn.execute(FIND_BY_CODE, {"term": term}).scalars())
+    prefix = beginning(term)
+    by_code = frozenset(conn.execute(FIND_BY_CODE, {"prefix": prefix}).scalars())
     if masked:
         return by_code
-    prefix = term.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_") + "%"
     return by_code | frozenset(conn.execute(FIND_BY_PERSON, {"term": term, "prefix": prefix}).scalars())
 
 
-@dataclass(frozen=True, kw_only=True)
-class OnlyOne:
-    """The one thing a term names: a payout's id or a partner's code; neither when it names several or nothing."""
-
-    payout_id: int | None = None
-    partner_code: str | None = None
-
-
-CODE = text("SELECT code FROM partner WHERE id = :id")
-
-
-def find_one(conn: Connection, term: str, *, masked: bool) -> OnlyOne:
-    """Return what a term names when that is one thing: a payout before the partner it goes to."""
-    payouts = find_payouts(conn, term, masked=masked).payout_ids
-    partners = find_partners(conn, term, masked=masked)
-    if len(payouts) == 1 and (_is_number(term) or not _partners_called(conn, term, masked=masked)):
-        return OnlyOne(payout_id=next(iter(payouts)))
-    if not payouts and len(partners) == 1:
-        return OnlyOne(partner_code=conn.execute(CODE, {"id": next(iter(partners))}).scalar_one())
-    return OnlyOne()
-
-
-def _is_number(term: str) -> bool:
+def is_number(term: str) -> bool:
+    """Tell whether a term can be a payout's id."""
     digits = term.strip().removeprefix("#")
     return digits.isascii() and digits.isdigit() and len(digits) <= DIGITS_OF_AN_ID
 
 
 def find_payouts(conn: Connection, term: str, *, masked: bool) -> Matches:
-    """Return what a term names: a payout's id (`48213` or `#48213`), a provider reference, the live payouts of a
-    sale's, earning's or customer's reference, and partners by code, and unless `masked` by name, email, account.
+    """Return what a term names: a payout's id (`48213` or `#48213`), a provider's reference of its transfer, of a
+    request, of its way to the bank or of a reversal, the live payouts of a sale's, earning's or customer's reference,
+    and partners by code, and unless `masked` by name, email, account.
     """
     term = term.strip()
-    number = int(term.removeprefix("#")) if _is_number(term) else None
+    number = int(term.removeprefix("#")) if is_number(term) else None
     found = conn.execute(FIND_PAYOUTS, {"term": term, "number": number, "kinds": list(EARNING_KINDS)})
     return Matches(
         payout_ids=frozenset(found.scalars()), partner_ids=_partners_called(conn, term, masked=masked)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from urllib.parse import urlencode
 from zoneinfo import ZoneInfo
 
 import pandas as pd
@@ -30,6 +31,11 @@ def amount(value: object, currency: str, *, sign: bool = False) -> str:
 def linked(text: str, address: str | None) -> str:
     """A text that leads to its page elsewhere; where there is none it is the text alone."""
     return fmt.plain(text) if address is None else f"[{fmt.plain(text)} :material/open_in_new:]({address})"
+
+
+def linked_to(page: str, text: str, **query: str) -> str:
+    """A text that leads to another page of the desk."""
+    return f"[{fmt.plain(text)}](/{page}?{urlencode(query)})"
 
 
 def day(when: datetime | None, zone: ZoneInfo, now: datetime) -> str:

@@ -8,9 +8,9 @@ import streamlit as st
 from streamlit.navigation.page import Page
 
 from core.reads.filters import PayoutFilter
+from core.reads.find import FoundCustomer, FoundPartner, FoundPayout, FoundSale, find_anything
 from core.reads.operations import scheduler_beat
 from core.reads.payouts import totals
-from core.reads.search import find_one
 from pages.shared import desk, sign_in
 from pages.shared.desk import Person
 from pages.shared.format import ago
@@ -44,6 +44,8 @@ PAGES = (
     Place(file="pages/batch.py", title="Batch approval", icon="fact_check", section="Pay"),
     Place(file="pages/partners.py", title="Partners", icon="groups", section="Pay"),
     Place(file="pages/partner.py", title="Partner", icon="person", hidden=True),
+    Place(file="pages/customer.py", title="Customer", icon="person_pin", hidden=True),
+    Place(file="pages/find.py", title="Find anything", icon="search", hidden=True),
     Place(file="pages/analytics.py", title="Analytics", icon="insights", section="Understand"),
     Place(file="pages/month_end.py", title="Month end", icon="calendar_month", section="Understand"),
     Place(file="pages/reconciliation.py", title="Reconciliation", icon="balance", section="Understand"),
@@ -131,14 +133,20 @@ def _state() -> tuple[int, str]:
 
 
 def _open(term: str, *, masked: bool) -> None:
-    """Open the one payout or partner the term names; the queue, searched, when it names several."""
+    """Open the one thing the term names; else the page that lists all it may mean."""
     with desk.reading() as conn:
-        one = find_one(conn, term, masked=masked)
-    if one.payout_id is not None:
-        st.switch_page("pages/payout.py", query_params={"id": str(one.payout_id)})
-    if one.partner_code is not None:
-        st.switch_page("pages/partner.py", query_params={"code": one.partner_code})
-    st.switch_page("pages/queue.py", query_params={"search": term, "view": "all"})
+        one = find_anything(conn, term, masked=masked).one
+    match one:
+        case FoundPayout():
+            st.switch_page("pages/payout.py", query_params={"id": str(one.id)})
+        case FoundPartner():
+            st.switch_page("pages/partner.py", query_params={"code": one.code})
+        case FoundSale():
+            st.switch_page("pages/partner.py", query_params={"code": one.partner_code})
+        case FoundCustomer():
+            st.switch_page("pages/customer.py", query_params={"id": str(one.id)})
+        case None:
+            st.switch_page("pages/find.py", query_params={"q": term})
 
 
 def _find() -> None:

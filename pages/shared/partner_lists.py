@@ -13,7 +13,7 @@ from core.reads.partner import PartnerStory
 from core.reads.words import EARNING_WORDS
 from pages.shared import address, elements, tables
 from pages.shared import format as fmt
-from pages.shared.cells import amount, day, instant
+from pages.shared.cells import amount, day, instant, linked_to
 from pages.shared.lines import card_text, figure, line
 from pages.shared.partner_cards import FIGURES, OPEN
 from pages.shared.status import badge
@@ -104,7 +104,7 @@ def customers(story: PartnerStory, now: datetime, zone: ZoneInfo) -> None:
         st.markdown(elements.title("Customers", note))
         records = [
             (
-                fmt.plain(card_text(row.name) or str(row.ref)),
+                linked_to("customer", card_text(row.name) or str(row.ref), id=str(row.id)),
                 fmt.moment(instant(row.signed_up_at), zone, now),
                 fmt.moment(instant(row.cancelled_at), zone, now) if instant(row.cancelled_at) else "active",
                 f"{row.days_active:,}",

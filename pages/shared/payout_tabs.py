@@ -13,7 +13,7 @@ import streamlit as st
 
 from core.reads.payout import PayoutStory
 from pages.shared import payout_reversal, tables
-from pages.shared.cells import linked
+from pages.shared.cells import linked, linked_to
 from pages.shared.format import ABSENT, day, money, person, plain, story_moment
 from pages.shared.status import badge
 from pages.shared.tables import each
@@ -90,7 +90,7 @@ def _customers(customers: pd.DataFrame, currency: str, zone: ZoneInfo, now: date
     tables.rows(
         [
             (
-                plain(_or_dash(row.name, row.ref)),
+                linked_to("customer", _or_dash(row.name, row.ref), id=str(row.id)),
                 day(row.signed_up_at.astimezone(zone).date(), today),
                 day(row.cancelled_at.astimezone(zone).date(), today)
                 if pd.notna(row.cancelled_at)

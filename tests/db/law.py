@@ -58,12 +58,13 @@ def commits(conn: Connection) -> None:
 
 
 TABLES = text("""
-    SELECT relname FROM pg_class WHERE relkind = 'r' AND relnamespace = 'public'::regnamespace ORDER BY relname
+    SELECT relname FROM pg_class WHERE relkind = 'r' AND relnamespace = 'public'::regnamespace
+       AND has_table_privilege(oid, 'SELECT') ORDER BY relname
 """)
 
 
 def state(conn: Connection) -> dict[str, str]:
-    """A digest of every table's rows."""
+    """A digest of the rows of every table that this role may read."""
     tables = conn.execute(TABLES).scalars().all()
     one = "SELECT '{0}' AS name, md5(coalesce(string_agg(t::text, '|' ORDER BY t::text), '')) AS digest FROM {0} t"
     rows = conn.execute(text(" UNION ALL ".join(one.format(table) for table in tables)))

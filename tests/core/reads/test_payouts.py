@@ -9,7 +9,6 @@ from sqlalchemy import Connection, text
 from core.guards import STOPS_SENDING, blocking_reasons
 from core.reads.filters import PayoutFilter
 from core.reads.payouts import SORTS, counters, every_payout, list_payouts, matching, payouts_as_json, totals
-from core.reads.search import OnlyOne, find_one
 from core.reads.shown import show
 from core.reads.views import open_views
 from tests.builders import (
@@ -24,7 +23,6 @@ from tests.builders import (
     partner,
     pay,
     payout,
-    sale,
 )
 from tests.core.reads.desk import one_of_each, preset, rows_by
 
@@ -225,23 +223,6 @@ def test_the_search_finds_by_what_a_person_has_in_hand(conn: Connection):
     assert search("cu-77", masked=True) == search("order-1", masked=True) == {found}
     for personal in ("zoë_1", "cu-77@example.com", hit.account):
         assert search(personal, masked=True) == set(), personal
-
-
-def test_a_term_that_names_one_thing_leads_to_it(conn: Connection):
-    who = partner(conn, preset(conn), "ONE-1", name="Ines Faro")
-    other = partner(conn, preset(conn), "ONE-2", name="Ines Adler")
-    sold = conn.execute(
-        text("SELECT source_ref FROM sale WHERE id = :id"), {"id": sale(conn, other, 900)}
-    ).scalar_one()
-    found = payout(conn, who, [earning(conn, who, 700, source_ref="order-1")])
-    payout(conn, other, [earning(conn, other, 900)])
-    for term in (str(found), f"#{found}", "order-1"):
-        assert find_one(conn, term, masked=True) == OnlyOne(payout_id=found), term
-    for term in ("one-2", "Ines Adler", sold):
-        assert find_one(conn, term, masked=False) == OnlyOne(partner_code="ONE-2"), term
-    for term in ("one-", "ines", "nobody", "%", ""):
-        assert find_one(conn, term, masked=False) == OnlyOne(), term
-    assert find_one(conn, "Ines Adler", masked=True) == OnlyOne()
 
 
 def test_a_viewer_sees_codes_and_no_person(conn: Connection):

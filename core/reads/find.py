@@ -1,0 +1,223 @@
+"""Find anything: one term, and every partner, payout, customer and sale it names, each saying by what it was found."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import Connection, text
+
+from core.reads.search import EARNING_KINDS, beginning, is_number
+
+SHOWN = 10  # of a kind; more than that is no answer
+
+
+@dataclass(frozen=True, kw_only=True)
+class FoundPartner:
+    """A partner and `by` what: code, name, email, former name, former email, account."""
+
+    code: str
+    name: str | None
+    program: str
+    status: str
+    by: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class FoundPayout:
+    """A payout and `by` what: number, transfer, request, bank payout, reversal, sale, customer. Amount in minor units."""
+
+    id: int
+    partner_code: str
+    partner_name: str | None
+    net_minor: int
+    currency: str
+    status: str
+    by: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class FoundCustomer:
+    """A referred customer and `by` what: reference, name, email; and the partner who referred them."""
+
+    id: int
+    ref: str
+    name: str | None
+    partner_code: str
+    program: str
+    cancelled_at: datetime | None
+    by: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class FoundSale:
+    """A sale and `by` what: reference, payment; gross in minor units; the live payout it went into, if any."""
+
+    source_ref: str
+    kind: str
+    gross_minor: int
+    currency: str
+    occurred_at: datetime
+    partner_code: str
+    payout_id: int | None
+    by: str
+
+
+Found = FoundPartner | FoundPayout | FoundCustomer | FoundSale
+
+
+@dataclass(frozen=True, kw_only=True)
+class Findings:
+    """Everything a term names, up to ten of a kind; `more` are the kinds that have others."""
+
+    term: str
+    partners: tuple[FoundPartner, ...]
+    payouts: tuple[FoundPayout, ...]
+    customers: tuple[FoundCustomer, ...]
+    sales: tuple[FoundSale, ...]
+    more: frozenset[str]
+
+    @property
+    def count(self) -> int:
+        """How many were found."""
+        return len(self.partners) + len(self.payouts) + len(self.customers) + len(self.sales)
+
+    @property
+    def one(self) -> Found | None:
+        """The one thing that is meant: a payout's number, a partner's whole code, else the only thing there is.
+
+        A customer's or sale's reference means the payout it went into where that is the only one.
+        """
+        numbered = [payout for payout in self.payouts if payout.by == "number"]
+        if numbered:
+            return numbered[0]
+        called = [one for one in self.partners if one.by == "code" and one.code.lower() == self.term.lower()]
+        if called and not self.payouts:
+            return called[0]
+        if len(self.payouts) == 1 and not self.partners and len(self.customers) + len(self.sales) <= 1:
+            return self.payouts[0]
+        everything: list[Found] = [*self.partners, *self.customers, *self.sales]
+        return everything[0] if self.count == 1 else None
+
+
+# Of several ways to the same thing the first named counts: a code is more than a name that begins like it.
+PARTNERS = text("""
+    WITH found (id, by, place) AS (
+        SELECT id, 'code', 0 FROM partner WHERE lower(code) LIKE lower(:prefix)
+         UNION ALL
+        SELECT r.id, 'name', 1 FROM identity i JOIN partner r ON r.identity_id = i.id
+         WHERE :personal AND lower(i.name) LIKE lower(:prefix)
+         UNION ALL
+        SELECT r.id, 'email', 2 FROM identity i JOIN partner r ON r.identity_id = i.id
+         WHERE :personal AND lower(i.email) LIKE lower(:prefix)
+         UNION ALL
+        SELECT partner_id, 'account', 3 FROM destination WHERE :personal AND account = :term
+         UNION ALL
+        SELECT r.id, 'former ' || f.kind, 4 FROM former_name f JOIN partner r USING (identity_id)
+         WHERE :personal AND lower(f.value) LIKE lower(:prefix))
+    SELECT r.code, CASE WHEN :personal THEN i.name END AS name, g.name AS program, r.status, b.by
+      FROM (SELECT DISTINCT ON (id) id, by, place FROM found ORDER BY id, place) b
+      JOIN partner r USING (id) JOIN identity i ON i.id = r.identity_id JOIN program g ON g.id = r.program_id
+     ORDER BY lower(r.code) <> lower(:term), b.place, r.code LIMIT :limit
+""")
+PAYOUTS = text("""
+    WITH RECURSIVE provider (name) AS (          -- each provider's name by one step through the index
+        SELECT min(provider) FROM attempt
+         UNION ALL
+        SELECT (SELECT min(a.provider) FROM attempt a WHERE a.provider > p.name) FROM provider p WHERE p.name IS NOT NULL
+    ), found (id, by, place) AS (
+        SELECT id, 'number', 0 FROM payout WHERE id = CAST(:number AS bigint)
+         UNION ALL
+        SELECT a.payout_id, 'transfer', 1 FROM provider p JOIN attempt a ON a.provider = p.name AND a.provider_ref = :term
+         UNION ALL
+        SELECT payout_id, 'request', 2 FROM attempt_call WHERE request_id = :term
+         UNION ALL
+        SELECT payout_id, 'bank payout', 3 FROM bank_arrival WHERE bank_ref = :term
+         UNION ALL
+        SELECT payout_id, 'reversal', 4 FROM reversal WHERE provider_ref = :term
+         UNION ALL
+        SELECT i.payout_id, 'sale', 5 FROM sale s JOIN earning e ON e.partner_id = s.partner_id AND e.sale_id = s.id
+          JOIN payout_item i ON i.earning_id = e.id AND i.live
+         WHERE s.program_id IN (SELECT id FROM program) AND s.source_ref = :term
+         UNION ALL
+        SELECT i.payout_id, 'earning', 6 FROM program g CROSS JOIN unnest(CAST(:kinds AS text[])) AS k (kind)
+          JOIN earning e ON e.program_id = g.id AND e.kind = k.kind AND e.source_ref = :term
+          JOIN payout_item i ON i.earning_id = e.id AND i.live
+         UNION ALL
+        SELECT i.payout_id, 'customer', 7 FROM customer c JOIN earning e ON e.customer_id = c.id
+          JOIN payout_item i ON i.earning_id = e.id AND i.live
+         WHERE c.program_id IN (SELECT id FROM program) AND c.ref = :term)
+    SELECT p.id, r.code AS partner_code, CASE WHEN :personal THEN i.name END AS partner_name, p.net_minor, p.currency,
+           p.status, b.by
+      FROM (SELECT DISTINCT ON (id) id, by, place FROM found ORDER BY id, place) b
+      JOIN payout p USING (id) JOIN partner r ON r.id = p.partner_id JOIN identity i ON i.id = r.identity_id
+     ORDER BY b.place, p.id DESC LIMIT :limit
+""")
+CUSTOMERS = text("""
+    WITH found (id, by, place) AS (
+        SELECT id, 'reference', 0 FROM customer WHERE program_id IN (SELECT id FROM program) AND ref = :term
+         UNION ALL
+        SELECT c.id, 'name', 1 FROM identity i JOIN customer c ON c.identity_id = i.id
+         WHERE :personal AND lower(i.name) LIKE lower(:prefix)
+         UNION ALL
+        SELECT c.id, 'email', 2 FROM identity i JOIN customer c ON c.identity_id = i.id
+         WHERE :personal AND lower(i.email) LIKE lower(:prefix))
+    SELECT c.id, c.ref, CASE WHEN :personal THEN i.name END AS name, r.code AS partner_code, g.name AS program,
+           c.cancelled_at, b.by
+      FROM (SELECT DISTINCT ON (id) id, by, place FROM found ORDER BY id, place) b
+      JOIN customer c USING (id) JOIN identity i ON i.id = c.identity_id JOIN partner r ON r.id = c.partner_id
+      JOIN program g ON g.id = c.program_id
+     ORDER BY b.place, c.ref LIMIT :limit
+""")
+SALES = text("""
+    WITH found (id, by, place) AS (
+        SELECT id, 'reference', 0 FROM sale WHERE program_id IN (SELECT id FROM program) AND source_ref = :term
+         UNION ALL
+        SELECT sale_id, 'payment', 1 FROM payment
+         WHERE sale_id IS NOT NULL AND payment_ref = :term
+         UNION ALL
+        SELECT sale_id, 'payment', 1 FROM payment
+         WHERE sale_id IS NOT NULL AND charge_ref = :term)
+    SELECT s.source_ref, s.kind, s.gross_minor, g.currency, s.occurred_at, r.code AS partner_code,
+           (SELECT max(i.payout_id) FROM earning e JOIN payout_item i ON i.earning_id = e.id AND i.live
+             WHERE e.partner_id = s.partner_id AND e.sale_id = s.id) AS payout_id, b.by
+      FROM (SELECT DISTINCT ON (id) id, by, place FROM found ORDER BY id, place) b
+      JOIN sale s USING (id) JOIN program g ON g.id = s.program_id JOIN partner r ON r.id = s.partner_id
+     ORDER BY b.place, s.occurred_at DESC LIMIT :limit
+""")
+
+
+def find_anything(conn: Connection, term: str, *, masked: bool) -> Findings:
+    """Return what a term names. Beginnings count for codes, names and emails, the whole for every reference.
+
+    With `masked`, names, emails and accounts are neither searched nor returned.
+    """
+    term = term.replace("\x00", "").strip()
+    if not term:
+        return Findings(term="", partners=(), payouts=(), customers=(), sales=(), more=frozenset())
+    asked = {
+        "term": term,
+        "prefix": beginning(term),
+        "number": int(term.removeprefix("#")) if is_number(term) else None,
+        "kinds": list(EARNING_KINDS),
+        "personal": not masked,
+        "limit": SHOWN + 1,
+    }
+    partners = [FoundPartner(**row) for row in conn.execute(PARTNERS, asked).mappings()]
+    payouts = [FoundPayout(**row) for row in conn.execute(PAYOUTS, asked).mappings()]
+    customers = [FoundCustomer(**row) for row in conn.execute(CUSTOMERS, asked).mappings()]
+    sales = [FoundSale(**row) for row in conn.execute(SALES, asked).mappings()]
+    counted = {
+        "partners": len(partners),
+        "payouts": len(payouts),
+        "customers": len(customers),
+        "sales": len(sales),
+    }
+    return Findings(
+        term=term,
+        partners=tuple(partners[:SHOWN]),
+        payouts=tuple(payouts[:SHOWN]),
+        customers=tuple(customers[:SHOWN]),
+        sales=tuple(sales[:SHOWN]),
+        more=frozenset(kind for kind, count in counted.items() if count > SHOWN),
+    )
