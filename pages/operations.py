@@ -129,7 +129,7 @@ def _figures(
         )
     else:
         first = fmt.moment(timed.next_at, frame.zone(), now)
-        waits = f"{timed.count:,} wait for their time, the first until {first}"
+        waits = f"{timed.count:,} approved for later, the first leaves {first}"
         _plain(grid, "Stuck payouts", "None", waits if timed.count else "nothing waits longer than 15 min")
 
 

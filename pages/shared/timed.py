@@ -6,7 +6,7 @@ from datetime import datetime
 
 from core.reads.timed import Waits
 from pages.shared import desk
-from pages.shared.format import count, moment
+from pages.shared.format import moment
 from pages.shared.lines import line, quiet
 
 
@@ -15,7 +15,7 @@ def waiting_line(timed: Waits, now: datetime) -> None:
     if not timed.count:
         return
     line(
-        f"{count(timed.count, 'payout')} wait for their time",
+        "1 waits for its time" if timed.count == 1 else f"{timed.count:,} wait for their time",
         quiet(f"first {moment(timed.next_at, desk.zone(), now)}"),
         page="pages/queue.py",
         icon="schedule_send",
