@@ -90,7 +90,8 @@ def queue_due(
 ) -> RunResult:
     """Queue what is due, partner range by partner range; `details["skipped"]` counts the reasons why not.
 
-    `limit` is a number of payouts; `details["approved_by_policy"]` counts those the policy approved at once. A run that is
+    `limit` is a number of payouts; `details["approved_by_policy"]` counts those the policy approved at once, and
+    `details["whole"]` tells whether the run looked at everybody. A run that is
     repeated finds nothing due any more.
     """
     result, skipped, terms, approved = RunResult(), Counter[str](), Terms(now), 0
@@ -109,6 +110,7 @@ def queue_due(
         skipped.update(skip["reason"] for skip in queued.skips)
     result.details["skipped"] = [{"reason": reason, "count": n} for reason, n in sorted(skipped.items())]
     result.details["approved_by_policy"] = approved
+    result.details["whole"] = program is None and partner is None and limit is None
     return result
 
 

@@ -3,31 +3,31 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from functools import partial
 
 import pandas as pd
 import streamlit as st
 
 from core.programs import programs
-from core.reads.partners import PartnerPage, list_partners, partner_totals
+from core.reads.not_paid import counted_words, not_paid
+from core.reads.partners import CURRENT, PartnerPage, list_partners, partner_totals
 from core.reports.export import csv_bytes
-from pages.shared import address, elements, frame, partner_edit, partner_grid, waiting_payments
+from pages.shared import (
+    address,
+    elements,
+    frame,
+    partner_edit,
+    partner_filters,
+    partner_grid,
+    waiting_payments,
+)
 from pages.shared import format as fmt
 from pages.shared.in_dialog import forget_fault, show_fault
+from pages.shared.partner_filters import ORDERS, Wanted, read_wanted
 
 ROWS = 50
 ROWS_OF_A_FILE = 1_000
 ADDING = "partners-adding"
-ORDERS = {
-    "available": ("most available first", True),
-    "held": ("most held first", True),
-    "reserved": ("most reserved first", True),
-    "paid": ("most paid first", True),
-    "code": ("by code", False),
-    "name": ("by name", False),
-}
-STATES = {"": "Any state", "active": "Active", "suspended": "Suspended", "archived": "Archived"}
 CSV_COLUMNS = {
     "code": "Code",
     "name": "Partner",
@@ -47,37 +47,26 @@ CSV_COLUMNS = {
 }
 
 
-@dataclass(frozen=True, kw_only=True)
-class Wanted:
-    """What the address asks for."""
-
-    search: str
-    program: str | None
-    status: str | None
-    sort: str
-    masked: bool
-
-    @property
-    def descending(self) -> bool:
-        """Amounts begin with the largest, words with the first."""
-        return ORDERS[self.sort][1]
-
-
 def page() -> None:
     """Draw the page."""
     now, person = frame.now(), frame.person()
     masked = not person.may("see personal data")
     with frame.reading() as conn:
         names = {program.code: program.name for program in programs(conn)}
-        wanted = Wanted(
-            search=address.given("search"),
-            program=address.one_of("program", names, "") or None,
-            status=address.one_of("status", STATES, "") or None,
-            sort=address.one_of("sort", ORDERS, "available"),
+        last = not_paid(conn, now=now)
+        wanted = read_wanted(names, last, masked=masked)
+        totals = partner_totals(
+            conn,
+            search=wanted.search,
+            program=wanted.program,
+            status=wanted.state,
+            skipped=wanted.skipped,
             masked=masked,
         )
-        totals = partner_totals(
-            conn, search=wanted.search, program=wanted.program, status=wanted.status, masked=masked
+        apart = (
+            partner_totals(conn, program=wanted.program, status="archived", masked=masked)
+            if wanted.state == CURRENT
+            else None
         )
         shown = list_partners(
             conn,
@@ -85,7 +74,8 @@ def page() -> None:
             masked=masked,
             search=wanted.search,
             program=wanted.program,
-            status=wanted.status,
+            status=wanted.state,
+            skipped=wanted.skipped,
             sort=wanted.sort,
             descending=wanted.descending,
             cursor=address.given("cursor") or None,
@@ -97,7 +87,9 @@ def page() -> None:
     _adding()
     _figures(totals)
     waiting_payments.draw(now)
-    _filters(names, wanted)
+    partner_filters.draw(names, wanted, last)
+    if apart is not None:
+        _apart(apart)
     if shown.frame.empty:
         _nobody(wanted)
         return
@@ -152,7 +144,8 @@ def _every_page(wanted: Wanted) -> Iterator[pd.DataFrame]:
                 masked=wanted.masked,
                 search=wanted.search,
                 program=wanted.program,
-                status=wanted.status,
+                status=wanted.state,
+                skipped=wanted.skipped,
                 sort=wanted.sort,
                 descending=wanted.descending,
                 cursor=cursor,
@@ -192,41 +185,21 @@ def _figures(totals: pd.DataFrame) -> None:
         )
 
 
-def _filters(names: dict[str, str], wanted: Wanted) -> None:
-    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
-        st.text_input(
-            "Search",
-            value=wanted.search,
-            type="search",
-            placeholder="Code, customer" if wanted.masked else "Name, code, email, account",
-            icon=":material/search:",
-            label_visibility="collapsed",
-            key="partners-search",
-            width=190,
-            on_change=address.remember("partners-search", "search", then=_from_the_start),
-        )
-        _choice("program", {"": "All programs", **names}, wanted.program or "", 158)
-        _choice("status", STATES, wanted.status or "", 116)
-        _choice("sort", {key: words.capitalize() for key, (words, _) in ORDERS.items()}, wanted.sort, 162)
-
-
-def _choice(name: str, options: dict[str, str], chosen: str, width: int) -> None:
-    key = f"partners-{name}"
-    default = "available" if name == "sort" else ""
-    st.selectbox(
-        name.capitalize(),
-        list(options),
-        index=list(options).index(chosen),
-        format_func=options.__getitem__,
-        label_visibility="collapsed",
-        key=key,
-        width=width,
-        on_change=address.remember(key, name, default=default, then=_from_the_start),
+def _apart(archived: pd.DataFrame) -> None:
+    """Say how much stands with partners who are out of the list."""
+    if archived.empty:
+        return
+    money = [
+        fmt.money(int(row["available_minor"] + row["held_minor"]), str(row["currency"]))
+        for _, row in archived.iterrows()
+    ]
+    count = fmt.count(int(archived["count"].sum()), "archived partner")
+    st.page_link(
+        "pages/partners.py",
+        label=f"{count} with {', '.join(money)} available or held",
+        icon=":material/archive:",
+        query_params={"status": "archived"},
     )
-
-
-def _from_the_start() -> None:
-    address.put(cursor=None)
 
 
 def _pager(shown: PartnerPage, totals: pd.DataFrame, wanted: Wanted) -> None:
@@ -252,24 +225,23 @@ def _turn(label: str, icon: str, cursor: str | None) -> None:
 
 
 def _nobody(wanted: Wanted) -> None:
-    if not (wanted.search or wanted.program or wanted.status):
+    if not (wanted.search or wanted.program or wanted.status or wanted.skipped):
         elements.empty(
             "No partner yet", "Take a file of partners in on the Import page, or add one here.", "group_add"
         )
         return
     asked = [
         part
-        for part in (wanted.search and f"“{fmt.plain(wanted.search)}”", wanted.program, wanted.status)
+        for part in (
+            wanted.search and f"“{fmt.plain(wanted.search)}”",
+            wanted.program,
+            wanted.status,
+            wanted.skipped and counted_words(wanted.skipped.reason),
+        )
         if part
     ]
     with elements.empty("No partner matches", f"Nobody for {', '.join(asked)}.", "search_off"):
-        st.button("Clear filters", on_click=_clear)
-
-
-def _clear() -> None:
-    for key in ("partners-search", "partners-program", "partners-status"):
-        st.session_state.pop(key, None)
-    address.put(search=None, program=None, status=None, cursor=None)
+        st.button("Clear filters", on_click=partner_filters.clear)
 
 
 page()

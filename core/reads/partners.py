@@ -14,7 +14,7 @@ from core.reads.frames import to_frame
 from core.reads.keyset import read_slice
 from core.reads.search import find_partners
 from core.reads.shown import mask
-from core.reads.tables import identity, partner, partner_balance
+from core.reads.tables import identity, partner, partner_balance, skip
 from core.reads.tables import program as program_table
 from core.reads.words import known, why_not_paid
 
@@ -28,6 +28,17 @@ SORTS: dict[str, tuple[ColumnElement[Any], ...]] = {
     "reserved": (partner_balance.c.reserved,),
     "paid": (partner_balance.c.paid,),
 }
+
+
+CURRENT = "current"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Skipped:
+    """The partners one queue run passed over for one reason."""
+
+    run_id: int
+    reason: str
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,6 +58,7 @@ def list_partners(
     search: str = "",
     program: str | None = None,
     status: str | None = None,
+    skipped: Skipped | None = None,
     sort: str = "code",
     descending: bool = False,
     cursor: str | None = None,
@@ -54,6 +66,9 @@ def list_partners(
 ) -> PartnerPage:
     """Return one page of partners: code, name, program, status, balances in minor units, next_release_at,
     last_paid_at, and why_not (code, words, since when), in the order of `sort` (a key of SORTS).
+
+    `status` is one of a partner's, CURRENT for all but the archived, or None for all; `skipped` are those one queue run
+    passed over for one reason.
     """
     keys = SORTS["code"] if masked and sort == "name" else SORTS.get(sort, SORTS["code"])
     page = read_slice(
@@ -61,7 +76,7 @@ def list_partners(
         partner.join(identity, identity.c.id == partner.c.identity_id).join(
             partner_balance, partner_balance.c.partner_id == partner.c.id
         ),
-        _conditions(conn, search=search, program_code=program, status=status, masked=masked),
+        _conditions(conn, search=search, program_code=program, status=status, skipped=skipped, masked=masked),
         id_column=partner.c.id,
         keys=keys,
         descending=descending,
@@ -74,7 +89,13 @@ def list_partners(
 
 
 def partner_totals(
-    conn: Connection, *, masked: bool, search: str = "", program: str | None = None, status: str | None = None
+    conn: Connection,
+    *,
+    masked: bool,
+    search: str = "",
+    program: str | None = None,
+    status: str | None = None,
+    skipped: Skipped | None = None,
 ) -> pd.DataFrame:
     """Return currency, count, available_minor, held_minor, reserved_minor, paid_minor of all that match."""
     return to_frame(
@@ -92,7 +113,11 @@ def partner_totals(
                     program_table, program_table.c.id == partner.c.program_id
                 )
             )
-            .where(*_conditions(conn, search=search, program_code=program, status=status, masked=masked))
+            .where(
+                *_conditions(
+                    conn, search=search, program_code=program, status=status, skipped=skipped, masked=masked
+                )
+            )
             .group_by(program_table.c.currency)
             .order_by(program_table.c.currency)
         )
@@ -100,7 +125,13 @@ def partner_totals(
 
 
 def _conditions(
-    conn: Connection, *, search: str, program_code: str | None, status: str | None, masked: bool
+    conn: Connection,
+    *,
+    search: str,
+    program_code: str | None,
+    status: str | None,
+    skipped: Skipped | None,
+    masked: bool,
 ) -> list[ColumnElement[bool]]:
     found: list[ColumnElement[bool]] = []
     term = search.replace("\x00", "").strip()
@@ -110,8 +141,15 @@ def _conditions(
     if program_code:
         code = select(program_table.c.id).where(program_table.c.code == program_code)
         found.append(partner.c.program_id == code.scalar_subquery())
-    if status:
+    if status == CURRENT:
+        found.append(partner.c.status != "archived")
+    elif status:
         found.append(partner.c.status == status)
+    if skipped is not None:
+        of_run = select(skip.c.partner_id).where(
+            skip.c.run_id == skipped.run_id, skip.c.reason == skipped.reason
+        )
+        found.append(partner.c.id.in_(of_run))
     return found
 
 

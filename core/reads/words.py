@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from datetime import datetime, tzinfo
 from decimal import Decimal
@@ -72,8 +73,10 @@ def days(first: datetime, last: datetime, zone: tzinfo) -> str:
 
 
 def person(actor: str) -> str:
-    """Write who acted without the kind: ada for user:ada, the schedule for a job."""
+    """Write who acted without the kind: ada for user:ada, the queue job for a job, the policy with its version."""
     kind, _, name = actor.partition(":")
+    if kind == "policy":
+        return f"the policy, version {name.rpartition(':')[2]}"
     return f"the {name} job" if kind == "job" else name or actor
 
 
@@ -104,14 +107,29 @@ SKIP_WORDS = {
 }
 
 
+# The same with the figures a refusal kept; amounts there are plain, like 12.40.
+SKIP_FIGURES = {
+    "below_minimum": "Below the minimum by {short}: {amount} of {minimum}",
+    "nothing_available": "Nothing to pay: {available} is available",
+    "partner_suspended": "The partner is {status}",
+    "on_hold": "On hold{until}: {why}",
+    "cap_reached": "The month's cap of {cap} is reached: {used} is paid or on its way",
+    "fee_exceeds_amount": "The fee of {fee} would eat the {amount}",
+}
+PLAIN_AMOUNT = re.compile(r"-?[0-9]+(\.[0-9]+)?")
+
+
 def why_not_paid(reason: str, figures: Mapping[str, Any], currency: str) -> str:
     """Write why a partner got no payout: a hold's reason or a skip's, with the figures a skip kept."""
     if reason in HOLD_WORDS:
         return f"On hold: {HOLD_WORDS[reason]}"
-    sentence = SKIP_WORDS.get(reason, reason.replace("_", " ").capitalize())
-    told = [
-        f"{name.removesuffix('_minor').replace('_', ' ')} {amount(int(value), currency)}"
-        for name, value in sorted(figures.items())
-        if name.endswith("_minor") and isinstance(value, int)
-    ]
-    return f"{sentence} ({', '.join(told)})" if told else sentence
+    written = {
+        name: format_currency(Decimal(value), currency, locale=LOCALE).replace("-", "−")
+        if isinstance(value, str) and PLAIN_AMOUNT.fullmatch(value)
+        else str(value).removeprefix(",")
+        for name, value in figures.items()
+    }
+    try:
+        return SKIP_FIGURES[reason].format_map(written)
+    except KeyError:  # one of before, without its figures
+        return SKIP_WORDS.get(reason, reason.replace("_", " ").capitalize())

@@ -127,7 +127,7 @@ def test_the_list_says_why_someone_is_not_paid(conn: Connection):
             "partner_id": poor,
             "slot": NOW,
             "reason": "below_minimum",
-            "figures": '{"minimum_minor": 5000}',
+            "figures": '{"amount": "37.60", "short": "12.40", "minimum": "50.00", "sentence": "said"}',
             "at": NOW,
         },
     )
@@ -141,7 +141,7 @@ def test_the_list_says_why_someone_is_not_paid(conn: Connection):
         "POOR": "below_minimum",
     }
     assert rows.loc["HOLD", "why_not"] == "On hold: the partner's identity is not verified"
-    assert "$50.00" in str(rows.loc["POOR", "why_not"])
+    assert rows.loc["POOR", "why_not"] == "Below the minimum by $12.40: $37.60 of $50.00"
 
 
 @pytest.mark.parametrize("sort", SORTS)

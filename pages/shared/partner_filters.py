@@ -1,0 +1,128 @@
+"""What the list of partners can be narrowed by; all of it stands in the address."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import streamlit as st
+
+from core.reads.not_paid import NotPaid, counted_words
+from core.reads.partners import CURRENT, Skipped
+from pages.shared import address
+
+ORDERS = {
+    "available": ("most available first", True),
+    "held": ("most held first", True),
+    "reserved": ("most reserved first", True),
+    "paid": ("most paid first", True),
+    "code": ("by code", False),
+    "name": ("by name", False),
+}
+STATES = {
+    "": "Not archived",
+    "active": "Active",
+    "suspended": "Suspended",
+    "archived": "Archived",
+    "any": "Any state",
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Wanted:
+    """What the address asks for."""
+
+    search: str
+    program: str | None
+    status: str
+    skipped: Skipped | None
+    sort: str
+    masked: bool
+
+    @property
+    def state(self) -> str | None:
+        """The state to read. The archived are out of the list, unless they are asked for or searched."""
+        if self.status in {"", "any"}:
+            return None if self.status or self.search or self.skipped else CURRENT
+        return self.status
+
+    @property
+    def descending(self) -> bool:
+        """Amounts begin with the largest, words with the first."""
+        return ORDERS[self.sort][1]
+
+
+def read_wanted(names: dict[str, str], last: NotPaid | None, *, masked: bool) -> Wanted:
+    """Return what the address asks for; `names` are the programs by code, `last` the run whose reasons may be asked for."""
+    return Wanted(
+        search=address.given("search"),
+        program=address.one_of("program", names, "") or None,
+        status=address.one_of("status", STATES, ""),
+        skipped=_skipped(last),
+        sort=address.one_of("sort", ORDERS, "available"),
+        masked=masked,
+    )
+
+
+def _skipped(last: NotPaid | None) -> Skipped | None:
+    """The run and the reason the address asks for; without a run the last one."""
+    reason = address.given("why")
+    run_id = address.given_id("run") or (last and last.run_id)
+    return Skipped(run_id=run_id, reason=reason) if reason and run_id else None
+
+
+def draw(names: dict[str, str], wanted: Wanted, last: NotPaid | None) -> None:
+    """Draw what the list can be narrowed by."""
+    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+        st.text_input(
+            "Search",
+            value=wanted.search,
+            type="search",
+            placeholder="Code, customer" if wanted.masked else "Name, code, email, account",
+            icon=":material/search:",
+            label_visibility="collapsed",
+            key="partners-search",
+            width=190,
+            on_change=address.remember("partners-search", "search", then=_from_the_start),
+        )
+        _choice("program", {"": "All programs", **names}, wanted.program or "", 158)
+        _choice("status", STATES, wanted.status, 124)
+        reasons = dict.fromkeys([*(last.by_reason if last else ()), *_asked_for(wanted)])
+        if reasons:
+            words = {"": "Paid or not"} | {reason: _not_paid_words(reason, last) for reason in reasons}
+            _choice("why", words, wanted.skipped.reason if wanted.skipped else "", 190)
+        _choice("sort", {key: words.capitalize() for key, (words, _) in ORDERS.items()}, wanted.sort, 162)
+
+
+def _asked_for(wanted: Wanted) -> list[str]:
+    return [wanted.skipped.reason] if wanted.skipped else []
+
+
+def _not_paid_words(reason: str, last: NotPaid | None) -> str:
+    count = last.by_reason.get(reason, 0) if last else 0
+    return f"{count:,} {counted_words(reason)}"
+
+
+def _choice(name: str, options: dict[str, str], chosen: str, width: int) -> None:
+    key = f"partners-{name}"
+    default = "available" if name == "sort" else ""
+    st.selectbox(
+        name.capitalize(),
+        list(options),
+        index=list(options).index(chosen),
+        format_func=options.__getitem__,
+        label_visibility="collapsed",
+        key=key,
+        width=width,
+        on_change=address.remember(key, name, default=default, then=_from_the_start),
+    )
+
+
+def _from_the_start() -> None:
+    address.put(cursor=None, run=None)
+
+
+def clear() -> None:
+    """Take every filter out of the address."""
+    for key in ("partners-search", "partners-program", "partners-status", "partners-why"):
+        st.session_state.pop(key, None)
+    address.put(search=None, program=None, status=None, why=None, run=None, cursor=None)
