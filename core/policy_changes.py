@@ -43,10 +43,11 @@ def read_terms(terms: Mapping[str, Any]) -> Policy:
     try:
         return Policy.model_validate(terms)
     except ValidationError as fault:
-        raise BadPolicy(faults="; ".join(_said(error) for error in fault.errors())) from fault
+        raise BadPolicy(faults="; ".join(said(error) for error in fault.errors())) from fault
 
 
-def _said(error: Any) -> str:  # noqa: ANN401 - pydantic's own mapping
+def said(error: Any) -> str:  # noqa: ANN401 - pydantic's own mapping
+    """Write one fault that pydantic found: the term, and what is wrong with it."""
     words = str(error["msg"]).removeprefix("Value error, ")
     place = " ".join(str(part).replace("_", " ") for part in error["loc"])
     return f"{place}: {words}" if place else words

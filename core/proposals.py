@@ -14,6 +14,7 @@ from core.absence import PROVED_ABSENT
 from core.access import Actor
 from core.backups import SET_BACKUP
 from core.overrides import OVERRIDE_REQUEST
+from core.own_terms import CHANGE_TERMS
 from core.paid_outside import PAID_OUTSIDE
 from core.partner_edits import CHANGE_DESTINATION
 from core.policy_changes import CHANGE_POLICY
@@ -37,6 +38,7 @@ from core.stops import START_SENDING
 KINDS: dict[str, Kind] = {
     "change_destination": CHANGE_DESTINATION,
     "change_policy": CHANGE_POLICY,
+    "change_terms": CHANGE_TERMS,
     "override_request": OVERRIDE_REQUEST,
     "set_backup": SET_BACKUP,
     "start_sending": START_SENDING,

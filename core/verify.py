@@ -96,6 +96,24 @@ CHECKS: dict[str, str] = {
     "no maker approved": """
         SELECT a.payout_id FROM approval a
          WHERE a.decision = 'approve' AND a.actor IN (SELECT payout_makers(a.payout_id))""",
+    "policies approved what their versions allow": """
+        SELECT a.payout_id FROM approval a
+          JOIN payout p ON p.id = a.payout_id JOIN program g ON g.id = p.program_id JOIN policy l ON l.id = p.policy_id
+         WHERE starts_with(a.actor, 'policy:')
+           AND (a.decision = 'approve' AND a.actor = 'policy:' || g.code || ':' || l.version AND p.origin = 'schedule'
+                AND p.approvals_needed = 1 AND (l.terms #>> '{approval,auto}')::boolean
+                AND p.amount_minor <= (l.terms #>> '{approval,auto_up_to_minor}')::bigint) IS NOT TRUE""",
+    "a policy's day is what it approved": """
+        SELECT program_id FROM policy_day d
+          FULL JOIN (SELECT p.program_id, (a.at AT TIME ZONE g.zone)::date AS day, count(*) AS n,
+                            sum(p.amount_minor) AS amount
+                       FROM approval a JOIN payout p ON p.id = a.payout_id JOIN program g ON g.id = p.program_id
+                      WHERE starts_with(a.actor, 'policy:') GROUP BY 1, 2) a USING (program_id, day)
+         WHERE coalesce(d.n, 0) <> coalesce(a.n, 0) OR coalesce(d.amount_minor, 0) <> coalesce(a.amount, 0)""",
+    "a partner's own terms are the last two people agreed on": """
+        SELECT p.id FROM partner p
+          LEFT JOIN LATERAL (SELECT terms FROM own_terms o WHERE o.partner_id = p.id ORDER BY id DESC LIMIT 1) o ON true
+         WHERE p.overrides <> coalesce(o.terms, '{}')""",
     "a new key only after a definite no": """
         SELECT later.payout_id FROM attempt later JOIN attempt earlier
             ON earlier.payout_id = later.payout_id AND earlier.n < later.n
@@ -151,6 +169,26 @@ CHECKS: dict[str, str] = {
                       WHERE provider = 'simulator' AND state IN ('started', 'unknown', 'succeeded')) r
             ON r.ref::text = s.reversal_ref
          WHERE r.ref IS NULL OR (r.state = 'succeeded' AND s.amount_minor IS DISTINCT FROM r.amount_minor)""",
+    "a payment file is the sum of its attempts": """
+        SELECT f.id FROM payment_file f
+          LEFT JOIN (SELECT l.file_id, count(*) AS lines, sum(l.amount_minor) AS total,
+                            sum((a.params ->> 'amount_minor')::bigint) AS sent,
+                            bool_and(a.provider = 'file') AS by_file
+                       FROM payment_file_line l JOIN attempt a USING (payout_id, n) GROUP BY 1) l ON l.file_id = f.id
+         WHERE (f.payouts, f.total_minor, f.total_minor, true)
+               IS DISTINCT FROM (l.lines, l.total::bigint, l.sent::bigint, l.by_file)""",
+    "what left by file is in one file, and ended by its mark": """
+        SELECT a.payout_id FROM attempt a
+          LEFT JOIN payment_file_line l USING (payout_id, n)
+          LEFT JOIN payment_file f ON f.id = l.file_id
+          LEFT JOIN payment_mark m ON m.payout_id = a.payout_id AND m.n = a.n AND m.ends
+         WHERE a.provider = 'file'
+           AND (l.payout_id IS NULL
+                OR a.state <> CASE WHEN m.outcome = 'paid' THEN 'succeeded'
+                                   WHEN m.outcome IS NOT NULL OR f.state = 'cancelled' THEN 'declined' ELSE 'started' END)""",
+    "nobody marked what they approved": """
+        SELECT m.payout_id FROM payment_mark m JOIN approval a ON a.payout_id = m.payout_id AND a.decision = 'approve'
+         WHERE a.actor = m.marked_by""",
     "counters equal the payouts": """
         SELECT * FROM (
             SELECT program_id, status, method, currency, sum(n) AS n, sum(amount) AS amount FROM (

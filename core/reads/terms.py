@@ -12,7 +12,7 @@ from sqlalchemy import Connection, text
 
 from core.commission import Commission, External, FlatMonthly, FlatOnce, Percent, Tiered
 from core.fees import NO_FEE, Fee, fee_minor
-from core.policy import Approval, Policy, resolve
+from core.policy import Approval, Messages, Policy, resolve
 from core.policy import Terms as ResolvedPolicy
 from core.programs import partner_terms
 from core.reads import words
@@ -96,7 +96,20 @@ def partner_lines(policy: Policy, currency: str) -> Iterator[tuple[str, str, str
     yield "sending", "Leaves", sending_words(policy.sending)
     yield "approval", "Approved by the policy", approval_words(policy.approval, currency)
     yield "auto_payout_enabled", "Policy may approve", "yes" if policy.auto_payout_enabled else "no"
+    yield "messages", "Told", messages_words(policy.messages, currency)
     yield "one_open_request", "One open request", "yes" if policy.one_open_request else "no"
+
+
+def messages_words(messages: Messages, currency: str) -> str:
+    """Write what is told unless a partner chose: in French, 3 days before a payout, of each sale."""
+    said = [] if messages.language is None else [f"in {'French' if messages.language == 'fr' else 'English'}"]
+    if messages.notice_days:
+        said.append(f"{days_words(messages.notice_days)} before a payout")
+    if messages.sale_confirmed:
+        said.append("of their sales")
+    if messages.large_payout_minor is not None:
+        said.append(f"approvers above {words.amount(messages.large_payout_minor, currency)}")
+    return ", ".join(said) or "as built in"
 
 
 def commission_words(commission: Commission, currency: str) -> str:

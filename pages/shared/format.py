@@ -119,11 +119,13 @@ def method(code: str) -> str:
 
 
 def person(actor: str) -> str:
-    """Who acted, in words: `user:ada` is `ada`, `job:queue` is `the queue job`."""
+    """Who acted, in words: `user:ada` is `ada`, `job:queue` is `the queue job`, `policy:creator:3` the policy's version 3."""
     kind, _, name = actor.partition(":")
     match kind:
         case "job":
             return f"the {name} job"
+        case "policy":
+            return f"the policy, version {name.rpartition(':')[2]}"
         case "os":
             return f"{name} (system)"
         case _:

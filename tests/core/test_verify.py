@@ -9,11 +9,13 @@ from core.access import job_actor
 from core.corrections import correct_sale, reinstate_earning
 from core.decisions import Wanted, cancel_payouts
 from core.proposals import refuse_proposal
+from core.queueing import queue_due
 from core.returns import book_return
 from core.reversing import reverse_due
 from core.verify import CHECKS, verify
 from db.engine import app_role, make_engine
 from tests.conftest import _clone
+from tests.core.allowing import allow, creator
 from tests.core.pulling_back import agreed_back, asked_back
 from tests.desk import ADA, DAY, HOUR, NOW, Desk, Rail, declined, open_desk
 
@@ -147,6 +149,21 @@ BREAK: dict[str, list[str]] = {
         "UPDATE simulator_reversal SET reversal_ref = 'nobody''s'",
         "UPDATE reversal SET state = 'declined', provider_ref = NULL WHERE state = 'succeeded'",
     ],
+    "policies approved what their versions allow": [
+        "UPDATE approval SET actor = 'policy:creator:1' WHERE starts_with(actor, 'policy:')",
+        "UPDATE approval SET actor = 'policy:creator:2' WHERE actor = 'user:ada'",
+        "UPDATE policy SET terms = jsonb_set(terms, '{approval,auto_up_to_minor}', '1')",
+    ],
+    "a policy's day is what it approved": [
+        "UPDATE policy_day SET amount_minor = amount_minor - 1",
+        "UPDATE policy_day SET n = n - 1",
+        "DELETE FROM policy_day",
+        "UPDATE policy_day SET day = day - 1",
+    ],
+    "a partner's own terms are the last two people agreed on": [
+        """UPDATE partner SET overrides = '{"hold_days": 0}'""",
+        "DELETE FROM own_terms",
+    ],
     "counters equal the payouts": [
         "UPDATE payout_counter SET n = n + 1",
         "UPDATE payout_counter SET amount_minor = amount_minor + 1",
@@ -201,6 +218,11 @@ def live(desk: Desk) -> None:
     for day in (1, 9):
         desk.sale("CREATOR", "10.00", ref=f"b{day}", program="creator", kind="booking", at=NOW - day * DAY)
     desk.release()
+    desk.own_terms("CREATOR", hold_days=3)
+    allow(desk)
+    creator(desk, "AUTO", "10.00")
+    queue_due(desk.engine, now=NOW, run_id=1, partner="AUTO")
+    desk.send()
     send_back(desk)
     assert desk.faults() == []
 
