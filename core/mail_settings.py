@@ -1,4 +1,4 @@
-"""Reads the settings of mail: where letters are handed over, who they are from, and who is told in finance."""
+"""Reads the settings of messages: where they are handed over, who they are from, and who in the team is told."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from urllib.parse import unquote, urlsplit
 
 from core.channels import BadAddress, check_address
 from core.channels.smtp import MailServer, Security
+from core.messages import LANGUAGES
 
 PORTS: dict[Security, int] = {"none": 25, "starttls": 587, "tls": 465}
 SCHEMES = ("smtp", "smtps")
@@ -63,6 +64,33 @@ def addresses(written: str) -> tuple[Named, ...]:
     if len({address.lower() for _, address in found}) < len(found):
         raise ValueError("names an address twice.")
     return found
+
+
+PHONE = "{phone}"
+
+
+def sms_gateway(written: str) -> str:
+    """Read the URL of an SMS gateway, with {phone} where the number goes. Refuses with ValueError, naming no secret."""
+    if PHONE not in written:
+        raise ValueError(
+            f"says nowhere where the number goes: write {PHONE} there, as twilio://SID:TOKEN@FROM/{PHONE}"
+        )
+    return chat(written)
+
+
+def chat(written: str) -> str:
+    """Read the URL of a chat, as Apprise takes it. Refuses with ValueError, whose words never repeat its secrets."""
+    from core.channels.gateway import check_gateway  # it takes its time, and few need it
+
+    check_gateway(written)
+    return written
+
+
+def language(written: str) -> str:
+    """Read a language. Refuses with ValueError."""
+    if written not in LANGUAGES:
+        raise ValueError(f"is {written!r}; it is {' or '.join(LANGUAGES)}.")
+    return written
 
 
 def public_url(written: str) -> str:

@@ -9,17 +9,14 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import NamedTuple
 
 from sqlalchemy import Connection, text
 
-from core import audit
-from core.access import Actor
 from core.messages import kind_named
-from core.refusals import Refusal
-from core.second_person import NoWhy
 
 # Pauses after a try that failed for now; after the last one it has failed.
 PAUSES = tuple(timedelta(minutes=minutes) for minutes in (1, 5, 15, 60, 4 * 60, 12 * 60, 24 * 60))
@@ -31,27 +28,20 @@ WORDS_MAX = 300
 NOT_SET_UP = "Mail is not set up: messages wait"
 
 
-class UnknownMessage(Refusal):
-    """There is no message {id}."""
-
-    code = "unknown_message"
-
-
-class MessageEnded(Refusal):
-    """Message {id} is {state}: there is nothing to decide about it any more."""
-
-    code = "decided"
-
-
-class NotFailed(Refusal):
-    """Message {id} is {state}: only one that failed, or whose end is unclear, is sent again."""
-
-    code = "not_failed"
-
-
-TELL = text("""
-    INSERT INTO message (kind, partner_id, about, once, made_by, made_at, waiting_since, next_try_at)
-    VALUES (:kind, :partner_id, CAST(:about AS jsonb), :once, :made_by, :now, :now, :now)
+TELL_TEAM = text("""
+    INSERT INTO message (kind, about, once, made_by, made_at, waiting_since, next_try_at)
+    VALUES (:kind, CAST(:about AS jsonb), :once, :made_by, :now, :now, :now)
+    ON CONFLICT DO NOTHING
+    RETURNING id
+""")
+# By each channel the partner chose; where they chose nothing, by email if the kind is made for it.
+TELL_PARTNERS = text("""
+    INSERT INTO message (kind, partner_id, about, once, channel, made_by, made_at, waiting_since, next_try_at)
+    SELECT :kind, r.partner_id, r.about, r.once, c.channel, :made_by, :now, :now, :now
+      FROM jsonb_to_recordset(CAST(:rows AS jsonb)) AS r (partner_id bigint, about jsonb, once text, wanted boolean)
+     CROSS JOIN unnest(CAST(:channels AS text[])) AS c (channel)
+      LEFT JOIN message_choice w ON w.partner_id = r.partner_id AND w.kind = :kind AND w.channel = c.channel
+     WHERE coalesce(w.wanted, c.channel = 'email' AND r.wanted)
     ON CONFLICT DO NOTHING
     RETURNING id
 """)
@@ -67,16 +57,53 @@ def tell(
     now: datetime,
     partner_id: int | None = None,
 ) -> int | None:
-    """Write down that this is to be told, before the audit of the act; return the message's id, None: told already.
+    """Write down that this is to be told, before the audit of the act; return the message's id.
 
-    `about` holds ids and figures alone, `once` names the event. Without `partner_id` it is for the finance team.
-    Refuses with KeyError a kind that does not exist, with ValueError one that is told to somebody else.
+    None: told already, or a partner does not want to hear of it. `about` holds ids and figures alone, `once` names the
+    event. Without `partner_id` it is for the team. Refuses with KeyError a kind that does not exist, with ValueError one
+    that is told to somebody else.
     """
     if (kind_named(kind).audience == "partner") != (partner_id is not None):
         raise ValueError(f"{kind} is told to somebody else")
-    values = {"kind": kind, "partner_id": partner_id, "about": json.dumps(about), "once": f"{kind}:{once}"}
-    told: int | None = conn.execute(TELL, values | {"made_by": made_by, "now": now}).scalar()
+    if partner_id is not None:
+        ids = tell_partners(conn, kind, [ToTell(partner_id, about, once)], made_by=made_by, now=now)
+        return ids[0] if ids else None
+    values = {"kind": kind, "about": json.dumps(about), "once": f"{kind}:{once}"}
+    told: int | None = conn.execute(TELL_TEAM, values | {"made_by": made_by, "now": now}).scalar()
     return told
+
+
+class ToTell(NamedTuple):
+    """What one partner is told of one event; `wanted`: whether they hear of it unless they chose, None: as the kind."""
+
+    partner_id: int
+    about: Mapping[str, int]
+    once: str
+    wanted: bool | None = None
+
+
+def tell_partners(
+    conn: Connection, kind: str, what: Sequence[ToTell], *, made_by: str, now: datetime
+) -> list[int]:
+    """Write down in one statement what partners are to be told, by the channels they want; return the messages' ids.
+
+    What was told already stays as it is. Refuses with KeyError a kind that does not exist.
+    """
+    known = kind_named(kind)
+    if not what:
+        return []
+    rows = [
+        {
+            "partner_id": one.partner_id,
+            "about": one.about,
+            "once": f"{kind}:{one.once}",
+            "wanted": known.by_default if one.wanted is None else one.wanted,
+        }
+        for one in what
+    ]
+    channels = [name for name in known.channels if name != "chat"]
+    values = {"kind": kind, "rows": json.dumps(rows), "channels": channels, "made_by": made_by, "now": now}
+    return list(conn.execute(TELL_PARTNERS, values).scalars())
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -91,20 +118,26 @@ class Claimed:
     made_at: datetime
     lease_epoch: int
     stale: bool
+    channel: str
+    recipient: str
+    to_identity_id: int | None
+    language: str | None
+    test: bool
 
 
 CLAIM = text("""
     UPDATE message SET state = 'sending', next_try_at = NULL, tries = tries + 1, lease_epoch = lease_epoch + 1,
                        lease_until = clock_timestamp() + make_interval(secs => :lease_s)
-     WHERE id = (SELECT id FROM message WHERE state = 'waiting' AND next_try_at <= :now
+     WHERE id = (SELECT id FROM message WHERE state = 'waiting' AND channel = :channel AND next_try_at <= :now
                   ORDER BY next_try_at, id LIMIT 1 FOR UPDATE SKIP LOCKED)
-    RETURNING id, ref::text AS ref, kind, partner_id, about, made_at, lease_epoch, waiting_since < :stale AS stale
+    RETURNING id, ref::text AS ref, kind, partner_id, about, made_at, lease_epoch, waiting_since < :stale AS stale,
+              channel, recipient, to_identity_id, language, test
 """)
 
 
-def claim_message(conn: Connection, *, now: datetime) -> Claimed | None:
-    """Claim the message that is due longest for this process, or return None when none is."""
-    values = {"now": now, "stale": now - STALE_AFTER, "lease_s": LEASE_S}
+def claim_message(conn: Connection, *, now: datetime, channel: str = "email") -> Claimed | None:
+    """Claim the message of this channel that is due longest for this process, or return None when none is."""
+    values = {"now": now, "stale": now - STALE_AFTER, "lease_s": LEASE_S, "channel": channel}
     row = conn.execute(CLAIM, values).mappings().one_or_none()
     return None if row is None else Claimed(**row)
 
@@ -122,7 +155,7 @@ def note_left_behind(conn: Connection, *, made_by: str, now: datetime) -> int:
     """Call unclear what a process claimed and never ended, and return how many those are."""
     found = list(conn.execute(LEFT_BEHIND, {"words": GONE}).scalars())
     for message_id in found:
-        _log(conn, message_id, "unclear", GONE, actor=made_by, now=now)
+        log_delivery(conn, message_id, "unclear", GONE, actor=made_by, now=now)
     return len(found)
 
 
@@ -159,8 +192,22 @@ def record_delivery(
         "now": now,
     }
     state: str | None = conn.execute(END, values).scalar()
-    _log(conn, claimed.id, outcome, words, actor=made_by, now=now)
+    if state in ENDED:
+        forget_addresses(conn, [claimed.id], now=now)
+    log_delivery(conn, claimed.id, outcome, words, actor=made_by, now=now)
     return state
+
+
+ENDED = frozenset({"sent", "dropped"})
+FORGET = text("""
+    UPDATE identity SET email = NULL, phone = NULL, name = NULL, blanked_at = :now
+     WHERE id IN (SELECT to_identity_id FROM message WHERE id = ANY(:ids))
+""")
+
+
+def forget_addresses(conn: Connection, message_ids: list[int], *, now: datetime) -> None:
+    """Blank the address that only these messages needed."""
+    conn.execute(FORGET, {"ids": message_ids, "now": now})
 
 
 LOG = text("""
@@ -168,7 +215,10 @@ LOG = text("""
 """)
 
 
-def _log(conn: Connection, message_id: int, outcome: str, words: str, *, actor: str, now: datetime) -> None:
+def log_delivery(
+    conn: Connection, message_id: int, outcome: str, words: str, *, actor: str, now: datetime
+) -> None:
+    """Keep one try or decision; `words` name no address and hold no link."""
     values = {"message_id": message_id, "now": now, "actor": actor, "outcome": outcome, "words": words}
     conn.execute(LOG, values)
 
@@ -181,52 +231,3 @@ def nameless(words: str) -> str:
     """Return words of a mail server or a person without addresses and links, on one line, not too long."""
     spoken = LINK.sub("(link)", ADDRESS.sub("(address)", " ".join(words.split())))
     return (spoken or "no words")[:WORDS_MAX]
-
-
-LOCK = text("SELECT state FROM message WHERE id = :id FOR UPDATE")
-AGAIN = text("""
-    UPDATE message SET state = 'waiting', waiting_since = :now, next_try_at = :now, tries = 0, error = NULL
-     WHERE id = :id
-""")
-
-
-def send_again(conn: Connection, message_id: int, *, actor: Actor, now: datetime) -> None:
-    """Have a message that failed, or whose end is unclear, sent again.
-
-    Refuses NotAllowed, UnknownMessage and NotFailed.
-    """
-    actor.must("handle messages")
-    state = conn.execute(LOCK, {"id": message_id}).scalar()
-    if state is None:
-        raise UnknownMessage(id=message_id)
-    if state not in {"failed", "unclear"}:
-        raise NotFailed(id=message_id, state=state)
-    conn.execute(AGAIN, {"id": message_id, "now": now})
-    _log(conn, message_id, "again", "wanted again", actor=actor.name, now=now)
-    audit.record(conn, "message.again", subject="message", ids=[message_id], actor=actor, now=now)
-
-
-DROP = text("""
-    UPDATE message SET state = 'dropped', next_try_at = NULL, lease_until = NULL, error = :words WHERE id = :id
-""")
-
-
-def drop_message(conn: Connection, message_id: int, *, reason: str, actor: Actor, now: datetime) -> None:
-    """Have a message not sent any more, with a reason that is kept without addresses.
-
-    Refuses NotAllowed, NoWhy, UnknownMessage, and with MessageEnded one that was sent, dropped or is being sent.
-    """
-    actor.must("handle messages")
-    if not reason.strip():
-        raise NoWhy
-    words = nameless(reason)
-    state = conn.execute(LOCK, {"id": message_id}).scalar()
-    if state is None:
-        raise UnknownMessage(id=message_id)
-    if state not in {"waiting", "failed", "unclear"}:
-        raise MessageEnded(id=message_id, state=state)
-    conn.execute(DROP, {"id": message_id, "words": words})
-    _log(conn, message_id, "dropped", words, actor=actor.name, now=now)
-    audit.record(
-        conn, "message.dropped", subject="message", ids=[message_id], actor=actor, now=now, details={"why": words}
-    )  # fmt: skip

@@ -68,6 +68,19 @@ class Approval(Record):
         return 2 if amount_minor > self.dual_above_minor else 1
 
 
+class Messages(Said):
+    """What partners of a program are told unless they choose, and above which payouts the approvers hear at once.
+
+    `notice_days` before a scheduled payout they hear of it, 0: never. `large_payout_minor` left out is the limit above
+    which a second person approves.
+    """
+
+    language: Literal["en", "fr"] | None = None
+    notice_days: Annotated[int, Field(strict=True, ge=0, le=30)] = 0
+    sale_confirmed: bool = False
+    large_payout_minor: AmountMinor | None = None
+
+
 class Retry(Record):
     """The ladders of retries after a refusal for now, by its class, and how many retries follow the first try."""
 
@@ -104,6 +117,7 @@ class Policy(Said):
     fees: Mapping[Method, Fee] = {}
     retry: Retry = Retry()
     sending: Sending = Sending()
+    messages: Messages = Messages()
     one_open_request: bool = False
     accrues_from: date | None = None
     tiers: Mapping[str, Overrides] = {}

@@ -33,8 +33,13 @@ KNOWN = (
     "PAYDESK_DATA_DIR",
     "PAYDESK_ENV",
     "PAYDESK_HTTP_PORT",
+    "PAYDESK_NOTIFY_APPROVERS",
+    "PAYDESK_NOTIFY_CHAT_URL",
     "PAYDESK_NOTIFY_FINANCE",
     "PAYDESK_NOTIFY_FROM",
+    "PAYDESK_NOTIFY_LANGUAGE",
+    "PAYDESK_NOTIFY_OPERATORS",
+    "PAYDESK_NOTIFY_SMS_URL",
     "PAYDESK_NOTIFY_SMTP_URL",
     "PAYDESK_PORT",
     "PAYDESK_PROVIDER",
@@ -80,6 +85,11 @@ class Settings(BaseModel):
     notify_smtp: MailServer | None  # None: the demo writes files, elsewhere messages wait
     notify_from: mail_settings.Named | None
     notify_finance: tuple[mail_settings.Named, ...]
+    notify_approvers: tuple[mail_settings.Named, ...]  # none: finance
+    notify_operators: tuple[mail_settings.Named, ...]  # none: finance
+    notify_sms_url: str | None  # a gateway's, with {phone}; None: no SMS
+    notify_chat_url: str | None  # the team's chat; None: none
+    notify_language: str  # of the team, and of partners for whom nobody said one
     public_url: str | None  # where partners are led back to from a form of the provider's
     cookie_key: str | None  # None, in demo and test only: made into data_dir
     secrets_key: str | None
@@ -102,6 +112,7 @@ class Settings(BaseModel):
         as_built: dict[str, Decimal] = {}
         unlimited: dict[str, int] = {}
         no_secrets: tuple[str, ...] = ()
+        nobody: tuple[mail_settings.Named, ...] = ()
         settings = cls(
             env=env,
             database_url=reading.read("DATABASE_URL", parsing.database_url, None),
@@ -124,6 +135,11 @@ class Settings(BaseModel):
                 "PAYDESK_NOTIFY_FROM", mail_settings.sender, DEMO_SENDER if env == "demo" else None
             ),
             notify_finance=reading.read("PAYDESK_NOTIFY_FINANCE", mail_settings.addresses, FINANCE[env]),
+            notify_approvers=reading.read("PAYDESK_NOTIFY_APPROVERS", mail_settings.addresses, nobody),
+            notify_operators=reading.read("PAYDESK_NOTIFY_OPERATORS", mail_settings.addresses, nobody),
+            notify_sms_url=reading.read("PAYDESK_NOTIFY_SMS_URL", mail_settings.sms_gateway, None),
+            notify_chat_url=reading.read("PAYDESK_NOTIFY_CHAT_URL", mail_settings.chat, None),
+            notify_language=reading.read("PAYDESK_NOTIFY_LANGUAGE", mail_settings.language, "en"),
             public_url=reading.read("PAYDESK_PUBLIC_URL", mail_settings.public_url, None),
             cookie_key=reading.read("PAYDESK_COOKIE_KEY", parsing.secret, None),
             secrets_key=reading.read("PAYDESK_SECRETS_KEY", parsing.secret, None),

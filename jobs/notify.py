@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import time
 from typing import TYPE_CHECKING
 
+from core.readers import Team
 from core.runs import RunResult
 from core.settings import Settings
 from jobs.job import Job, Orders
+
+RUN_S = 45.0  # of the minute until the next one
 
 if TYPE_CHECKING:
     from core.channels import Channel
@@ -14,35 +18,54 @@ if TYPE_CHECKING:
 
 
 def run_once(orders: Orders) -> RunResult:
-    """Deliver every message that is due; without a mail server they wait, and the heartbeat says so."""
+    """Deliver every message that is due; without a mail server letters wait, and the heartbeat says so.
+
+    A run ends after a while although more is due: a slow gateway keeps no letter from the next run.
+    """
     from core.notifying import Post, notify_due
     from core.outbox import NOT_SET_UP
 
-    channel, settings = make_channel(orders.settings), orders.settings
-    if channel is None:
-        return RunResult(details={"note": NOT_SET_UP})
-    return notify_due(
+    settings = orders.settings
+    channels, until = make_channels(settings), time.monotonic() + RUN_S
+    team = Team(
+        finance=settings.notify_finance,
+        approvers=settings.notify_approvers,
+        operators=settings.notify_operators,
+        language=settings.notify_language,
+    )
+    result = notify_due(
         orders.engine,
-        Post(channel=channel, finance=settings.notify_finance, make_link=make_link(settings)),
+        Post(channels=channels, team=team, make_link=make_link(settings)),
         now=orders.now,
         limit=orders.limit,
         dry_run=orders.dry_run,
-        stopping=orders.stopping,
+        stopping=lambda: orders.stopping() or time.monotonic() > until,
     )
+    if "email" not in channels:
+        result.details["note"] = NOT_SET_UP
+    return result
 
 
-def make_channel(settings: Settings) -> Channel | None:
-    """Return the way out that the settings name: a mail server, in the demo a folder, else none."""
-    from core.channels.folder import Folder
+def make_channels(settings: Settings) -> dict[str, Channel]:
+    """Return the ways out that the settings name by channel; in the demo letters and SMS go into a folder."""
+    from core.channels.folder import Folder, Notes
     from core.channels.smtp import Smtp
 
-    if settings.notify_from is None:
-        return None
-    if settings.notify_smtp is not None:
-        return Smtp(server=settings.notify_smtp, sender=settings.notify_from)
+    found: dict[str, Channel] = {}
+    folder, sender = settings.data_dir / "mail", settings.notify_from
     if settings.env == "demo":
-        return Folder(folder=settings.data_dir / "mail", sender=settings.notify_from)
-    return None
+        found["sms"] = Notes(folder=folder)
+    if sender is not None and settings.notify_smtp is not None:
+        found["email"] = Smtp(server=settings.notify_smtp, sender=sender)
+    elif sender is not None and settings.env == "demo":
+        found["email"] = Folder(folder=folder, sender=sender)
+    urls = {"sms": settings.notify_sms_url, "chat": settings.notify_chat_url}
+    for name, url in urls.items():
+        if url is not None:
+            from core.channels.gateway import Gateway
+
+            found[name] = Gateway(url=url)
+    return found
 
 
 def make_link(settings: Settings) -> MakeLink | None:

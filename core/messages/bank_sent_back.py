@@ -8,6 +8,7 @@ from datetime import datetime
 from sqlalchemy import Connection, text
 
 from core.messages import Kind, NotToBeTold
+from core.messages.samples import AT, PARTNER
 
 SENT_BACK = text("""
     SELECT p.id AS payout_id, p.net_minor, p.currency, b.status, b.failure AS why, b.as_of AS sent_back_at
@@ -23,4 +24,10 @@ def facts(conn: Connection, about: Mapping[str, int], _now: datetime) -> Mapping
     return known
 
 
-KIND = Kind(title="Sent back by the bank", audience="partner", facts=facts)
+KIND = Kind(
+    title="Sent back by the bank",
+    audience="partner",
+    facts=facts,
+    sample=PARTNER
+    | {"payout_id": 1042, "net_minor": 124_750, "why": "the bank account is closed", "sent_back_at": AT},
+)

@@ -11,6 +11,7 @@ from datetime import datetime
 from sqlalchemy import Connection
 
 from core.messages import Kind
+from core.messages.samples import AT, PARTNER
 
 
 def facts(_conn: Connection, _about: Mapping[str, int], _now: datetime) -> Mapping[str, object]:
@@ -18,4 +19,11 @@ def facts(_conn: Connection, _about: Mapping[str, int], _now: datetime) -> Mappi
     return {}
 
 
-KIND = Kind(title="Onboarding link", audience="partner", facts=facts, needs_link=True)
+KIND = Kind(
+    title="Onboarding link",
+    audience="partner",
+    facts=facts,
+    sample=PARTNER | {"link": "https://example.com/a-link-to-try", "link_expires_at": AT},
+    needs_link=True,
+    channels=("email",),  # whoever holds the link works on the account
+)

@@ -8,6 +8,7 @@ from datetime import datetime
 from sqlalchemy import Connection, text
 
 from core.messages import Kind
+from core.messages.samples import AT, PARTNER
 
 FAILED = text("""
     SELECT p.id AS payout_id, p.net_minor, p.currency, p.method, p.processed_at AS failed_at,
@@ -22,4 +23,16 @@ def facts(conn: Connection, about: Mapping[str, int], _now: datetime) -> Mapping
     return dict(conn.execute(FAILED, about).mappings().one())
 
 
-KIND = Kind(title="Payout failed", audience="partner", facts=facts)
+KIND = Kind(
+    title="Payout failed",
+    audience="partner",
+    facts=facts,
+    sample=PARTNER
+    | {
+        "payout_id": 1042,
+        "net_minor": 124_750,
+        "method": "stripe",
+        "failed_at": AT,
+        "error_class": "account",
+    },
+)

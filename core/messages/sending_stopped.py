@@ -8,6 +8,7 @@ from datetime import datetime
 from sqlalchemy import Connection, text
 
 from core.messages import Kind
+from core.messages.samples import AT
 
 STOPPED = text("""
     SELECT stopped_at, stopped_by, why, started_at FROM sending_stop WHERE id = :stop_id
@@ -22,4 +23,9 @@ def facts(conn: Connection, about: Mapping[str, int], _now: datetime) -> Mapping
     return {"stopped_at": stop.stopped_at, "who": who, "why": stop.why, "started_at": stop.started_at}
 
 
-KIND = Kind(title="Sending stopped", audience="finance", facts=facts)
+KIND = Kind(
+    title="Sending stopped",
+    audience="finance",
+    facts=facts,
+    sample={"stopped_at": AT, "who": "ada", "why": "Two transfers look wrong", "started_at": None},
+)

@@ -15,13 +15,15 @@ from sqlalchemy import Connection, Engine, text
 from core.access import Actor, load_actor
 from core.accrual import accrue_due
 from core.batches import decide_batch, fix_batch
-from core.channels.folder import Folder
+from core.channels import Channel
+from core.channels.folder import Folder, Notes
 from core.decisions import Decision, Wanted, approve_payouts
 from core.imports import import_file
 from core.money import plain
 from core.notifying import Post, notify_due
 from core.providers.simulator import SUCCESS, Simulator
 from core.queueing import queue_due
+from core.readers import Team
 from core.refusals import Refusal
 from core.release import release_due
 from core.requests import request_payout
@@ -174,8 +176,12 @@ class Desk:
 
     def tell(self) -> None:
         """Deliver what the outbox holds, into the folder of the demo's mail."""
-        channel = Folder(folder=self.data_dir / "mail", sender=DEMO_SENDER)
-        post = Post(channel=channel, finance=FINANCE["demo"], make_link=None)
+        folder = self.data_dir / "mail"
+        ways: dict[str, Channel] = {
+            "email": Folder(folder=folder, sender=DEMO_SENDER),
+            "sms": Notes(folder=folder),
+        }
+        post = Post(channels=ways, team=Team(finance=FINANCE["demo"]), make_link=None)
         notify_due(self.engine, post, now=self.now)
 
 

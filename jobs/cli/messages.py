@@ -50,7 +50,7 @@ def list_messages(args: argparse.Namespace, desk: Desk) -> int:
 
 def again_(args: argparse.Namespace, desk: Desk) -> int:
     """Have a message sent again and print its state."""
-    from core.outbox import send_again
+    from core.message_decisions import send_again
 
     someone(desk)
     with desk.engine.begin() as conn:
@@ -62,7 +62,7 @@ def again_(args: argparse.Namespace, desk: Desk) -> int:
 
 def drop_(args: argparse.Namespace, desk: Desk) -> int:
     """Drop a message and print its state."""
-    from core.outbox import drop_message
+    from core.message_decisions import drop_message
 
     someone(desk)
     with desk.engine.begin() as conn:

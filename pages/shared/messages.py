@@ -9,8 +9,8 @@ from zoneinfo import ZoneInfo
 import streamlit as st
 
 from core.access import Actor
+from core.message_decisions import drop_message, send_again
 from core.messages import kind_named
-from core.outbox import drop_message, send_again
 from core.reads.messages import OutboxState, messages_in, messages_of_partner, outbox_state
 from db.engine import Connection
 from pages.shared import elements, frame, status, tables

@@ -14,7 +14,7 @@ from core.money import plain
 from core.policy import METHODS, Policy
 from core.reads.programs import ladder_words
 from core.reads.terms import WEEKDAYS
-from pages.shared import elements, sending_form, tables
+from pages.shared import elements, messages_form, sending_form, tables
 from pages.shared import format as fmt
 from pages.shared.typed import Typed
 
@@ -41,6 +41,7 @@ def draw(policy: Policy, *, currency: str, prefix: str) -> Typed:
     _fees(cards, policy, typed)
     _retries(cards, policy, typed)
     sending_form.draw(cards, policy, typed)
+    messages_form.draw(cards, policy, typed)
     if policy.tiers:
         _tiers(policy, typed)
     return typed

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from sqlalchemy import text
@@ -11,6 +11,7 @@ from core.channels import Channel
 from core.channels.smtp import MailServer, Smtp
 from core.links import MakeLink
 from core.notifying import Post, notify_due
+from core.readers import Team
 from core.runs import RunResult
 from tests.desk import NOW, Desk
 from tests.mail.server import FakeMail
@@ -26,6 +27,8 @@ class Teller:
     desk: Desk
     mail: FakeMail
     server: MailServer | None = None  # None: the one that works
+    team: Team = field(default_factory=lambda: Team(finance=FINANCE))
+    others: dict[str, Channel] | None = None  # ways beside email
 
     def channel(self, *, step_s: float = 5.0, letter_s: float = 10.0) -> Channel:
         """A way to the server with shorter patience."""
@@ -41,7 +44,8 @@ class Teller:
         dry_run: bool = False,
     ) -> RunResult:
         """Deliver what is due."""
-        post = Post(channel=channel or self.channel(), finance=FINANCE, make_link=make_link)
+        ways = {"email": channel or self.channel()} | (self.others or {})
+        post = Post(channels=ways, team=self.team, make_link=make_link)
         return notify_due(self.desk.engine, post, now=now, limit=limit, dry_run=dry_run)
 
     def states(self) -> list[str]:

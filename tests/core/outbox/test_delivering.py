@@ -8,18 +8,8 @@ import pytest
 from sqlalchemy import text
 
 from core.access import NotAllowed
-from core.outbox import (
-    LEASE_S,
-    PAUSES,
-    MessageEnded,
-    NotFailed,
-    UnknownMessage,
-    claim_message,
-    drop_message,
-    record_delivery,
-    send_again,
-    tell,
-)
+from core.message_decisions import MessageEnded, NotFailed, UnknownMessage, drop_message, send_again
+from core.outbox import LEASE_S, PAUSES, claim_message, record_delivery, tell
 from core.second_person import NoWhy
 from core.stops import stop_sending
 from tests.core.outbox.telling import Teller
@@ -49,7 +39,14 @@ class TestWhatIsTold:
         assert letter.message["To"] == "Ana Silva <aff1@example.com>"
         assert letter.message["Subject"] == "You have been paid $24.75"
         assert letter.message["Auto-Submitted"] == "auto-generated"
-        for words in ("Ana Silva", f"Payout:  {paid}", "Fee:     $0.25", "1 sale", "November 20, 2026"):
+        for words in (
+            "Ana Silva",
+            f"Payout:     {paid}",
+            "Fee:        $0.25",
+            "1 sale",
+            "November 20, 2026",
+            "first payout",
+        ):
             assert words in letter.body
         assert teller.states() == ["sent"]
         assert teller.log() == [("sent", "250 taken")]
