@@ -35,6 +35,9 @@ RIGHTS: dict[str, frozenset[str]] = {
     "handle messages": frozenset({"operator", "maker", "approver", "admin"}),
     "edit partners": frozenset({"maker", "operator", "admin"}),
     "write notes": frozenset({"operator", "maker", "approver", "admin"}),
+    # The only right that reads full bank and postal details; what became of a payment is another person's word.
+    "write payment files": frozenset({"maker"}),
+    "mark payments": frozenset({"maker"}),
     "change destinations": frozenset({"maker", "approver"}),
     "change terms": frozenset({"maker", "approver"}),
     "change policies": frozenset({"approver", "admin"}),

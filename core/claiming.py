@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Protocol
 
 from sqlalchemy import Connection, Row, text
 from sqlalchemy.exc import IntegrityError
@@ -29,7 +30,7 @@ class Claim:
 LOCK_TO_CLAIM = text("""
     SELECT p.id
       FROM payout p JOIN partner_balance b USING (partner_id)
-     WHERE p.id = :payout_id
+     WHERE p.id = :payout_id AND p.method = ANY(:methods)
        AND (p.status = 'approved' OR (p.status = 'retrying' AND (p.retry_at <= :now OR :at_once)))
        FOR UPDATE OF b, p SKIP LOCKED
 """)
@@ -51,12 +52,31 @@ ADD_ATTEMPT = text("""
 """)
 
 
+class Claims(Protocol):
+    """What a claim needs of whoever sends: a provider, or the files that people hand in."""
+
+    @property
+    def name(self) -> str:
+        """What attempts remember it by."""
+        ...
+
+    @property
+    def lease_s(self) -> int:
+        """How long the attempt is nobody else's to take up."""
+        ...
+
+    @property
+    def methods(self) -> frozenset[str]:
+        """The methods it may claim; a payout by another one is left alone."""
+        ...
+
+
 class StoppedMeanwhile(Exception):
     """Sending was stopped between the guards and the attempt: the transaction is undone, and nothing may follow."""
 
 
 def claim_payout(
-    conn: Connection, payout_id: int, provider: Provider, *, now: datetime, at_once: bool = False
+    conn: Connection, payout_id: int, provider: Claims, *, now: datetime, at_once: bool = False
 ) -> Claim | None:
     """Claim one payout for sending and freeze what will be sent, or return None when it may not leave or is taken.
 
@@ -64,7 +84,7 @@ def claim_payout(
     The key and the transfer group carry the payout's random reference, never its serial number: they stay unique across
     a restored or a second database. Raises StoppedMeanwhile when sending is stopped while the claim is made.
     """
-    wanted = {"payout_id": payout_id, "now": now, "at_once": at_once}
+    wanted = {"payout_id": payout_id, "now": now, "at_once": at_once, "methods": sorted(provider.methods)}
     if conn.execute(LOCK_TO_CLAIM, wanted).first() is None:
         return None
     if any(
@@ -122,7 +142,7 @@ TAKE_UP = text("""
 TOO_OLD = text("""
     UPDATE attempt SET state = 'unknown', next_look_at = :now, lease_epoch = lease_epoch + 1,
                        message = 'No outcome was ever recorded'
-     WHERE state = 'started' AND lease_until < clock_timestamp()
+     WHERE state = 'started' AND provider <> 'file' AND lease_until < clock_timestamp()
        AND first_sent_at <= clock_timestamp() - interval '23 hours'
 """)
 

@@ -23,6 +23,10 @@ HOLD_WORDS = {
     "manual": "a person put it on hold",
     "kyc": "the partner's identity is not verified",
 }
+# Methods without an API: where the rail in use does not serve them, they leave in payment files.
+FILE_METHODS = ("bank_transfer", "paypal", "check", "manual")
+# Those of which a file needs more than the desk shows.
+DETAILED = ("bank_transfer", "check")
 # Who has to act so that the hold ends; all others are ours.
 PARTNERS_MOVE = frozenset({"destination_failed", "kyc"})
 
@@ -91,9 +95,17 @@ BLOCKING = text("""
      UNION ALL
     SELECT w.id, 'outcome_open', t.state, NULL, NULL, t.next_look_at, 8
       FROM wanted w JOIN attempt t ON t.payout_id = w.id AND t.state IN ('started', 'unknown')
+     WHERE t.provider <> 'file'
      UNION ALL
-    SELECT w.id, 'method_not_served', w.method, NULL, NULL, NULL, 9
-      FROM wanted w CROSS JOIN rail_in_use r WHERE w.method <> ALL (r.methods) AND w.status <> 'processing'
+    SELECT w.id, CASE WHEN w.method <> ALL (:file_methods) THEN 'method_not_served'
+                      WHEN w.method = ANY (:detailed) AND d.payee_ref IS NULL THEN 'details_missing'
+                      ELSE 'leaves_in_file' END, w.method, NULL, NULL, NULL, 9
+      FROM wanted w CROSS JOIN rail_in_use r JOIN destination d ON d.id = w.destination_id
+     WHERE w.method <> ALL (r.methods) AND w.status <> 'processing'
+     UNION ALL
+    SELECT w.id, 'in_file', f.state, f.id::int, NULL, NULL, 9
+      FROM wanted w JOIN attempt t ON t.payout_id = w.id AND t.state = 'started' AND t.provider = 'file'
+      JOIN payment_file_line l ON l.payout_id = t.payout_id AND l.n = t.n JOIN payment_file f ON f.id = l.file_id
      UNION ALL
     SELECT w.id, 'account_not_ready',
            (SELECT string_agg(why ->> 'sentence', '; ') FROM jsonb_array_elements(s.reasons) AS given (why)),
@@ -112,7 +124,8 @@ def blocking_reasons(
 ) -> dict[int, list[Blocking]]:
     """Return, for every payout asked for, why it may not leave at `now`; an empty list means it may."""
     reasons: dict[int, list[Blocking]] = {payout_id: [] for payout_id in payout_ids}
-    for row in conn.execute(BLOCKING, {"payout_ids": list(payout_ids), "now": now}):
+    files = {"file_methods": list(FILE_METHODS), "detailed": list(DETAILED)}
+    for row in conn.execute(BLOCKING, {"payout_ids": list(payout_ids), "now": now} | files):
         clears_at = row.clears_at
         if row.code == "outside_hours":
             # The hours are the ones of the instant at which its delay is over: it rests on from then.
@@ -151,6 +164,9 @@ PAID_BY = {
 }
 
 
+DETAILS_OF = {"bank_transfer": "bank account", "check": "postal address"}
+
+
 def _words(code: str, detail: str | None, figure: int | None, of: int | None) -> tuple[str, Whose]:
     match code:
         case "sending_stopped":
@@ -172,7 +188,16 @@ def _words(code: str, detail: str | None, figure: int | None, of: int | None) ->
             return (f"The provider in use does not pay {PAID_BY[detail or 'manual']}", "ours")
         case "account_not_ready":
             return (f"The account cannot be paid: {detail}", "provider" if figure else "partner")
-    return PLAIN_WORDS[code]
+    return PLAIN_WORDS.get(code) or _words_of_files(code, detail or "check", figure)
+
+
+def _words_of_files(code: str, detail: str, figure: int | None) -> tuple[str, Whose]:
+    if code == "details_missing":
+        return (f"The {DETAILS_OF[detail]} is missing: enter it with the destination", "partner")
+    if code == "leaves_in_file":
+        return (f"Paid {PAID_BY[detail]}: it leaves with the next payment file", "ours")
+    doing = "waits to be marked" if detail == "sent" else "was not handed in yet"
+    return (f"In payment file {figure}, which {doing}", "ours")
 
 
 # What may stand in the way of an approval or of sending; the rest only tells what is going on.
@@ -187,6 +212,7 @@ STOPS_SENDING = frozenset(
         "changed_since",
         "paid_already",
         "method_not_served",
+        "details_missing",
         "account_not_ready",
         "send_delay",
         "outside_hours",

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import Connection, Row, text
 
 from core import audit
-from core.access import job_actor
+from core.access import Actor, job_actor
 from core.ledger import Movement, lock_partners, post
 from core.outbox import tell
 from core.policy import Policy
@@ -61,10 +61,12 @@ def record_outcome(
     what: str,
     duration_ms: int,
     now: datetime,
+    person: Actor | None = None,
 ) -> bool:
     """Write one outcome and move the payout and its money; return False when the lease was somebody else's by then.
 
-    The call itself is logged either way: what a late worker learned is evidence, but it decides nothing.
+    The call itself is logged either way: what a late worker learned is evidence, but it decides nothing. What a `person`
+    says became of a payment file is final: no other try follows by itself.
     """
     partner_id: int = conn.execute(READ_PARTNER, {"payout_id": order.payout_id}).scalar_one()
     lock_partners(conn, [partner_id])
@@ -90,9 +92,9 @@ def record_outcome(
     if conn.execute(END_ATTEMPT, ended).one_or_none() is None:
         return False
     if isinstance(outcome, Succeeded):
-        _paid(conn, payout, outcome, now=now)
+        _paid(conn, payout, outcome, actor=person or job_actor("send"), now=now)
     else:
-        _declined(conn, payout, outcome, now=now)
+        _declined(conn, payout, outcome, person=person, now=now)
     return True
 
 
@@ -131,7 +133,9 @@ PAID = text(
 )
 
 
-def _paid(conn: Connection, payout: Row[tuple[object, ...]], outcome: Succeeded, *, now: datetime) -> None:
+def _paid(
+    conn: Connection, payout: Row[tuple[object, ...]], outcome: Succeeded, *, actor: Actor, now: datetime
+) -> None:
     conn.execute(PAID, {"payout_id": payout.id, "now": now})
     settle = Movement(
         partner_id=payout.partner_id,
@@ -152,13 +156,15 @@ def _paid(conn: Connection, payout: Row[tuple[object, ...]], outcome: Succeeded,
         payout_id=payout.id,
     )
     post(conn, [settle, fee] if payout.fee_minor else [settle], now=now)
-    _tell(conn, "payout_paid", payout, now=now)
-    _audit(conn, "payout.paid", payout.id, now=now, details={"provider_ref": outcome.provider_ref})
+    _tell(conn, "payout_paid", payout, actor=actor, now=now)
+    _audit(
+        conn, "payout.paid", payout.id, actor=actor, now=now, details={"provider_ref": outcome.provider_ref}
+    )
 
 
 RETRIES_SPENT = text("""
     SELECT count(*) FROM attempt
-     WHERE payout_id = :payout_id AND state = 'declined' AND error_class <> 'platform_balance'
+     WHERE payout_id = :payout_id AND state = 'declined' AND error_class NOT IN ('platform_balance', 'withdrawn')
 """)
 BACK_TO_APPROVED = text(
     "UPDATE payout SET status = 'approved' WHERE id = :payout_id AND status = 'processing'"
@@ -174,13 +180,25 @@ FAIL = text("""
 """)
 HOLD_DESTINATION = text("""
     INSERT INTO hold (partner_id, reason, note, made_by, opened_at)
-    SELECT :partner_id, 'destination_failed', :message, 'job:send', :now
+    SELECT :partner_id, 'destination_failed', :message, :made_by, :now
      WHERE NOT EXISTS (SELECT 1 FROM hold WHERE partner_id = :partner_id AND reason = 'destination_failed'
                           AND earning_id IS NULL AND payout_id IS NULL AND closed_at IS NULL)
 """)
 
 
-def _declined(conn: Connection, payout: Row[tuple[object, ...]], outcome: Declined, *, now: datetime) -> None:
+# Ours, not the payout's: it is approved as before, and no try of it is spent.
+GOES_BACK = {"platform_balance": "payout.waits_for_funds", "withdrawn": "payout.withdrawn"}
+
+
+def _declined(
+    conn: Connection,
+    payout: Row[tuple[object, ...]],
+    outcome: Declined,
+    *,
+    person: Actor | None,
+    now: datetime,
+) -> None:
+    actor = person or job_actor("send")
     values = {
         "payout_id": payout.id,
         "partner_id": payout.partner_id,
@@ -188,30 +206,35 @@ def _declined(conn: Connection, payout: Row[tuple[object, ...]], outcome: Declin
         "code": outcome.code,
         "message": outcome.message,
         "error_class": outcome.error_class,
+        "made_by": actor.name,
     }
     details = {"code": outcome.code, "class": outcome.error_class}
-    if outcome.error_class == "platform_balance":
+    if outcome.error_class in GOES_BACK:
         conn.execute(BACK_TO_APPROVED, values)
-        _audit(conn, "payout.waits_for_funds", payout.id, now=now, details=details)
+        _audit(conn, GOES_BACK[outcome.error_class], payout.id, actor=actor, now=now, details=details)
         return
     spent: int = conn.execute(RETRIES_SPENT, values).scalar_one()
     retry = Policy.model_validate(payout.terms).retry
-    if outcome.error_class in RETRYABLE and spent <= retry.max:
+    if person is None and outcome.error_class in RETRYABLE and spent <= retry.max:
         ladder = retry.transient if outcome.error_class == "transient" else retry.limits
         retry_at = now + ladder[min(spent, len(ladder)) - 1]
         conn.execute(RETRY_LATER, values | {"retry_at": retry_at})
-        _audit(conn, "payout.retrying", payout.id, now=now, details=details | {"retry_at": retry_at})
+        _audit(
+            conn, "payout.retrying", payout.id, actor=actor, now=now, details=details | {"retry_at": retry_at}
+        )
         return
     conn.execute(FAIL, values)
     undo_payouts(conn, [payout.id], now=now)
     if outcome.error_class not in RETRYABLE:
         # Sending to the same place again would fail again: it waits until the details change or a person lifts it.
         conn.execute(HOLD_DESTINATION, values)
-    _tell(conn, "payout_failed", payout, now=now)
-    _audit(conn, "payout.failed", payout.id, now=now, details=details)
+    _tell(conn, "payout_failed", payout, actor=actor, now=now)
+    _audit(conn, "payout.failed", payout.id, actor=actor, now=now, details=details)
 
 
-def _tell(conn: Connection, kind: str, payout: Row[tuple[object, ...]], *, now: datetime) -> None:
+def _tell(
+    conn: Connection, kind: str, payout: Row[tuple[object, ...]], *, actor: Actor, now: datetime
+) -> None:
     about = {"payout_id": payout.id}
     tell(
         conn,
@@ -219,14 +242,18 @@ def _tell(conn: Connection, kind: str, payout: Row[tuple[object, ...]], *, now: 
         about=about,
         once=str(payout.id),
         partner_id=payout.partner_id,
-        made_by="job:send",
+        made_by=actor.name,
         now=now,
     )
 
 
 def _audit(
-    conn: Connection, action: str, payout_id: int, *, now: datetime, details: Mapping[str, object]
+    conn: Connection,
+    action: str,
+    payout_id: int,
+    *,
+    actor: Actor,
+    now: datetime,
+    details: Mapping[str, object],
 ) -> None:
-    audit.record(
-        conn, action, subject="payout", ids=[payout_id], actor=job_actor("send"), now=now, details=details
-    )
+    audit.record(conn, action, subject="payout", ids=[payout_id], actor=actor, now=now, details=details)

@@ -17,6 +17,7 @@ from core.access import Actor
 from core.copying import copied
 from core.ledger import lock_partners
 from core.partners import COPIED, PartnerDetails, destination_of, policies_of
+from core.payees import FIELDS_OF
 from core.policy import resolve
 from core.programs import lock_programs
 from core.pulling_back import pull_back_payouts
@@ -79,6 +80,8 @@ def compare_partners(conn: Connection, details: dict[int, PartnerDetails]) -> li
         other_method = known.method != wanted.method
         if known.blanked and wanted.method == "paypal" and not other_method:
             fingerprint = known.fingerprint
+        if wanted.payee is None and wanted.method in FIELDS_OF and not other_method:
+            fingerprint = known.fingerprint  # nothing was said of the details: they stay
         change.moves = other_method or fingerprint != (known.fingerprint and bytes(known.fingerprint))
         change.cools_off = change.moves and (other_method or known.had_destination)
         if change.fields or change.moves:
@@ -88,7 +91,8 @@ def compare_partners(conn: Connection, details: dict[int, PartnerDetails]) -> li
 
 CHANGED = """
     partner_id bigint, name text, email text, tier text, country text, method text, joined_on date, status text,
-    personal boolean, moves boolean, cools_until timestamptz, account text, fingerprint bytea
+    personal boolean, moves boolean, cools_until timestamptz, account text, fingerprint bytea, payee_ref uuid,
+    sealed bytea
 """
 CHANGE_IDENTITIES = text("""
     UPDATE identity i SET name = c.name, email = c.email
@@ -99,10 +103,16 @@ CHANGE_PARTNERS = text("""
     UPDATE partner p SET tier = c.tier, country = c.country, joined_on = c.joined_on, status = c.status
       FROM changed_partner c WHERE p.id = c.partner_id
 """)
+# Those of a proposal are kept already.
+KEEP_PAYEES = text("""
+    INSERT INTO payee (ref, partner_id, method, sealed, shown, fingerprint, made_by, made_at)
+    SELECT payee_ref, partner_id, method, sealed, account, fingerprint, :made_by, :now
+      FROM changed_partner WHERE moves AND sealed IS NOT NULL
+""")
 # One that was taken away before is replaced too: emptying the details first hides no change.
 OPEN_DESTINATIONS = text("""
-    INSERT INTO destination (partner_id, method, account, fingerprint, replaces_id, made_by, opened_at)
-    SELECT c.partner_id, c.method, c.account, c.fingerprint,
+    INSERT INTO destination (partner_id, method, account, fingerprint, payee_ref, replaces_id, made_by, opened_at)
+    SELECT c.partner_id, c.method, c.account, c.fingerprint, c.payee_ref,
            coalesce(p.destination_id, (SELECT max(id) FROM destination WHERE partner_id = p.id)), :made_by, :now
       FROM changed_partner c JOIN partner p ON p.id = c.partner_id
      WHERE c.moves AND c.fingerprint IS NOT NULL
@@ -167,13 +177,17 @@ def change_partners(
                 now + timedelta(days=days) if change.cools_off else None,
                 goes_to and goes_to.account,
                 goes_to and goes_to.fingerprint,
+                wanted.payee and wanted.payee.ref,
+                wanted.payee and wanted.payee.sealed,
             ]
         )
-    columns = (*COPIED, "partner_id", "personal", "moves", "cools_until", "account", "fingerprint")
+    own = ("partner_id", "personal", "moves", "cools_until", "account", "fingerprint", "payee_ref", "sealed")
+    columns = (*COPIED, *own)
     values = {"made_by": actor.name, "now": now}
     with copied(conn, "changed_partner", CHANGED, columns, rows):
         conn.execute(CHANGE_IDENTITIES)
         conn.execute(CHANGE_PARTNERS)
+        conn.execute(KEEP_PAYEES, values)
         opened = {row.partner_id: row.id for row in conn.execute(OPEN_DESTINATIONS, values)}
         conn.execute(MOVE, {"destination_ids": list(opened.values()), "partner_ids": list(opened)})
         conn.execute(COOL_OFF, values)

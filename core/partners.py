@@ -12,6 +12,7 @@ from sqlalchemy import Connection, text
 
 from core.access import Actor
 from core.copying import copied
+from core.payees import Payee
 from core.policy import Policy, resolve
 from core.programs import current_policy, lock_programs, programs
 
@@ -22,7 +23,9 @@ COPIED = ("name", "email", "tier", "country", "method", "joined_on", "status")
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class PartnerDetails:
-    """What is known of a partner; empty values are None. `account` is the Stripe account id, used by stripe methods."""
+    """What is known of a partner; empty values are None. `account` is the Stripe account id, used by stripe methods, `payee`
+    new bank or postal details; without them those of the same method stay.
+    """
 
     program_id: int
     code: str
@@ -34,6 +37,7 @@ class PartnerDetails:
     account: str | None
     joined_on: date
     status: str = "active"
+    payee: Payee | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -42,13 +46,18 @@ class Destination:
 
     account: str | None
     fingerprint: bytes
+    payee: Payee | None = None
 
 
 def destination_of(details: PartnerDetails) -> Destination | None:
     """Return where a partner's money goes by these details, None when there is nothing to send to.
 
-    Stripe methods need the account id, paypal the email (its text stays in identity); the others take the partner's code.
+    Stripe methods need the account id, paypal the email (its text stays in identity); the others take their details,
+    or the partner's code while there are none.
     """
+    if details.payee is not None:
+        payee = details.payee
+        return Destination(account=payee.shown, fingerprint=payee.fingerprint, payee=payee)
     if details.method in {"stripe", "stripe_instant"}:
         return _destination("stripe", details.account, details.account)
     if details.method == "paypal":
@@ -77,7 +86,7 @@ def policies_of(
 INCOMING = """
     partner_id bigint DEFAULT nextval('partner_id_seq'), identity_id bigint DEFAULT nextval('identity_id_seq'),
     program_id int, code text, name text, email text, tier text, country text, method text, joined_on date, status text,
-    account text, fingerprint bytea, new_until timestamptz
+    account text, fingerprint bytea, payee_ref uuid, sealed bytea, new_until timestamptz
 """
 ADD_IDENTITIES = text("""
     INSERT INTO identity (id, name, email) OVERRIDING SYSTEM VALUE
@@ -90,10 +99,15 @@ ADD_PARTNERS = text("""
       FROM incoming_partner
     RETURNING id
 """)
+ADD_PAYEES = text("""
+    INSERT INTO payee (ref, partner_id, method, sealed, shown, fingerprint, made_by, made_at)
+    SELECT payee_ref, partner_id, method, sealed, account, fingerprint, :made_by, :now
+      FROM incoming_partner WHERE sealed IS NOT NULL
+""")
 ADD_DESTINATIONS = text("""
     WITH opened AS (
-        INSERT INTO destination (partner_id, method, account, fingerprint, made_by, opened_at)
-        SELECT partner_id, method, account, fingerprint, :made_by, :now
+        INSERT INTO destination (partner_id, method, account, fingerprint, payee_ref, made_by, opened_at)
+        SELECT partner_id, method, account, fingerprint, payee_ref, :made_by, :now
           FROM incoming_partner WHERE fingerprint IS NOT NULL
         RETURNING id, partner_id)
     UPDATE partner p SET destination_id = o.id FROM opened o WHERE p.id = o.partner_id
@@ -131,14 +145,17 @@ def add_partners(
                 one.code,
                 goes_to and goes_to.account,
                 goes_to and goes_to.fingerprint,
+                one.payee and one.payee.ref,
+                one.payee and one.payee.sealed,
                 ends if days else None,
             ]
         )
-    columns = (*COPIED, "program_id", "code", "account", "fingerprint", "new_until")
+    columns = (*COPIED, "program_id", "code", "account", "fingerprint", "payee_ref", "sealed", "new_until")
     values = {"made_by": actor.name, "now": now}
     with copied(conn, "incoming_partner", INCOMING, columns, rows):
         conn.execute(ADD_IDENTITIES)
         ids = sorted(conn.execute(ADD_PARTNERS, values).scalars())
+        conn.execute(ADD_PAYEES, values)
         conn.execute(ADD_DESTINATIONS, values)
         conn.execute(ADD_BALANCES)
         conn.execute(HOLD_NEW, values)

@@ -16,6 +16,8 @@ from core.imports.reading import Column, Row
 from core.imports.sorting import Sorted
 from core.partner_changes import PartnerChange, change_partners, compare_partners
 from core.partners import METHODS, STATUSES, PartnerDetails, add_partners
+from core.payees import DETAIL_FIELDS, Payee, has_details, read_details, seal_details
+from core.vault import open_vault
 
 COLUMNS = (
     Column(name="program", limit=100),
@@ -29,6 +31,7 @@ COLUMNS = (
     Column(name="stripe_account_id", limit=100, required=False),
     Column(name="joined_on", limit=100),
     Column(name="status", limit=100),
+    *(Column(name=name, limit=100, required=False, may_miss=True, is_secret=True) for name in DETAIL_FIELDS),
 )
 
 
@@ -48,7 +51,7 @@ class PartnersImport:
         result: Sorted[PartnerDetails, PartnerChange] = Sorted()
         known: dict[int, PartnerDetails] = {}
         for row in rows:
-            details = _read_partner(row, directory, now=now)
+            details = _read_partner(row, directory, conn, now=now)
             if details is None:
                 continue
             sentence = self._contradicts(details, directory)
@@ -94,7 +97,9 @@ class PartnersImport:
         change_partners(conn, found.changed, actor=actor, now=now, import_id=import_id)
 
 
-def _read_partner(row: Row, directory: Directory, *, now: datetime) -> PartnerDetails | None:
+def _read_partner(
+    row: Row, directory: Directory, conn: Connection, *, now: datetime
+) -> PartnerDetails | None:
     if row.problems:
         return None
     values = row.values
@@ -114,6 +119,7 @@ def _read_partner(row: Row, directory: Directory, *, now: datetime) -> PartnerDe
         joined_on = parse_date(values["joined_on"], today=now.astimezone(ZoneInfo(program.zone)).date())
     except BadField as fault:
         row.refuse("joined_on", str(fault))
+    payee = None if row.problems or not has_details(values) else _read_payee(row, conn, now=now)
     if row.problems or joined_on is None:
         return None
     return PartnerDetails(
@@ -127,7 +133,19 @@ def _read_partner(row: Row, directory: Directory, *, now: datetime) -> PartnerDe
         account=values["stripe_account_id"] or None,
         joined_on=joined_on,
         status=values["status"],
+        payee=payee,
     )
+
+
+def _read_payee(row: Row, conn: Connection, *, now: datetime) -> Payee | None:
+    """Seal the bank or postal details of a row; once read, they stand in no reject."""
+    values = row.values
+    found = read_details(values["method"], values, name=values["name"])
+    if isinstance(found, dict):
+        return seal_details(open_vault(conn, now=now), values["method"], found, code=values["code"])
+    for fault in found:
+        row.refuse(fault.field, fault.sentence)
+    return None
 
 
 def _check_words(row: Row) -> None:

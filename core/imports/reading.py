@@ -30,7 +30,8 @@ class UnreadableFile(Refusal):
 class Column:
     """One column of an import: the longest text it takes, whether it may be empty, whether its text may have lines.
 
-    `is_key` tells that it names what happened at the source: two texts that look the same must be the same.
+    `is_key` tells that it names what happened at the source: two texts that look the same must be the same. A file may
+    leave out a whole column that `may_miss`: it is read as empty. What `is_secret` stands in no file of rejects.
     """
 
     name: str
@@ -38,6 +39,8 @@ class Column:
     required: bool = True
     multiline: bool = False
     is_key: bool = False
+    may_miss: bool = False
+    is_secret: bool = False
 
 
 @dataclass(slots=True)
@@ -92,6 +95,7 @@ def read_rows(data: bytes, columns: Sequence[Column]) -> Iterator[Row]:
         raise UnreadableFile(f"The header cannot be read: {fault}")
     names = _check_header(header, columns)
     from_rejects = set(REJECT_COLUMNS) <= set(names)
+    left_out = [column.name for column in columns if column.name not in names]
     any_control = CONTROL.search(text) is not None
     for line, fields, fault in records:
         if not fault and not any(fields):
@@ -107,6 +111,7 @@ def read_rows(data: bytes, columns: Sequence[Column]) -> Iterator[Row]:
                 for name, value in zip(names, fields, strict=True)
                 if name not in REJECT_COLUMNS
             }
+            row.values |= dict.fromkeys(left_out, "")
             _check_texts(row, columns, any_control=any_control)
         if row.problems and not row.values:
             row.values = dict(zip((n for n in names if n not in REJECT_COLUMNS), fields, strict=False))
@@ -147,7 +152,7 @@ def _check_header(header: Sequence[str], columns: Sequence[Column]) -> list[str]
     wanted = [column.name for column in columns]
     if not any(names):
         raise UnreadableFile(f"The file is empty. Its first line must name the columns {', '.join(wanted)}.")
-    missing = [name for name in wanted if name not in names]
+    missing = [column.name for column in columns if column.name not in names and not column.may_miss]
     extra = [name or "(no name)" for name in names if name not in wanted and name not in REJECT_COLUMNS]
     twice = sorted({name for name in names if names.count(name) > 1})
     faults = [
@@ -215,7 +220,7 @@ def write_rejects(columns: Sequence[Column], rejects: Sequence[Row]) -> bytes:
         values: Mapping[str, str] = row.values
         writer.writerow(
             [
-                *(_masked(values.get(column.name, "")) for column in columns),
+                *("" if column.is_secret else _masked(values.get(column.name, "")) for column in columns),
                 row.line,
                 ", ".join(dict.fromkeys(name for name, _ in row.problems if name)),
                 _masked(

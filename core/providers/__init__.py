@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal, Protocol
 
-ErrorClass = Literal["transient", "limits", "account", "instruction", "platform_balance"]
+ErrorClass = Literal["transient", "limits", "account", "instruction", "platform_balance", "withdrawn"]
 
 
 def params_hash(params: dict[str, Any]) -> bytes:
