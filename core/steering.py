@@ -102,12 +102,19 @@ def set_priority(
     priority: str,
     actor: Actor,
     now: datetime,
+    reason: str = "",
     whole: bool = False,
 ) -> Decision:
-    """Order payouts that have not left: `low`, `normal`, `high` or `urgent` (any other is refused by the table)."""
+    """Order payouts that have not left: `low`, `normal`, `high` or `urgent` (any other is refused by the table).
+
+    `reason` goes to the trail: what was proposed, where the proposal was taken over.
+    """
+    details: dict[str, object] = {"priority": priority}
+    if reason:
+        details["reason"] = reason
     return _steer(
         conn, wanted, SET_PRIORITY, "payout.ordered", right="steer payouts", statuses={"pending", "approved", "retrying"},
-        actor=actor, now=now, whole=whole, details={"priority": priority}, values={"priority": priority},
+        actor=actor, now=now, whole=whole, details=details, values={"priority": priority},
     )  # fmt: skip
 
 

@@ -12,7 +12,8 @@ from core.reads.filters import PayoutFilter
 from core.reads.payout import PayoutStory, customer_history, standing, story
 from core.reads.payout_header import PayoutHeader
 from core.reads.payouts import list_payouts
-from pages.shared import address, elements, frame, payout_cards, payout_reversal, payout_tabs
+from core.reads.priorities import proposed_priorities
+from pages.shared import address, elements, frame, payout_cards, payout_priority, payout_reversal, payout_tabs
 from pages.shared.decisions import RESULT, Outcome
 from pages.shared.desk import Person
 from pages.shared.format import (
@@ -56,6 +57,7 @@ def page() -> None:
         told = story(conn, payout_id, now=now, masked=masked) if payout_id is not None else None
         if told is not None:
             customers = customer_history(conn, told.header.id, now=now, masked=masked)
+            proposed = proposed_priorities(conn, [told.header.id], now=now).get(told.header.id)
     if told is None:
         _nobody(payout_id)
         return
@@ -67,6 +69,7 @@ def page() -> None:
         tools=lambda: _tools(told, who),
     )
     st.markdown(" ".join(_badges(told)))
+    payout_priority.proposal(header, proposed, [_seen(header)])
     payout_reversal.waiting(told, now, frame.zone())
     grid = st.grid(3, min_column_width=225)
     with grid.cell(column_span=2, row_span=3):
@@ -160,13 +163,7 @@ def _badges(told: PayoutStory) -> list[str]:
 
 def _tools(told: PayoutStory, who: Person) -> None:
     header = told.header
-    seen = [
-        Seen(
-            id=header.id, version=header.version, partner=_partner(header), status=header.status,
-            currency=header.currency, amount_minor=header.amount_minor, fee_minor=header.fee_minor,
-            net_minor=header.net_minor,
-        )
-    ]  # fmt: skip
+    seen = [_seen(header)]
     st.page_link(
         "pages/partner.py",
         label="Partner",
@@ -207,6 +204,14 @@ def _tools(told: PayoutStory, who: Person) -> None:
         )  # fmt: skip
     if st.button("Next", icon=":material/arrow_forward:", icon_position="right", key="next", shortcut="N"):
         _next(header.id)
+
+
+def _seen(header: PayoutHeader) -> Seen:
+    return Seen(
+        id=header.id, version=header.version, partner=_partner(header), status=header.status,
+        currency=header.currency, amount_minor=header.amount_minor, fee_minor=header.fee_minor,
+        net_minor=header.net_minor,
+    )  # fmt: skip
 
 
 def _offers(action: Action, header: PayoutHeader, who: Person) -> bool:
