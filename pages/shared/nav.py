@@ -48,6 +48,7 @@ PAGES = (
     Place(file="pages/find.py", title="Find anything", icon="search", hidden=True),
     Place(file="pages/analytics.py", title="Analytics", icon="insights", section="Understand"),
     Place(file="pages/month_end.py", title="Month end", icon="calendar_month", section="Understand"),
+    Place(file="pages/as_of.py", title="As of", icon="event_repeat", section="Understand"),
     Place(file="pages/reconciliation.py", title="Reconciliation", icon="balance", section="Understand"),
     Place(file="pages/operations.py", title="Operations", icon="monitor_heart", section="Run"),
     Place(file="pages/imports.py", title="Import", icon="upload_file", section="Run"),

@@ -1,0 +1,207 @@
+"""The desk as it stood at a past instant: what was owed to whom, and what was under way."""
+
+from __future__ import annotations
+
+from datetime import date, datetime, time, timedelta
+from functools import partial
+from zoneinfo import ZoneInfo
+
+import pandas as pd
+import streamlit as st
+
+from core.reads.shown import mask
+from core.reports.as_of import ACCOUNTS, Standing, in_pieces, payouts_under_way, standing
+from core.reports.export import csv_bytes
+from pages.shared import address, elements, frame, status, tables
+from pages.shared import format as fmt
+from pages.shared.cells import amount, instant, linked_to, number
+from pages.shared.lines import card_text
+
+LABELS = {"held": "Held", "available": "Available", "reserved": "Reserved", "paid": "Paid", "fees": "Fees"}
+DAY_KEY, TIME_KEY = "as-of-day", "as-of-time"
+SHOWN = 50
+TTL_S = 60
+ALL = "all"
+
+
+def page() -> None:
+    """Draw the page."""
+    now, zone = frame.now(), frame.zone()
+    at = _chosen(now, zone)
+    masked = not frame.person().may("see personal data")
+    program = address.given("program") or None
+    found, under_way = _read(at, program, masked=masked)
+    frame.header(
+        "As of", "What was owed, and what was under way?", tools=partial(_tools, at, zone, now, masked=masked)
+    )
+    st.caption(f"As it stood on {fmt.as_of(at, zone)}. It comes out the same whenever it is asked for.")
+    _programs(found)
+    _partners(found, program)
+    _payouts(under_way, found, zone, now)
+
+
+def _chosen(now: datetime, zone: ZoneInfo) -> datetime:
+    """The instant of the address; last midnight without one, never one to come."""
+    midnight = datetime.combine(now.astimezone(zone).date(), time(), zone)
+    try:
+        given = datetime.fromisoformat(address.given("at"))
+    except ValueError:
+        return midnight
+    at = given if given.tzinfo else given.replace(tzinfo=zone)
+    return min(at, now).astimezone(zone)
+
+
+@st.cache_data(ttl=TTL_S, show_spinner="Working back through the ledger …")
+def _stood(at: datetime, program: str | None) -> tuple[Standing, pd.DataFrame]:
+    with frame.engine().connect().execution_options(isolation_level="REPEATABLE READ") as conn:
+        found = standing(conn, at, masked=False, program=program, limit=SHOWN)
+        return found, payouts_under_way(conn, at, masked=False, program=program, limit=SHOWN)
+
+
+def _read(at: datetime, program: str | None, *, masked: bool) -> tuple[Standing, pd.DataFrame]:
+    """The same for everybody, so names are emptied after the cache."""
+    found, under_way = _stood(at, program)
+    if masked:
+        partners = mask(found.partners, ("name",))
+        found = Standing(
+            at=found.at,
+            programs=found.programs,
+            partners=partners,
+            partners_count=found.partners_count,
+        )
+        under_way = mask(under_way, ("partner_name",))
+    return found, under_way
+
+
+def _tools(at: datetime, zone: ZoneInfo, now: datetime, *, masked: bool) -> None:
+    st.date_input(
+        "Day",
+        value=at.date(),
+        max_value=now.astimezone(zone).date(),
+        key=DAY_KEY,
+        label_visibility="collapsed",
+        format="YYYY-MM-DD",
+        width=130,
+        on_change=_go,
+        args=(zone,),
+    )
+    st.time_input(
+        "Time",
+        value=at.time().replace(second=0, microsecond=0),
+        key=TIME_KEY,
+        label_visibility="collapsed",
+        step=timedelta(minutes=15),
+        width=110,
+        on_change=_go,
+        args=(zone,),
+    )
+    for label, data in (("Balances", _balances_file), ("Payouts", _payouts_file)):
+        st.download_button(
+            label,
+            data=partial(data, at, masked=masked),
+            file_name=f"{label.lower()}-as-of-{at:%Y-%m-%d-%H%M}.csv",
+            mime="text/csv",
+            icon=":material/download:",
+            type="tertiary",
+            on_click="ignore",
+            key=f"take-{label}",
+        )
+
+
+def _go(zone: ZoneInfo) -> None:
+    day, clock = st.session_state[DAY_KEY], st.session_state[TIME_KEY]
+    if isinstance(day, date) and isinstance(clock, time):
+        address.put(at=datetime.combine(day, clock, zone).isoformat(timespec="minutes"))
+
+
+def _balances_file(at: datetime, *, masked: bool) -> bytes:
+    with frame.engine().connect().execution_options(isolation_level="REPEATABLE READ") as conn:
+        return csv_bytes(in_pieces(standing(conn, at, masked=masked, limit=None).partners))
+
+
+def _payouts_file(at: datetime, *, masked: bool) -> bytes:
+    with frame.engine().connect().execution_options(isolation_level="REPEATABLE READ") as conn:
+        return csv_bytes(in_pieces(payouts_under_way(conn, at, masked=masked, limit=None)))
+
+
+def _accounts(row: object, currency: str) -> list[str]:
+    return [amount(getattr(row, f"{account}_minor"), currency) for account in ACCOUNTS]
+
+
+def _programs(found: Standing) -> None:
+    with st.container(border=True, gap="small"):
+        st.markdown(
+            elements.title(
+                "By program", "owed is held, available and reserved; paid and fees are of all time"
+            )
+        )
+        records = [
+            (
+                fmt.plain(str(row.name)),
+                f"{number(row.partners):,}",
+                *_accounts(row, str(row.currency)),
+                f"{number(row.payouts):,}",
+            )
+            for row in tables.each(found.programs)
+        ]
+        figures = ["Partners", *LABELS.values(), "Payouts"]
+        tables.rows(records, ["Program", *figures], right=figures)
+
+
+def _partners(found: Standing, program: str | None) -> None:
+    names = {str(row.code): str(row.name) for row in tables.each(found.programs)}
+    with st.container(border=True, gap="small"):
+        with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
+            note = f"owed most first, {min(SHOWN, found.partners_count):,} of {fmt.count(found.partners_count, 'partner')}"
+            st.markdown(elements.title("Partners", note), width="content")
+            st.selectbox(
+                "Program",
+                [ALL, *names],
+                index=0 if program not in names else [*names].index(program) + 1,
+                format_func=lambda code: names.get(code, "All programs"),
+                key="as-of-program",
+                label_visibility="collapsed",
+                width=200,
+                on_change=address.remember("as-of-program", "program", default=ALL),
+            )
+        if found.partners.empty:
+            st.caption("No partner was known to the desk by then. Choose a later day.")
+            return
+        records = [
+            (
+                linked_to("partner", card_text(row.name) or str(row.code), code=str(row.code)),
+                *_accounts(row, str(row.currency)),
+            )
+            for row in tables.each(found.partners)
+        ]
+        labels = list(LABELS.values())
+        tables.rows(records, ["Partner", *labels], right=labels)
+
+
+def _payouts(under_way: pd.DataFrame, found: Standing, zone: ZoneInfo, now: datetime) -> None:
+    total = int(found.programs["payouts"].sum())
+    with st.container(border=True, gap="small"):
+        note = f"largest first, each with the status it had then, times in {zone.key}"
+        st.markdown(elements.title("Payouts under way", note))
+        if under_way.empty:
+            st.caption("No payout held money then.")
+            return
+        records = [
+            (
+                linked_to("payout", str(row.id), id=str(row.id)),
+                fmt.plain(card_text(row.partner_name) or str(row.partner_code)),
+                amount(row.net_minor, str(row.currency)),
+                status.badge(str(row.status)),
+                f"{number(row.approvals)} of {number(row.approvals_needed)}",
+                fmt.method(str(row.method)),
+                fmt.moment(instant(row.queued_at), zone, now),
+            )
+            for row in tables.each(under_way)
+        ]
+        columns = ["Payout", "Partner", "Net", "Status", "Approvals", "Method", "Queued"]
+        tables.rows(records, columns, right=["Net"])
+        if len(under_way) < total:
+            st.caption(f"{len(under_way):,} of {fmt.count(total, 'payout')}; the file has them all.")
+
+
+page()
