@@ -18,7 +18,7 @@ from pages.shared import format as fmt
 from pages.shared.axes import major, money_ticks, month, short_day, short_money
 from pages.shared.colours import STATUS_COLOUR, Palette
 
-SMALL, THIRD, HALF = 168, 238, 252  # heights, px
+SMALL, THIRD, HALF, LEAD = 168, 238, 252, 304  # heights, px
 DATE_TICKS = 6
 
 
