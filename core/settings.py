@@ -41,6 +41,9 @@ KNOWN = (
     "PAYDESK_NOTIFY_OPERATORS",
     "PAYDESK_NOTIFY_SMS_URL",
     "PAYDESK_NOTIFY_SMTP_URL",
+    "PAYDESK_PAYER_BIC",
+    "PAYDESK_PAYER_IBAN",
+    "PAYDESK_PAYER_NAME",
     "PAYDESK_PORT",
     "PAYDESK_PROVIDER",
     "PAYDESK_PUBLIC_URL",
@@ -92,7 +95,10 @@ class Settings(BaseModel):
     notify_language: str  # of the team, and of partners for whom nobody said one
     public_url: str | None  # where partners are led back to from a form of the provider's
     cookie_key: str | None  # None, in demo and test only: made into data_dir
-    secrets_key: str | None
+    secrets_key: str | None  # the new one first, old ones after commas
+    payer_name: str | None  # whose account payment files for banks are drawn on; None: they are CSV alone
+    payer_iban: str | None
+    payer_bic: str | None
     port: int
     http_port: int
 
@@ -142,7 +148,10 @@ class Settings(BaseModel):
             notify_language=reading.read("PAYDESK_NOTIFY_LANGUAGE", mail_settings.language, "en"),
             public_url=reading.read("PAYDESK_PUBLIC_URL", mail_settings.public_url, None),
             cookie_key=reading.read("PAYDESK_COOKIE_KEY", parsing.secret, None),
-            secrets_key=reading.read("PAYDESK_SECRETS_KEY", parsing.secret, None),
+            secrets_key=reading.read("PAYDESK_SECRETS_KEY", parsing.secrets, None),
+            payer_name=reading.read("PAYDESK_PAYER_NAME", parsing.payer_name, None),
+            payer_iban=reading.read("PAYDESK_PAYER_IBAN", parsing.iban_number, None),
+            payer_bic=reading.read("PAYDESK_PAYER_BIC", parsing.bic_code, None),
             port=reading.read("PAYDESK_PORT", parsing.port, 8501),
             http_port=reading.read("PAYDESK_HTTP_PORT", parsing.port, 8502),
         )
@@ -191,6 +200,10 @@ def _together(settings: Settings, faulty: set[str]) -> list[str]:
         faults.append(f"PAYDESK_PORT and PAYDESK_HTTP_PORT are both {settings.port}; each needs its own.")
     if settings.cookie_key is not None and settings.cookie_key == settings.secrets_key:
         faults.append("PAYDESK_COOKIE_KEY and PAYDESK_SECRETS_KEY are the same; each needs its own.")
+    payer = {"NAME": settings.payer_name, "IBAN": settings.payer_iban}
+    if any((*payer.values(), settings.payer_bic)):
+        missing = {f"PAYDESK_PAYER_{name}" for name, value in payer.items() if value is None} - faulty
+        faults += [f"{name} is not set; a bank's file has both." for name in sorted(missing)]
     if settings.env == "production":
         if settings.provider == "simulator":
             faults.append("PAYDESK_PROVIDER is simulator, which moves no money: refused in production.")

@@ -6,6 +6,9 @@ import re
 from decimal import Decimal
 from urllib.parse import urlsplit
 
+from stdnum import bic, iban
+from stdnum.exceptions import ValidationError
+
 from core.money import BadAmount, UnknownCurrency, parse_amount
 from core.providers.simulator import SUCCESS
 
@@ -127,6 +130,37 @@ def secret(written: str) -> str:
     if len(written) < SECRET_LENGTH:
         raise BadSetting(f"has {len(written)} characters; it needs {SECRET_LENGTH} or more.")
     return written
+
+
+def secrets(written: str) -> str:
+    """Read a secret and the older ones it replaces, with commas between them. Refuses BadSetting."""
+    return ",".join(secret(part.strip()) for part in written.split(","))
+
+
+PAYER_NAME_MAX = 70
+
+
+def payer_name(written: str) -> str:
+    """Read whose account it is, as a bank takes it. Refuses BadSetting."""
+    if len(written) > PAYER_NAME_MAX:
+        raise BadSetting(f"has {len(written)} characters; a bank takes {PAYER_NAME_MAX}.")
+    return written
+
+
+def iban_number(written: str) -> str:
+    """Read an IBAN, without its spaces. Refuses BadSetting."""
+    try:
+        return str(iban.validate(written))
+    except ValidationError:
+        raise BadSetting("is no IBAN: its country, length or check digits do not hold.") from None
+
+
+def bic_code(written: str) -> str:
+    """Read a BIC. Refuses BadSetting."""
+    try:
+        return str(bic.validate(written))
+    except ValidationError:
+        raise BadSetting("is no BIC; it has 8 or 11 letters and digits.") from None
 
 
 def port(written: str) -> int:

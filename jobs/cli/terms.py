@@ -96,6 +96,7 @@ class Desk:
         """Connections that own the schema: for migrations and the demo."""
         from db.engine import make_engine
 
+        self._hold_key()
         return make_engine(self.url, application_name="paydesk owner", pool_size=2, statement_timeout_s=600)
 
     @cached_property
@@ -103,10 +104,18 @@ class Desk:
         """Connections that may add to history and never edit it."""
         from db.engine import app_role, make_engine
 
+        self._hold_key()
         role = app_role(self.url)
         return make_engine(
             self.url, application_name="paydesk jobs", pool_size=20, role=role, statement_timeout_s=600
         )
+
+    def _hold_key(self) -> None:
+        """Let this process open and seal details; demo and test make a secret of their own."""
+        from core.vault import hold_key
+        from db.secrets import made_secret
+
+        hold_key(self.settings.secrets_key or made_secret(self.settings.data_dir, "details"))
 
     def close(self) -> None:
         """Give back every connection."""

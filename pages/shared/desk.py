@@ -13,6 +13,7 @@ import streamlit as st
 
 from core.access import RIGHTS
 from core.settings import Settings
+from core.vault import hold_key
 from db import secrets, server
 from db.engine import Connection, Engine, app_role, make_engine
 
@@ -49,6 +50,7 @@ def settings() -> Settings:
 def engine() -> Engine:
     """The one engine of this process, in the app's role."""
     mine = settings()
+    hold_key(mine.secrets_key or secrets.made_secret(mine.data_dir, "details"))
     url = mine.database_url or server.start(mine.data_dir)
     return make_engine(url, application_name=APPLICATION, pool_size=10, role=app_role(url))
 
