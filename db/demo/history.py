@@ -16,6 +16,7 @@ from db.demo.desk import Desk
 from db.demo.morning import leave_work
 from db.demo.people import Partner, invent_partners
 from db.demo.trade import Clientele, Market, Rows
+from db.demo.waiting import agree_on_waiting, leave_some_waiting
 from db.engine import make_engine
 
 DAYS = 92
@@ -100,7 +101,9 @@ def _live(engine: Engine, *, data_dir: Path, now: datetime, days: int) -> None:
             desk.send()
             desk.resolve()
             desk.tell()
+    agree_on_waiting(desk)
     leave_work(desk, known)
+    leave_some_waiting(desk)
 
 
 def _night(desk: Desk, day: date) -> None:
