@@ -10,11 +10,14 @@ import streamlit as st
 
 from core.reads.overview import Need, Overview, overview
 from core.reads.visits import last_visit
-from pages.shared import charts, colours, elements, frame, status
+from core.reports.runway import runway
+from pages.shared import charts, colours, elements, frame, not_paid, status
 from pages.shared import format as fmt
+from pages.shared import runway as cash
 from pages.shared.cells import number
 from pages.shared.drawing import draw
 from pages.shared.lines import card_text, figure, line, quiet
+from pages.shared.timed import waiting_line
 from pages.shared.two_people import proposals_waiting
 
 QUEUE, PARTNERS, OPERATIONS = "pages/queue.py", "pages/partners.py", "pages/operations.py"
@@ -31,6 +34,7 @@ def page() -> None:
     with frame.reading() as conn:
         since = last_visit(conn, person.name)
         seen = overview(conn, now=now, since=since, reader=f"user:{person.name}")
+        lasting = runway(conn, frame.settings().provider, now=now)
     frame.header(
         "Overview",
         "What needs you, and what leaves today?",
@@ -43,9 +47,12 @@ def page() -> None:
         _needs(seen, now)
     with elements.card(middle, "Releases coming", _releases_note(seen)):
         _releases(seen)
-    bottom = st.grid(3, min_column_width=300)
+    bottom = st.grid(4, min_column_width=240)
     with elements.card(bottom, "Leaves today", "approved and not blocked, net"):
         _leaves(seen)
+    with elements.card(bottom, "Is there cash?", "for 30 days"):
+        cash.lines(lasting, now.date())
+    not_paid.card(bottom, now)
     with elements.card(bottom, "Since your last visit", _visit_note(since, now)):
         _since(seen, since)
     with elements.card(bottom, "Health"):
@@ -210,7 +217,8 @@ def _releases(seen: Overview) -> None:
 
 
 def _leaves(seen: Overview) -> None:
-    if seen.leaves_today.empty:
+    waiting_line(seen.timed, frame.now())
+    if seen.leaves_today.empty and not seen.timed.count:
         st.caption("Nothing is approved. What you approve in the queue leaves within seconds.")
         return
     with st.container(gap="xxsmall"):
