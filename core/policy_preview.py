@@ -89,7 +89,7 @@ def preview_policy(
             taken = everything.get(payee.id)
             if taken is None or taken.amount_minor <= 0:
                 continue
-            old, new = (_drafted(payee, each.of(payee), taken, now=now) for each in terms)
+            old, new = (would_draft(payee, each.of(payee), taken, now=now) for each in terms)
             preview.before.add(old)
             preview.after.add(new)
             if _net(old) != _net(new):
@@ -114,7 +114,8 @@ class _Terms:
         return self._known[key]
 
 
-def _drafted(payee: Payee, policy: Policy, taken: Take, *, now: datetime) -> Draft | Refusal:
+def would_draft(payee: Payee, policy: Policy, taken: Take, *, now: datetime) -> Draft | Refusal:
+    """Return the payout that the queue would make of this money under these terms, or why it would make none."""
     try:
         check_partner(payee)
         left = cap_left(payee, policy)

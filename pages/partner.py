@@ -12,6 +12,7 @@ import streamlit as st
 from core.reads.bounties import bounties_under_way
 from core.reads.paid import paid_per_month
 from core.reads.partner import PartnerHeader, PartnerStory, partner_story
+from core.reads.partner_extras import partner_extras
 from core.reports.files import statement_file
 from pages.shared import (
     address,
@@ -20,7 +21,10 @@ from pages.shared import (
     elements,
     frame,
     messages,
+    own_terms,
     partner_actions,
+    partner_backup,
+    partner_beside,
     partner_cards,
     partner_lists,
     status,
@@ -39,12 +43,16 @@ def page() -> None:
     masked = not person.may("see personal data")
     with frame.reading() as conn:
         story = partner_story(conn, code, now=now, masked=masked)
+        extras = partner_extras(conn, story.header.id, now=now, masked=masked) if story else None
         monthly = paid_per_month(conn, story.header.id, now=now) if story else None
         bounties = bounties_under_way(conn, story.header.id, now=now, masked=masked) if story else None
-    if story is None or monthly is None:
+    if story is None or extras is None or monthly is None:
         frame.header("Partner", "Whose story is this?")
         with elements.empty("No such partner", "The code in the address names nobody.", "person_off"):
             st.page_link("pages/partners.py", label="Find a partner", icon=":material/groups:")
+        return
+    if own_terms.editing():
+        own_terms.edit(story, now)
         return
     header = story.header
     zone = ZoneInfo(header.zone)
@@ -53,8 +61,10 @@ def page() -> None:
         _caption(header, story),
         tools=partial(_tools, story),
     )
-    partner_actions.dialogs(story)
+    partner_actions.dialogs(story, extras)
     st.markdown(" ".join(_badges(story, now)))
+    partner_backup.offer(story, extras)
+    partner_beside.waiting(extras, now, zone)
     partner_cards.figures(story, now, zone)
     pair = st.grid(2, min_column_width=400)
     partner_cards.held(pair, story, now, zone)
@@ -65,7 +75,8 @@ def page() -> None:
     partner_cards.why_not_paid(cards, story, now, zone)
     partner_cards.holds(cards, story, now, zone)
     partner_cards.terms(cards, story, now, zone)
-    partner_cards.destination(cards, story, now, zone)
+    partner_cards.destination(cards, story, now, zone, partner_backup.lines(extras, zone, now))
+    partner_beside.notes(cards, extras, now, zone)
     if bounties is not None:
         partner_lists.bounties(bounties, header.currency, now, zone)
     if header.customers:

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
+
+from sqlalchemy import Connection, text
 
 from core.policy import Overrides
 from core.reads import words
@@ -40,3 +43,25 @@ def own_changes(
         for term in dict.fromkeys([*old, *new])
         if old.get(term) != new.get(term)
     ]
+
+
+@dataclass(frozen=True, kw_only=True)
+class OwnTerms:
+    """What a partner has of its own; `version` counts the changes."""
+
+    program_id: int
+    terms: Overrides
+    version: int
+
+
+OWN = text("""
+    SELECT p.program_id, p.overrides, (SELECT count(*) FROM own_terms o WHERE o.partner_id = p.id) AS version
+      FROM partner p WHERE p.id = :id
+""")
+
+
+def own_of(conn: Connection, partner_id: int) -> OwnTerms:
+    """Return a partner's own terms as they are now."""
+    row = conn.execute(OWN, {"id": partner_id}).one()
+    terms = Overrides.model_validate(row.overrides)
+    return OwnTerms(program_id=row.program_id, terms=terms, version=row.version)

@@ -43,17 +43,21 @@ class PartnerTerms:
 def terms_by_level(conn: Connection, partner_id: int, *, now: datetime) -> PartnerTerms:
     """Return the terms of `now` with the level that supplied each."""
     terms = partner_terms(conn, partner_id, now=now)
-    source = terms.policy.source if isinstance(terms.policy, ResolvedPolicy) else {}
-    rows = [
-        (term, value, source.get(key, "program"))
-        for key, term, value in partner_lines(terms.policy, terms.program.currency)
-    ]
+    rows = [(term, *told) for term, told in levels(terms.policy, terms.program.currency).items()]
     return PartnerTerms(
         frame=pd.DataFrame(rows, columns=["term", "value", "level"], dtype="object"),
         version=terms.version,
         schedule=schedule_words(terms.policy.schedule),
         next_slot=next_slot(terms.policy.schedule, zone=ZoneInfo(terms.program.zone), now=now),
     )
+
+
+def levels(policy: ResolvedPolicy, currency: str) -> dict[str, tuple[str, str]]:
+    """Return what concerns a partner by the term's name: its value in words, and the level that supplied it."""
+    return {
+        term: (value, policy.source.get(key, "program"))
+        for key, term, value in partner_lines(policy, currency)
+    }
 
 
 POLICY_OF_PAYOUT = text("""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
@@ -12,7 +13,7 @@ from streamlit.delta_generator import DeltaGenerator
 from core.guards import HOLD_WORDS
 from core.reads.accounts import BANK_SENT_BACK
 from core.reads.partner import PartnerStory
-from pages.shared import elements, tables
+from pages.shared import elements, own_terms, tables
 from pages.shared import format as fmt
 from pages.shared.cells import amount, day, instant, linked, number
 from pages.shared.lines import card_text
@@ -151,10 +152,17 @@ def terms(grid: DeltaGenerator, story: PartnerStory, now: datetime, zone: ZoneIn
         if story.header.last_slot is not None:
             records.append(("Last slot served", fmt.moment(story.header.last_slot, zone, now), "Queue"))
         tables.rows(records, ["Term", "Value", "Set by"])
+        own_terms.button(story, now, zone)
 
 
-def destination(grid: DeltaGenerator, story: PartnerStory, now: datetime, zone: ZoneInfo) -> None:
-    """Draw where the money goes, and what was changed on the partner."""
+def destination(
+    grid: DeltaGenerator,
+    story: PartnerStory,
+    now: datetime,
+    zone: ZoneInfo,
+    backup: Sequence[tuple[str, str]] = (),
+) -> None:
+    """Draw where the money goes, where it would go if two people chose the backup, and what was changed."""
     header = story.header
     with elements.card(grid, "Destination and changes"):
         if header.destination_id is None:
@@ -167,7 +175,7 @@ def destination(grid: DeltaGenerator, story: PartnerStory, now: datetime, zone: 
             address = story.account.address if story.account is not None else None
             account = linked(header.account, address) if header.account else "hidden from viewers"
             pairs = [("Method", fmt.method(header.method)), ("Account", account), ("Since", opened)]
-            tables.pairs([*pairs, *_can_be_paid(story, now, zone)])
+            tables.pairs([*pairs, *_can_be_paid(story, now, zone), *backup])
         if story.changes.empty:
             st.caption("Nothing was changed since the partner was imported.")
             return

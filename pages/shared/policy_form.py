@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import date
-from typing import Any
-
 import pandas as pd
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
@@ -13,19 +10,11 @@ from core.commission import External, FlatMonthly, FlatOnce, Percent, Tiered
 from core.money import plain
 from core.policy import METHODS, Policy
 from core.reads.programs import ladder_words
-from core.reads.terms import WEEKDAYS
-from pages.shared import elements, messages_form, sending_form, tables
+from pages.shared import automatic_form, elements, messages_form, schedule_form, sending_form, tables
 from pages.shared import format as fmt
+from pages.shared.schedule_form import SCHEDULES
 from pages.shared.typed import Typed
 
-SCHEDULES = {
-    "on_request": "On request",
-    "daily": "Daily",
-    "weekly": "Weekly",
-    "every_two_weeks": "Every two weeks",
-    "monthly": "Monthly",
-    "custom": "Every so many days",
-}
 SECONDS = {"min": 60, "h": 3_600, "d": 86_400}
 DAYS_MAX, SERVICES_MAX = 3_660, 100_000
 
@@ -40,6 +29,7 @@ def draw(policy: Policy, *, currency: str, prefix: str) -> Typed:
     _schedule(cards, policy, typed)
     _fees(cards, policy, typed)
     _retries(cards, policy, typed)
+    automatic_form.draw(cards, policy, typed)
     sending_form.draw(cards, policy, typed)
     messages_form.draw(cards, policy, typed)
     if policy.tiers:
@@ -147,25 +137,7 @@ def _schedule(cards: DeltaGenerator, policy: Policy, typed: Typed) -> None:
             format_func=SCHEDULES.__getitem__,
             key=typed.key("schedule"),
         )
-        said: dict[str, Any] = {"kind": kind}
-        if kind in ("weekly", "every_two_weeks"):
-            weekdays = range(1, 8)
-            said["weekday"] = st.selectbox(
-                "On",
-                weekdays,
-                index=int(now.get("weekday", 5)) - 1,
-                format_func=lambda number: WEEKDAYS[number - 1],
-                key=typed.key("weekday"),
-            )
-        if kind == "monthly":
-            said["day"] = st.number_input("On day", 1, 31, int(now.get("day", 1)), key=typed.key("day"))
-        if kind == "custom":
-            said["every_days"] = st.number_input(
-                "Days between", 1, 366, int(now.get("every_days", 10)), key=typed.key("every")
-            )
-        if kind in ("every_two_weeks", "custom"):
-            anchor = date.fromisoformat(now["anchor"]) if "anchor" in now else "today"
-            said["anchor"] = st.date_input("Counted from", anchor, key=typed.key("anchor")).isoformat()
+        said = schedule_form.fields(kind, now, typed)
         if said != now:
             typed.terms["schedule"] = said
 

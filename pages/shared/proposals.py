@@ -16,6 +16,9 @@ from pages.shared import format as fmt
 PLACES = {
     "change_destination": ("pages/partner.py", "The partner", "code", "partner"),
     "change_policy": ("pages/programs.py", "What it would change", "program", "program"),
+    "change_terms": ("pages/partner.py", "The partner", "code", "partner"),
+    "override_request": ("pages/partner.py", "The partner", "code", "partner"),
+    "set_backup": ("pages/partner.py", "The partner", "code", "partner"),
     "reverse_payout": ("pages/payout.py", "The payout", "id", None),
     "paid_outside": ("pages/reconciliation.py", "The difference", None, None),
 }

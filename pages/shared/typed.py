@@ -24,13 +24,13 @@ class Typed:
         """The key of a field; another version of the policy has fields of its own."""
         return f"{self.prefix}-{name}"
 
-    def amount(self, label: str, name: str, minor: int | None) -> int | None:
-        """An amount in the program's currency; left empty it is none."""
+    def amount(self, label: str, name: str, minor: int | None, *, otherwise: str = "none") -> int | None:
+        """An amount in the program's currency; left empty it is none, which `otherwise` says."""
         written = st.text_input(
             f"{label}, {self.currency}",
             value="" if minor is None else plain(minor, self.currency),
             key=self.key(name),
-            placeholder="none",
+            placeholder=otherwise,
             max_chars=24,
         ).strip()
         return self.minor(label, written, minor)
