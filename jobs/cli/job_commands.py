@@ -61,9 +61,11 @@ def _who(desk: Desk) -> Actor:
 
 
 def _refuse_unknown(orders: Orders) -> None:
-    """Refuse a program, partner or payout that does not exist: nothing found there would say something else."""
-    from jobs.cli.lookup import must_exist
+    """Refuse what does not exist, or is over for good: nothing found there would say something else."""
+    from jobs.cli.lookup import must_exist, must_not_be_final
 
     if orders.program or orders.partner or orders.payout_id:
         with orders.engine.connect() as conn:
             must_exist(conn, program=orders.program, partner=orders.partner, payout_id=orders.payout_id)
+            if orders.payout_id is not None:
+                must_not_be_final(conn, orders.payout_id)

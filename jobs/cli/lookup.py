@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sqlalchemy import Connection, text
 
-from core.decisions import UnknownPayout
+from core.decisions import Final, UnknownPayout
 from core.programs import UnknownPartner, UnknownProgram
 
 EXISTS = text("""
@@ -25,3 +25,12 @@ def must_exist(
         raise UnknownPartner(partner=partner)
     if not there.payout:
         raise UnknownPayout(id=payout_id)
+
+
+FAILED = text("SELECT status = 'failed' FROM payout WHERE id = :id")
+
+
+def must_not_be_final(conn: Connection, payout_id: int) -> None:
+    """Refuse with Final a payout that has failed for good: no job sends it again, and silence would not say so."""
+    if conn.execute(FAILED, {"id": payout_id}).scalar():
+        raise Final(id=payout_id)
