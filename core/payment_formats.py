@@ -30,6 +30,11 @@ class Debtor:
     bic: str | None = None
 
 
+def debtor_of(name: str | None, iban: str | None, bic: str | None) -> Debtor | None:
+    """Return our account as the settings name it, None where they name none: files are CSV alone then."""
+    return None if name is None or iban is None else Debtor(name=name, iban=iban, bic=bic)
+
+
 @dataclass(frozen=True, kw_only=True)
 class FileLine:
     """One payment of a file: `payee` holds the full details, opened for this moment alone."""
