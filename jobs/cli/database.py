@@ -29,6 +29,11 @@ def add_commands(commands: Subparsers[Parser], shared: Parser) -> None:
     for name, sentence, command in (
         ("migrate", "bring the schema up to date, add preset programs that are missing", migrate),
         ("demo", "fill an empty database with partners, people and three months of history", demo),
+        (
+            "rewrap",
+            "encrypt the details' key under the new PAYDESK_SECRETS_KEY, so that the old one can go",
+            rewrap,
+        ),
         ("url", "where the database is", url),
         ("stop", "end the embedded server", stop),
     ):
@@ -50,6 +55,16 @@ def demo(_args: argparse.Namespace, desk: Desk) -> int:
     migrate_and_install(desk.owner_engine, now=desk.now)
     loaded = load_demo(desk.owner_engine, desk.settings, now=desk.now)
     show({"ok": True, "loaded": loaded}, as_json=desk.as_json)
+    return 0
+
+
+def rewrap(_args: argparse.Namespace, desk: Desk) -> int:
+    """Encrypt the key of bank and postal details again, under the first secret that PAYDESK_SECRETS_KEY names."""
+    from core import vault
+
+    with desk.owner_engine.begin() as conn:
+        kept = vault.rewrap(conn)
+    show({"ok": True, "rewrapped": kept}, as_json=desk.as_json)
     return 0
 
 
