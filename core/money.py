@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from fractions import Fraction
@@ -140,22 +139,3 @@ def plain(minor: int, currency: str) -> str:
 def percent_of(minor: int, pct: Decimal) -> int:
     """That percentage of an amount in minor units, computed exactly and rounded once, halves to even."""
     return round(minor * Fraction(pct) / 100)
-
-
-def allocate(minor: int, weights: Sequence[int]) -> list[int]:
-    """Split an amount by weights into parts that add up to it, each within one minor unit of its exact share.
-
-    What rounding leaves goes to the largest remainders, the first of equals. Refuses with ValueError a
-    negative weight and weights that are all zero.
-    """
-    total = sum(weights)
-    if total <= 0 or min(weights) < 0:
-        message = f"weights must be zero or more and not all zero: {list(weights)}"
-        raise ValueError(message)
-    sign = -1 if minor < 0 else 1
-    shares = [divmod(abs(minor) * weight, total) for weight in weights]
-    parts = [whole for whole, _ in shares]
-    by_remainder = sorted(range(len(shares)), key=lambda place: -shares[place][1])
-    for place in by_remainder[: abs(minor) - sum(parts)]:
-        parts[place] += 1
-    return [sign * part for part in parts]

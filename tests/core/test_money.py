@@ -13,7 +13,6 @@ from core.money import (
     CurrenciesDiffer,
     Money,
     UnknownCurrency,
-    allocate,
     parse_amount,
     percent_of,
     plain,
@@ -185,28 +184,3 @@ class TestPercentOf:
     @given(amounts, percentages)
     def test_takes_back_exactly_what_it_gave(self, minor: int, pct: Decimal) -> None:
         assert percent_of(-minor, pct) == -percent_of(minor, pct)
-
-
-weights = st.lists(st.integers(0, 10**9), min_size=1, max_size=20).filter(any)
-
-
-class TestAllocate:
-    def test_gives_what_is_left_to_the_largest_remainders(self) -> None:
-        assert allocate(100, [1, 1, 1]) == [34, 33, 33]
-        assert allocate(-100, [1, 1, 1]) == [-34, -33, -33]
-        assert allocate(10, [0, 7, 3]) == [0, 7, 3]
-        assert allocate(5, [1, 2]) == [2, 3]
-
-    @given(amounts, weights)
-    def test_loses_no_cent(self, minor: int, shares: list[int]) -> None:
-        assert sum(allocate(minor, shares)) == minor
-
-    @given(amounts, weights)
-    def test_keeps_each_part_within_one_minor_unit_of_its_share(self, minor: int, shares: list[int]) -> None:
-        for part, weight in zip(allocate(minor, shares), shares, strict=True):
-            assert abs(part - Fraction(minor * weight, sum(shares))) < 1
-
-    @pytest.mark.parametrize("shares", [[], [0], [0, 0], [2, -1]])
-    def test_refuses_weights_that_share_nothing(self, shares: list[int]) -> None:
-        with pytest.raises(ValueError, match="weights must be"):
-            allocate(100, shares)
