@@ -21,11 +21,11 @@ SENDING = Sending(
     never=(Hours(weekdays=(7,), begins=time(22), ends=time(4)),),
     urgent_passes=True,
 )
-ASKED = 3
+ASKED = 5
 WITH_MONEY = text("""
     SELECT p.code
       FROM partner p JOIN partner_balance b ON b.partner_id = p.id JOIN program g ON g.id = p.program_id
-     WHERE g.code = :program AND p.status = 'active' AND b.available BETWEEN 25000 AND 100000 AND b.reserved = 0
+     WHERE g.code = :program AND p.status = 'active' AND b.available BETWEEN 5000 AND 100000
        AND NOT EXISTS (SELECT 1 FROM hold h WHERE h.partner_id = p.id AND h.closed_at IS NULL)
      ORDER BY b.available DESC, p.id LIMIT :limit
 """)

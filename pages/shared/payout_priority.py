@@ -22,8 +22,11 @@ RIGHT = "steer payouts"
 
 
 def proposal(header: PayoutHeader, proposed: Proposed | None, seen: Sequence[Seen]) -> None:
-    """Draw what is proposed where it is not what the payout has; whoever steers payouts takes it over by one click."""
-    if proposed is None or proposed.priority == header.priority or header.status not in OPEN:
+    """Draw what is proposed where it says more than the payout has; whoever steers payouts takes it over by one click.
+
+    What a person put higher stays as the person has it, without a word.
+    """
+    if proposed is None or header.status not in OPEN or not _news(header.priority, proposed.priority):
         return
     word = PRIORITIES[proposed.priority].lower()
     with st.container(
@@ -45,9 +48,12 @@ def proposal(header: PayoutHeader, proposed: Proposed | None, seen: Sequence[See
             )
 
 
+def _news(has: str, proposed: str) -> bool:
+    ranks = list(PRIORITIES)
+    return ranks.index(proposed) > ranks.index(has) or (has, proposed) == ("normal", "low")
+
+
 def _why(proposed: Proposed) -> str:
-    if not proposed.reasons:
-        return "nothing about it asks for another"
     return "; ".join(proposed.reasons)
 
 

@@ -70,3 +70,12 @@ def test_it_is_silent_where_the_payout_has_what_it_deserves(
     with desk.begin() as conn:
         payout = pending(conn, [2500], now=now)
     assert "is proposed" not in words(open_page("ada", "payout", id=str(payout)))
+
+
+@pytest.mark.parametrize(("has", "told"), [("low", True), ("high", False), ("urgent", False)])
+def test_it_never_argues_with_a_person_who_put_it_higher(
+    desk: Engine, open_page: Open, old: int, has: str, *, told: bool
+) -> None:
+    with desk.begin() as conn:
+        conn.execute(text("UPDATE payout SET priority = :has"), {"has": has})
+    assert ("is proposed" in words(open_page("ada", "payout", id=str(old)))) is told
