@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from sqlalchemy import Connection, text
 
 from core.policy import Overrides
+from core.programs import UnknownPartner
 from core.reads import words
 from core.reads.terms import days_words, fee_words, schedule_words
 
@@ -49,19 +50,23 @@ def own_changes(
 class OwnTerms:
     """What a partner has of its own; `version` counts the changes."""
 
+    partner_id: int
     program_id: int
+    currency: str
     terms: Overrides
     version: int
 
 
 OWN = text("""
-    SELECT p.program_id, p.overrides, (SELECT count(*) FROM own_terms o WHERE o.partner_id = p.id) AS version
-      FROM partner p WHERE p.id = :id
+    SELECT p.id AS partner_id, p.program_id, g.currency, p.overrides AS terms,
+           (SELECT count(*) FROM own_terms o WHERE o.partner_id = p.id) AS version
+      FROM partner p JOIN program g ON g.id = p.program_id WHERE p.code = :code
 """)
 
 
-def own_of(conn: Connection, partner_id: int) -> OwnTerms:
-    """Return a partner's own terms as they are now."""
-    row = conn.execute(OWN, {"id": partner_id}).one()
-    terms = Overrides.model_validate(row.overrides)
-    return OwnTerms(program_id=row.program_id, terms=terms, version=row.version)
+def own_of(conn: Connection, code: str) -> OwnTerms:
+    """Return a partner's own terms as they are now. Refuses UnknownPartner."""
+    row = conn.execute(OWN, {"code": code}).mappings().one_or_none()
+    if row is None:
+        raise UnknownPartner(partner=code)
+    return OwnTerms(**dict(row) | {"terms": Overrides.model_validate(row["terms"])})

@@ -57,7 +57,7 @@ def edit(story: PartnerStory, now: datetime) -> None:
         f"The terms of {who}", "What holds for this partner alone, once another person confirms", tools=_back
     )
     with frame.reading() as conn:
-        own = own_of(conn, header.id)
+        own = own_of(conn, header.code)
         policy = current_policy(conn, own.program_id, now=now).policy
     typed = own_terms_form.draw(
         own.terms,
