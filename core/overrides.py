@@ -68,15 +68,18 @@ def override_content(amount: str, *, now: datetime) -> Content:
 PROGRAM_OF = text("SELECT program_id FROM partner WHERE id = :id")
 
 
-def look_beyond(conn: Connection, partner_id: int, amount: str | int, *, now: datetime) -> Beyond:
-    """Return what a request of `amount` (text in major units, or minor units) would break at `now`; locks the partner.
+def look_beyond(
+    conn: Connection, partner_id: int, amount: str | int, *, now: datetime, locked: bool = False
+) -> Beyond:
+    """Return what a request of `amount` (text in major units, or minor units) would break at `now`.
 
-    Refuses what no override allows: PartnerSuspended, OnHold, NoDestination, NotAnAmount, NotPositive, RequestOpen, and
-    OverEverything.
+    With `locked` the partner stays as they are until the end of the transaction. Refuses what no override allows:
+    PartnerSuspended, OnHold, NoDestination, NotAnAmount, NotPositive, RequestOpen, and OverEverything.
     """
     program_id = conn.execute(PROGRAM_OF, {"id": partner_id}).scalar_one()
-    lock_programs(conn, [program_id])
-    lock_partners(conn, [partner_id])
+    if locked:
+        lock_programs(conn, [program_id])
+        lock_partners(conn, [partner_id])
     (payee,) = read_payees(conn, [partner_id], now=now)
     version = current_policy(conn, program_id, now=now)
     policy = resolve(version.policy, payee.tier, payee.overrides)
@@ -135,7 +138,8 @@ def _content_now(conn: Connection, ids: Sequence[int], asked: Content) -> Conten
     if "at" not in asked:  # confirming: what holds by then is worked out when it is made
         lock_partners(conn, [partner_id])
         return asked
-    beyond = look_beyond(conn, partner_id, str(asked["amount"]), now=datetime.fromisoformat(asked["at"]))
+    at = datetime.fromisoformat(asked["at"])
+    beyond = look_beyond(conn, partner_id, str(asked["amount"]), now=at, locked=True)
     if not beyond.rules:
         amount = plain(beyond.amount_minor, beyond.payee.currency)
         raise NothingToOverride(amount=amount, partner=beyond.payee.code)
@@ -168,7 +172,7 @@ NOTE_EARLY = text("""
 
 def _pay(conn: Connection, proposal: Proposal, actor: Actor, now: datetime) -> None:
     (partner_id,) = proposal.ids
-    beyond = look_beyond(conn, partner_id, int(proposal.content["amount_minor"]), now=now)
+    beyond = look_beyond(conn, partner_id, int(proposal.content["amount_minor"]), now=now, locked=True)
     if beyond.content != dict(proposal.content):
         raise OutdatedProposal(id=proposal.id)
     # Whoever proposed it made the payout; whoever confirmed it had a part in it too.

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import UTC, date, datetime, time
 from uuid import UUID
 
@@ -12,15 +14,32 @@ from core.guards import HOLD_WORDS
 from core.holds import lift_hold, place_hold
 from core.money import plain
 from core.reads.partner import PartnerStory
+from core.reads.partner_extras import PartnerExtras
 from core.requests import request_payout
 from db.engine import Connection
 from pages.shared import format as fmt
-from pages.shared import frame, in_dialog, onboarding, partner_edit
+from pages.shared import (
+    frame,
+    in_dialog,
+    onboarding,
+    partner_backup,
+    partner_beside,
+    partner_edit,
+    partner_requests,
+)
 from pages.shared.cells import instant, number
 from pages.shared.decisions import Outcome, token_for
 from pages.shared.in_dialog import decide_in_dialog, forget_fault, show_fault
 
 REQUEST, HOLD, LIFT = "Request a payout", "Place a hold", "Lift a hold"
+EARLY, BEYOND = "Request an early payout", "Request beyond a rule"
+BLOCK, ALLOW = "Mark as ineligible", "Allow again"
+BACKUP, WRITE, BLANK, ANSWER = (
+    "Keep a backup method",
+    "Write a note",
+    "Blank the last note",
+    "Answer a question",
+)
 EDIT, MOVE = "Edit the details", "Change the destination"
 ONBOARD = "Mail an onboarding link"
 BY_PEOPLE = ("dispute", "review", "ineligible", "kyc", "manual")  # the other reasons are the desk's own
@@ -30,22 +49,32 @@ MENU, CHOSEN, AMOUNT, WHY, REASON, UNTIL, NOTE, WHICH, LIFT_NOTE = (
 )
 
 
+@dataclass(frozen=True, kw_only=True)
+class Line:
+    """One line of the menu: whose right it takes, when there is something to do, and the dialog it opens."""
+
+    name: str
+    right: str
+    open: Callable[[PartnerStory, PartnerExtras], None]
+    when: Callable[[PartnerStory], bool] = lambda _story: True
+
+
 def menu(story: PartnerStory) -> None:
     """Draw the menu of what this person may do; nobody sees a menu without a line."""
-    person = frame.person()
-    choices = [REQUEST] if person.may("request payouts") else []
-    if person.may("hold money"):
-        choices.append(HOLD)
-        if story.holds["in_force"].any():
-            choices.append(LIFT)
-    if person.may("edit partners"):
-        choices.append(EDIT)
-    if person.may("change destinations"):
-        choices.append(MOVE)
-    if onboarding.wanted(story):
-        choices.append(ONBOARD)
+    choices = [line.name for line in _lines(story)]
     if choices:
         st.menu_button("More", choices, key=MENU, on_click=_choose)
+
+
+def _lines(story: PartnerStory) -> list[Line]:
+    person = frame.person()
+    return [line for line in LINES if person.may(line.right) and line.when(story)]
+
+
+def is_ineligible(story: PartnerStory) -> bool:
+    """Tell whether the partner is blocked as a whole."""
+    holds = story.holds[story.holds["in_force"] & (story.holds["reason"] == "ineligible")]
+    return bool((holds["earning_id"].isna() & holds["payout_id"].isna()).any())
 
 
 def _choose() -> None:
@@ -53,23 +82,14 @@ def _choose() -> None:
     forget_fault()
 
 
-def dialogs(story: PartnerStory) -> None:
+def dialogs(story: PartnerStory, extras: PartnerExtras) -> None:
     """Open what was chosen in the menu."""
-    match st.session_state.pop(CHOSEN, None):
-        case "Request a payout":
-            _request(story)
-        case "Place a hold":
-            _hold(story)
-        case "Lift a hold":
-            _lift(story)
-        case "Edit the details":
-            partner_edit.edit(story)
-        case "Change the destination":
-            partner_edit.move(story)
-        case "Mail an onboarding link" if onboarding.wanted(story):
-            onboarding.ask(story)
-        case _:
-            show_fault()  # of a dialog that is no longer there
+    chosen = st.session_state.pop(CHOSEN, None)
+    for line in LINES:  # whoever forged a line is refused by the operation itself
+        if line.name == chosen and line.when(story):
+            line.open(story, extras)
+            return
+    show_fault()  # of a dialog that is no longer there
 
 
 def _who(story: PartnerStory) -> str:
@@ -171,3 +191,41 @@ def _lifted(token: UUID) -> None:
         )
 
     decide_in_dialog("lift_hold", token, work)
+
+
+def _on(dialog: Callable[[PartnerStory], None]) -> Callable[[PartnerStory, PartnerExtras], None]:
+    """A dialog that needs the story alone."""
+    return lambda story, _extras: dialog(story)
+
+
+LINES = (
+    Line(name=REQUEST, right="request payouts", open=_on(_request)),
+    Line(
+        name=EARLY,
+        right="request payouts",
+        open=_on(partner_requests.early),
+        when=lambda story: story.next_slot is not None,
+    ),
+    Line(name=BEYOND, right="override rules", open=_on(partner_requests.beyond)),
+    Line(
+        name=BLOCK,
+        right="hold money",
+        open=_on(partner_beside.block),
+        when=lambda story: not is_ineligible(story),
+    ),
+    Line(name=ALLOW, right="hold money", open=_on(partner_beside.allow), when=is_ineligible),
+    Line(name=HOLD, right="hold money", open=_on(_hold)),
+    Line(
+        name=LIFT,
+        right="hold money",
+        open=_on(_lift),
+        when=lambda story: bool(story.holds["in_force"].any()),
+    ),
+    Line(name=EDIT, right="edit partners", open=_on(partner_edit.edit)),
+    Line(name=MOVE, right="change destinations", open=_on(partner_edit.move)),
+    Line(name=BACKUP, right="change destinations", open=_on(partner_backup.keep)),
+    Line(name=ONBOARD, right="ask for onboarding", open=_on(onboarding.ask), when=onboarding.wanted),
+    Line(name=WRITE, right="write notes", open=_on(partner_beside.write)),
+    Line(name=BLANK, right="manage people", open=lambda _story, extras: partner_beside.ask_blank(extras)),
+    Line(name=ANSWER, right="see personal data", open=_on(partner_beside.reply)),
+)

@@ -1,0 +1,132 @@
+"""A partner's second method: kept by two people, and offered as one click once the first one has failed."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from uuid import UUID
+from zoneinfo import ZoneInfo
+
+import streamlit as st
+
+from core.access import Actor
+from core.backups import Backup, backup_content, content_of_backup
+from core.partner_edits import destination_content
+from core.partners import METHODS
+from core.reads.partner import PartnerStory
+from core.reads.partner_extras import PartnerExtras
+from db.engine import Connection
+from pages.shared import elements, frame, in_dialog, two_people
+from pages.shared import format as fmt
+from pages.shared.decisions import Outcome, Work, token_for
+from pages.shared.two_people import ask_why
+
+STRIPE = ("stripe", "stripe_instant")
+NONE = "none"
+METHOD, ACCOUNT, EMAIL, WHY = (f"backup-{name}" for name in ("method", "account", "email", "why"))
+
+
+def words(backup: Backup, extras: PartnerExtras) -> str:
+    """Write where a backup goes, as far as the reader may see it."""
+    address = backup.goes_to or extras.backup_email
+    masked = not frame.person().may("see personal data")
+    return fmt.method(backup.method) + (f", {fmt.plain(address)}" if address and not masked else "")
+
+
+def lines(extras: PartnerExtras, zone: ZoneInfo, now: datetime) -> list[tuple[str, str]]:
+    """Return the backup as a line of the card of the destination; none without one."""
+    if extras.backup is None:
+        return []
+    kept = f":gray[kept {fmt.moment(extras.backup.at, zone, now)}]"
+    return [("Backup", f"{words(extras.backup, extras)} {kept}")]
+
+
+def offer(story: PartnerStory, extras: PartnerExtras) -> None:
+    """Say that the destination failed and offer the backup; one click proposes the change with everything filled in."""
+    if not extras.destination_failed:
+        return
+    with (
+        st.container(border=True),
+        st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"),
+    ):
+        failed = (
+            ":red[:material/error:] **:small[The last payout could not be delivered to this destination]**"
+        )
+        if extras.backup is None:
+            st.markdown(
+                f"{failed} :small[:gray[There is no backup: ask the partner for new details.]]",
+                width="content",
+            )
+            return
+        there = words(extras.backup, extras)
+        st.markdown(f"{failed} :small[The backup is {there}. Nothing goes there by itself.]", width="content")
+        proposed = any(one.kind == "change_destination" for one in extras.waiting)
+        if (
+            frame.person().may("change destinations")
+            and not proposed
+            and elements.primary("Propose the backup", "swap_horiz", key="backup-use")
+        ):
+            use(story, extras)
+
+
+def use(story: PartnerStory, extras: PartnerExtras) -> None:
+    """Ask why, and propose to change the destination to the backup."""
+    if extras.backup is None:
+        return
+    partner_id = story.header.id
+
+    def work(why: str) -> Work:
+        def run(conn: Connection, actor: Actor, now: datetime) -> Outcome:
+            content = content_of_backup(conn, partner_id)
+            return two_people.proposing("change_destination", partner_id, why, content)(conn, actor, now)
+
+        return run
+
+    ask_why(
+        "Propose the backup",
+        "swap_horiz",
+        f"The money would go to **{words(extras.backup, extras)}** once another person confirms. As with any new"
+        " destination, a hold begins and what is queued and not sent goes back to the balance.",
+        name=f"use_backup_{partner_id}",
+        work=work,
+    )
+
+
+@st.dialog("Keep a backup method", width="medium", icon=":material/alt_route:")
+def keep(story: PartnerStory) -> None:
+    """Ask for the second method, and propose it."""
+    st.markdown(
+        "A backup is proposed when the first method fails for good. Nothing is ever paid to it before two people make it"
+        " the destination; keeping it takes a second person too."
+    )
+    options = [*(method for method in METHODS if method != story.header.method), story.header.method, NONE]
+    label = {NONE: "None any more"}
+    method = st.selectbox(
+        "Paid by", options, format_func=lambda one: label.get(one) or fmt.method(one), key=METHOD
+    )
+    if method in STRIPE:
+        st.text_input("Stripe account", key=ACCOUNT, placeholder="acct_…")
+    if method == "paypal":
+        st.text_input("PayPal address", key=EMAIL, max_chars=254, placeholder="ana@example.com")
+    st.text_input("Reason", key=WHY, max_chars=500, placeholder="Who asked, and how you know it was them")
+    token = token_for(f"set_backup_{story.header.id}")
+    in_dialog.buttons(
+        "Propose the backup", "group", key="partner-backup", on_click=_kept, args=(token, story.header.id)
+    )
+
+
+def _typed(key: str) -> str:
+    return str(st.session_state.get(key) or "").strip()
+
+
+def _kept(token: UUID, partner_id: int) -> None:
+    method, why = _typed(METHOD), _typed(WHY)
+    account = _typed(ACCOUNT) if method in STRIPE else ""
+    email = _typed(EMAIL) if method == "paypal" else ""
+
+    def work(conn: Connection, actor: Actor, now: datetime) -> Outcome:
+        asked = (
+            None if method == NONE else destination_content(conn, method=method, account=account, email=email)
+        )
+        return two_people.proposing("set_backup", partner_id, why, backup_content(asked))(conn, actor, now)
+
+    in_dialog.decide_in_dialog(f"set_backup_{partner_id}", token, work)
