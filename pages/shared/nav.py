@@ -42,6 +42,7 @@ PAGES = (
     Place(file="pages/queue.py", title="Payout queue", icon="inbox", section="Pay"),
     Place(file="pages/payout.py", title="Payout", icon="payments", hidden=True),
     Place(file="pages/batch.py", title="Batch approval", icon="fact_check", section="Pay"),
+    Place(file="pages/payment_files.py", title="Payment files", icon="request_quote", section="Pay"),
     Place(file="pages/partners.py", title="Partners", icon="groups", section="Pay"),
     Place(file="pages/partner.py", title="Partner", icon="person", hidden=True),
     Place(file="pages/customer.py", title="Customer", icon="person_pin", hidden=True),
