@@ -19,6 +19,7 @@ from core.schedule import Weekday
 QUARTER = timedelta(minutes=15)
 # A pattern of a week, and one week more for the hour that a change of the clocks leaves out.
 LOOKED_AHEAD = timedelta(days=15)
+MOST_HOURS = 20
 A_MONDAY = datetime(2024, 1, 1, tzinfo=UTC)
 
 
@@ -65,8 +66,8 @@ class Sending(Record):
     """
 
     delay: Annotated[timedelta, Field(ge=timedelta(0), le=timedelta(days=7))] = timedelta(0)
-    only: Annotated[tuple[Hours, ...], Field(max_length=20)] = ()
-    never: Annotated[tuple[Hours, ...], Field(max_length=20)] = ()
+    only: Annotated[tuple[Hours, ...], Field(max_length=MOST_HOURS)] = ()
+    never: Annotated[tuple[Hours, ...], Field(max_length=MOST_HOURS)] = ()
     urgent_passes: bool = False
 
     @model_validator(mode="after")

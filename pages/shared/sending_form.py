@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import time
 from typing import Any
 
-import pandas as pd
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from core.policy import Policy
 from core.reads.send_words import SHORT, delay_words
-from core.send_terms import QUARTER, Hours
-from pages.shared import elements, tables
+from core.send_terms import MOST_HOURS, QUARTER, Hours
+from pages.shared import elements
 from pages.shared.typed import Typed
 
 SECONDS = {"min": 60, "h": 3_600, "d": 86_400}
-RULES = {"Only": "only", "Never": "never"}
-COLUMNS = ["rule", "weekdays", "begins", "ends"]
+AT_ANY_HOUR, ONLY, NEVER = "at any hour", "only in", "never in"
+ALSO = "and no other rule"
+RULES = {ONLY: "only", NEVER: "never"}
+WORKDAYS, OFFICE = (1, 2, 3, 4, 5), (time(9), time(17))
 
 
 def draw(cards: DeltaGenerator, policy: Policy, typed: Typed) -> None:
@@ -31,56 +33,76 @@ def draw(cards: DeltaGenerator, policy: Policy, typed: Typed) -> None:
             placeholder="none",
             help="30 min, 2 h or 1 d. Until it is over one click takes the approval back, and nobody can shorten it.",
             max_chars=24,
+        ).strip()
+        given = [(ONLY, hours) for hours in sending.only] + [(NEVER, hours) for hours in sending.never]
+        rules = _rules(given, typed)
+        passes = sending.urgent_passes
+        if rules:
+            passes = st.checkbox("Urgent ones leave at any hour", passes, key=typed.key("urgent_passes"))
+            st.caption("Hours that end before they begin run past midnight; 00:00 to 00:00 is the whole day.")
+    delay_s = _seconds(written, typed)
+    said: dict[str, Any] = {"only": [], "never": [], "urgent_passes": passes and bool(rules)}
+    for rule, hours in rules:
+        said[RULES[rule]].append(hours)
+    before = sending.model_dump(mode="json") | {"delay": round(sending.delay.total_seconds())}
+    if said | {"delay": delay_s} != before:
+        typed.terms["sending"] = said | {"delay": f"PT{delay_s}S"}
+
+
+def _rules(given: Sequence[tuple[str, Hours]], typed: Typed) -> list[tuple[str, dict[str, object]]]:
+    """What the rows say; an empty one follows the last that says something."""
+    found = []
+    for place in range(MOST_HOURS):
+        rule, hours = given[place] if place < len(given) else (None, None)
+        said = _row(place, rule, hours, typed)
+        if said is not None:
+            found.append(said)
+        elif place >= len(given):
+            break
+    return found
+
+
+def _row(
+    place: int, rule: str | None, hours: Hours | None, typed: Typed
+) -> tuple[str, dict[str, object]] | None:
+    nothing = ALSO if place else AT_ANY_HOUR
+    options = [nothing, *RULES]
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        chosen = st.selectbox(
+            "They leave",
+            options,
+            index=options.index(rule or nothing),
+            key=typed.key(f"hours-rule-{place}"),
+            width=170,
+            label_visibility="collapsed" if place else "visible",
         )
-        rows = pd.DataFrame(
-            [_row("Only", hours) for hours in sending.only]
-            + [_row("Never", hours) for hours in sending.never],
-            columns=COLUMNS,
-        )
-        edited = st.data_editor(
-            rows.astype({"rule": "object", "weekdays": "object", "begins": "object", "ends": "object"}),
-            key=typed.key("hours"),
-            hide_index=True,
-            num_rows="dynamic",
-            column_config={
-                "rule": st.column_config.SelectboxColumn("They leave", options=list(RULES), required=True),
-                "weekdays": st.column_config.MultiselectColumn("On", options=list(SHORT), required=True),
-                "begins": st.column_config.TimeColumn("From", format="HH:mm", step=QUARTER, required=True),
-                "ends": st.column_config.TimeColumn("To", format="HH:mm", step=QUARTER, required=True),
-            },
-        )
-        passes = st.checkbox(
-            "Urgent ones leave at any hour", sending.urgent_passes, key=typed.key("urgent_passes")
-        )
-        st.caption(
-            "Without a row they leave at any hour. Hours that end before they begin run past midnight; 00:00 to 00:00 is"
-            " the whole day."
-        )
-    said: dict[str, Any] = {
-        "delay": f"PT{_seconds(written.strip(), typed)}S",
-        "only": [],
-        "never": [],
-        "urgent_passes": passes,
+        if chosen == nothing:
+            return None
+        begins, ends = (hours.begins, hours.ends) if hours else OFFICE
+        begins = _time("From", f"hours-from-{place}", begins, typed)
+        ends = _time("To", f"hours-to-{place}", ends, typed)
+    weekdays = st.pills(
+        "On",
+        range(1, len(SHORT) + 1),
+        selection_mode="multi",
+        default=hours.weekdays if hours else WORKDAYS,
+        format_func=lambda number: SHORT[number - 1],
+        key=typed.key(f"hours-on-{place}"),
+        label_visibility="collapsed",
+    )
+    if not weekdays:
+        typed.faults.append("When approved payouts leave: choose the weekdays of the hours")
+    told: dict[str, object] = {
+        "weekdays": sorted(weekdays),
+        "begins": begins.isoformat(),
+        "ends": ends.isoformat(),
     }
-    for row in tables.each(edited):
-        _read(row, said, typed)
-    now = {"delay": f"PT{sending.delay.total_seconds():.0f}S"} | {
-        name: [_said(hours) for hours in getattr(sending, name)] for name in ("only", "never")
-    }
-    if said != now | {"urgent_passes": sending.urgent_passes}:
-        typed.terms["sending"] = said
+    return chosen, told
 
 
-def _row(rule: str, hours: Hours) -> tuple[str, list[str], time, time]:
-    return rule, [SHORT[weekday - 1] for weekday in hours.weekdays], hours.begins, hours.ends
-
-
-def _said(hours: Hours) -> dict[str, object]:
-    return {
-        "weekdays": list(hours.weekdays),
-        "begins": f"{hours.begins:%H:%M}",
-        "ends": f"{hours.ends:%H:%M}",
-    }
+def _time(label: str, name: str, at: time, typed: Typed) -> time:
+    chosen = st.time_input(label, at, step=QUARTER, key=typed.key(name), width=120)
+    return at if chosen is None else chosen
 
 
 def _seconds(written: str, typed: Typed) -> int:
@@ -90,13 +112,3 @@ def _seconds(written: str, typed: Typed) -> int:
         typed.faults.append(f"Wait after the approval: {written} is no time; write 30 min, 2 h or 1 d")
         return 0
     return sum(int(number) * SECONDS[unit] for number, unit in zip(numbers, units, strict=True))
-
-
-def _read(row: Any, said: dict[str, Any], typed: Typed) -> None:  # noqa: ANN401 - a row of the editor
-    complete = isinstance(row.begins, time) and isinstance(row.ends, time) and row.rule in RULES
-    if not complete or not isinstance(row.weekdays, list | tuple) or not row.weekdays:
-        typed.faults.append("When approved payouts leave: a row takes its weekdays, from and to")
-        return
-    weekdays = sorted(SHORT.index(weekday) + 1 for weekday in row.weekdays)
-    hours = {"weekdays": weekdays, "begins": f"{row.begins:%H:%M}", "ends": f"{row.ends:%H:%M}"}
-    said[RULES[row.rule]].append(hours)

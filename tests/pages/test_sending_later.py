@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from datetime import datetime, timedelta
+from datetime import datetime, time, timedelta
 from decimal import Decimal
 
 import pytest
@@ -171,3 +171,27 @@ def test_a_program_is_given_a_delay_by_two_people_who_see_what_it_does(
     with desk.connect() as conn:
         query = "SELECT CAST(terms #>> '{sending,delay}' AS interval) FROM policy WHERE version = 2"
         assert conn.execute(text(query)).scalar_one() == timedelta(days=1, hours=2)
+
+
+def test_hours_are_added_row_by_row_and_written_as_they_are_read(
+    desk: Engine, open_page: Open, now: datetime
+) -> None:
+    with desk.begin() as conn:
+        install_presets(conn, now=now)
+    key = "policy-affiliate-1-hours"
+    app = open_page("ada", "programs", program="affiliate", edit="1")
+    app.selectbox(key=f"{key}-rule-0").select("only in").run()
+    app.time_input(key=f"{key}-from-0").set_value(time(22)).run()
+    app.time_input(key=f"{key}-to-0").set_value(time(6)).run()
+    app.selectbox(key=f"{key}-rule-1").select("never in").run()
+    app.button_group(key=f"{key}-on-1").set_value([7]).run()
+    app.checkbox(key="policy-affiliate-1-urgent_passes").check().run()
+
+    assert not app.exception
+    assert "once approved, Mon–Fri 22:00–06:00, never Sun 09:00–17:00, urgent ones at any hour" in words(app)
+    app.button_group(key=f"{key}-on-1").set_value([]).run()
+    assert "choose the weekdays of the hours" in words(app)
+    app.button_group(key=f"{key}-on-1").set_value([1, 2, 3, 4, 5, 6, 7]).run()
+    app.time_input(key=f"{key}-from-1").set_value(time(0)).run()
+    app.time_input(key=f"{key}-to-1").set_value(time(0)).run()
+    assert "no hour of the week is left" in words(app)
