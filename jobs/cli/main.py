@@ -10,6 +10,7 @@ from contextlib import closing
 
 from core.refusals import Refusal
 from jobs.cli import (
+    by_hand,
     database,
     decisions,
     exports,
@@ -46,6 +47,7 @@ def build_parser() -> Parser:
         job_commands,
         imports,
         decisions,
+        by_hand,
         two_people,
         payments,
         payment_files,
