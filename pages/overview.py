@@ -11,7 +11,7 @@ import streamlit as st
 from core.reads.overview import Need, Overview, overview
 from core.reads.visits import last_visit
 from core.reports.runway import runway
-from pages.shared import charts, colours, elements, frame, not_paid, status
+from pages.shared import automatic, charts, colours, elements, frame, not_paid, status
 from pages.shared import format as fmt
 from pages.shared import runway as cash
 from pages.shared.cells import number
@@ -194,6 +194,7 @@ def _needs(seen: Overview, now: datetime) -> None:
                 icon="replay",
                 query={"view": "retrying"},
             )
+        automatic.lines(now)
 
 
 def _releases_note(seen: Overview) -> str:

@@ -10,7 +10,7 @@ import pandas as pd
 import streamlit as st
 
 from core.reads.payouts import PAGE_ROWS, PayoutPage, counters, list_payouts, totals
-from pages.shared import address, elements, frame, queue_bar, queue_cards, queue_filters
+from pages.shared import address, automatic, elements, frame, queue_bar, queue_cards, queue_filters
 from pages.shared.format import count
 from pages.shared.format import totals as in_words
 from pages.shared.payout_actions import Seen
@@ -37,6 +37,7 @@ def page() -> None:
         views = counters(conn, now=now).views
     queue_filters.view_switch(shown, views)
     queue_cards.cards()
+    automatic.note(now)
     queue_filters.filters(shown)
     with frame.reading() as conn:
         sums = totals(conn, shown.wanted, now=now, masked=masked)

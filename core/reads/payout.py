@@ -11,6 +11,7 @@ from sqlalchemy import Connection, TextClause, text
 
 from core.guards import STOPS_SENDING, Blocking, blocking_reasons, leaves_by_itself_at
 from core.reads.accounts import Account, Arrival, read_account, read_arrival, transfer_address
+from core.reads.automatic import Left, left_to_person
 from core.reads.frames import to_frame
 from core.reads.payout_header import PayoutHeader, read_header
 from core.reads.reversals import came_back, coming_back, returns_of, reversals_of
@@ -55,6 +56,7 @@ class PayoutStory:
     approvals: pd.DataFrame
     people: pd.DataFrame
     makers: list[str]
+    left: Left | None
     blocking: list[Blocking]
     leaves_at: datetime | None  # approved, and nothing but the clock keeps it
     attempts: pd.DataFrame
@@ -146,7 +148,7 @@ def story(conn: Connection, payout_id: int, *, now: datetime, masked: bool) -> P
     stops = [reason.sentence for reason in blocking if reason.code in STOPS_SENDING]
     leaves_at = leaves_by_itself_at(blocking)
     makers = list(conn.execute(MAKERS, {"id": payout_id}).scalars())
-    arrival = read_arrival(conn, payout_id)
+    arrival, left = read_arrival(conn, payout_id), left_to_person(conn, payout_id)
     rails = attempts.loc[attempts["state"] == "succeeded", "provider"]
     return PayoutStory(
         header=header,
@@ -162,6 +164,7 @@ def story(conn: Connection, payout_id: int, *, now: datetime, masked: bool) -> P
             attempts,
             stopped=next(iter(stops), ""),
             leaves_at=leaves_at,
+            left=left,
             arrival=arrival,
             back=came_back(reversals, returns_of(conn, payout_id)),
             coming=coming_back(reversals),
@@ -173,6 +176,7 @@ def story(conn: Connection, payout_id: int, *, now: datetime, masked: bool) -> P
         approvals=approvals,
         people=_people(conn, header, makers, approvals),
         makers=makers,
+        left=left,
         attempts=attempts,
         calls=read(CALLS),
         ledger=read(LEDGER),
@@ -209,6 +213,8 @@ def _people(
 
 
 def _made_what(header: PayoutHeader, actor: str) -> str:
+    if actor in {header.override_proposed_by, header.override_confirmed_by}:
+        return "agreed that it goes beyond a rule"
     if actor == header.made_by:
         return "asked for it"
     return "set its destination" if actor == header.destination_by else "entered an earning of it"
@@ -242,6 +248,14 @@ def story_as_json(story: PayoutStory, blocking: Sequence[Blocking]) -> dict[str,
             {"code": reason.code, "sentence": reason.sentence, "clears_at": reason.clears_at}
             for reason in blocking
         ],
+        "early_before": header.early_before,
+        "override": None
+        if header.override_rules is None
+        else {
+            "rules": header.override_rules,
+            "proposed_by": header.override_proposed_by,
+            "confirmed_by": header.override_confirmed_by,
+        },
         "bank_arrival": None if story.arrival is None else asdict(story.arrival),
     }
 

@@ -31,6 +31,19 @@ SHOW = text("""
                CASE WHEN d.replaces_id IS NOT NULL AND NOT earlier.known_destination THEN 'new_destination' END,
                CASE WHEN p.approvals_needed > 1 THEN 'second_person' END,
                CASE WHEN p.aside_until > :today THEN 'set_aside' END,
+               CASE WHEN EXISTS (SELECT 1 FROM payout_override v WHERE v.payout_id = p.id) THEN 'override' END,
+               CASE WHEN EXISTS (SELECT 1 FROM early_payout y WHERE y.payout_id = p.id) THEN 'early' END,
+               CASE WHEN p.status IN ('pending', 'approved', 'retrying') AND EXISTS (
+                        SELECT 1 FROM hold h
+                         WHERE h.partner_id = p.partner_id AND h.earning_id IS NULL AND h.payout_id IS NULL
+                           AND h.closed_at IS NULL AND h.reason = 'ineligible' AND (h.until IS NULL OR h.until > :now))
+                    THEN 'ineligible' END,
+               CASE WHEN p.status <> 'pending' AND EXISTS (
+                        SELECT 1 FROM approval a
+                         WHERE a.payout_id = p.id AND a.decision = 'approve' AND starts_with(a.actor, 'policy:')
+                           AND a.content_hash = payout_content_hash(p.id)) THEN 'by_policy' END,
+               CASE WHEN p.status = 'pending' AND EXISTS (
+                        SELECT 1 FROM left_to_person o WHERE o.payout_id = p.id) THEN 'left_to_person' END,
                CASE WHEN bank.status = 'failed' THEN 'sent_back' END], NULL) AS signals
       FROM unnest(CAST(:ids AS bigint[])) WITH ORDINALITY AS wanted (id, place)
       JOIN payout p USING (id)
@@ -71,7 +84,9 @@ def show(conn: Connection, ids: Sequence[int], *, now: datetime, masked: bool) -
 
     Amounts are minor units of `currency`; `customer` and `customer_ref` are set for a single customer, else
     `customers` counts them; days are whole 24 h; `usual_minor` is the median of up to 24 earlier paid payouts;
-    `signals` is a list of first_payout, above_usual, new_destination, second_person, set_aside, sent_back (by the bank).
+    `signals` is a list of first_payout, above_usual, new_destination, second_person, set_aside, override (beyond
+    a rule), early (before its slot), ineligible (the partner is), by_policy (approved by it),
+    left_to_person (by the policy) and sent_back (by the bank).
     With `masked` the personal columns are empty.
     """
     found = to_frame(conn.execute(SHOW, {"ids": list(ids), "now": now, "today": now.date()}))

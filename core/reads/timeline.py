@@ -10,6 +10,7 @@ from typing import Any, Literal
 import pandas as pd
 
 from core.reads.accounts import Arrival
+from core.reads.automatic import Left
 from core.reads.payout_header import PayoutHeader
 from core.reads.words import EARNING_WORDS, known, person
 
@@ -43,19 +44,22 @@ def timeline(
     *,
     stopped: str = "",
     leaves_at: datetime | None = None,
+    left: Left | None = None,
     arrival: Arrival | None = None,
     back: Sequence[Event] = (),
     coming: Sequence[Event] = (),
 ) -> pd.DataFrame:
     """Return the story as at, what, kind, amount_minor, state (past, now, future): the past by time, then the rest.
 
-    `stopped` is the sentence of what keeps an approved payout from leaving, `leaves_at` when one leaves that only waits
+    `stopped` is the sentence of what keeps an approved payout from leaving, `left` why the policy did not approve it,
+    `leaves_at` when one leaves that only waits
     for its time, `arrival` how far a paid one got,
     `back` and `coming` what came back of it and what is being pulled back.
     """
     events = [
         *_source(items),
         _queued(header),
+        *_left(left),
         *_decisions(approvals),
         *_attempts(attempts),
         *_ending(header),
@@ -92,7 +96,17 @@ def _earned(place: str, item: pd.Series[Any]) -> Event:
 
 def _queued(header: PayoutHeader) -> Event:
     who = "by schedule" if header.origin == "schedule" else f"as asked for by {person(header.made_by)}"
+    if header.early_before is not None:
+        who = f"early, {who}"
+    if header.override_confirmed_by is not None:
+        who = f"beyond a rule, {who} and agreed by {person(header.override_confirmed_by)}"
     return Event(at=header.queued_at, what=f"Queued {who}", kind="queued", amount_minor=header.amount_minor)
+
+
+def _left(left: Left | None) -> list[Event]:
+    if left is None:
+        return []
+    return [Event(at=left.at, what=f"Left to a person by the policy: {left.sentence}", kind="left")]
 
 
 def _decisions(approvals: pd.DataFrame) -> list[Event]:

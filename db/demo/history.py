@@ -12,6 +12,7 @@ from sqlalchemy import Engine, event, text
 from core.decisions import Wanted, cancel_payouts, reject_payouts
 from core.holds import lift_hold, place_hold
 from core.programs import install_presets
+from db.demo.automatic import AGREED_DAYS_AGO, agree_on_small_ones, propose_terms
 from db.demo.desk import Desk
 from db.demo.morning import leave_work
 from db.demo.people import Partner, invent_partners
@@ -89,6 +90,8 @@ def _live(engine: Engine, *, data_dir: Path, now: datetime, days: int) -> None:
             week_ago = desk.now - timedelta(days=7)
             came = clientele.came_and_left(known, week_ago, desk.now, share=0.05, leaving=0.01)
             desk.take_in("customers", came, f"customers-{day}.csv")
+        if n == max(days - AGREED_DAYS_AGO, 1):
+            agree_on_small_ones(desk, day, known)
         if day.isoweekday() > FRIDAY and not is_recent:
             continue  # nobody works, and the jobs of Monday catch up
         _night(desk, day)
@@ -104,6 +107,7 @@ def _live(engine: Engine, *, data_dir: Path, now: datetime, days: int) -> None:
     agree_on_waiting(desk)
     leave_work(desk, known)
     leave_some_waiting(desk)
+    propose_terms(desk, known)
 
 
 def _night(desk: Desk, day: date) -> None:

@@ -109,6 +109,7 @@ CREATE TABLE left_to_person (
     sentence  text        NOT NULL CONSTRAINT left_with_a_sentence CHECK (sentence <> ''),
     at        timestamptz NOT NULL
 );
+CREATE INDEX left_by_time ON left_to_person (at);
 CREATE TRIGGER history BEFORE UPDATE OR DELETE OR TRUNCATE ON left_to_person
     FOR EACH STATEMENT EXECUTE FUNCTION refuse_edit();
 

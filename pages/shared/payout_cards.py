@@ -10,6 +10,7 @@ import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from core.guards import ITS_TIME, Blocking
+from core.overrides import rule_words
 from core.reads.payout import PayoutStory
 from pages.shared import desk, elements, tables
 from pages.shared.cells import linked
@@ -21,7 +22,7 @@ ICONS = {
     "earned": "shopping_cart", "released": "lock_open", "queued": "inbox", "approved": "verified", "rejected": "block",
     "approval": "hourglass_empty", "sent": "send", "paid": "check_circle", "declined": "error", "unknown": "help",
     "failed": "error", "cancelled": "do_not_disturb_on", "reversed": "undo", "aside": "event_busy", "retry": "replay",
-    "reversal": "keyboard_return",
+    "reversal": "keyboard_return", "left": "policy",
     "bank_in_transit": "account_balance", "bank_paid": "account_balance", "bank_canceled": "account_balance",
     "bank_failed": "assignment_return", "stopped": "front_hand", "started": "sync", "absent": "search_off", "retrying": "replay",
 }  # fmt: skip
@@ -156,6 +157,18 @@ def signals(grid: DeltaGenerator, told: PayoutStory, now: datetime) -> None:
     header = told.header
     with elements.card(grid, "Risk signals"):
         lines = []
+        if header.override_rules:
+            people = " and ".join(
+                plain(person(str(one))) for one in (header.override_proposed_by, header.override_confirmed_by)
+            )
+            lines += [
+                f":orange[:material/policy_alert:] {plain(rule_words(rule, header.currency))}, agreed by {people}"
+                for rule in header.override_rules
+            ]
+        if header.early_before is not None:
+            lines.append(
+                f":material/fast_forward: Early payout, before the slot of {moment(header.early_before, desk.zone(), now)}"
+            )
         if "new_destination" in header.signals:
             at = ago(header.destination_opened_at, now)
             set_by = plain(person(header.destination_by))
@@ -188,6 +201,11 @@ def approvals(grid: DeltaGenerator, told: PayoutStory, who: Person) -> None:
         lines = [
             (plain(row.full_name or row.user) + (", you" if row.user == who.name else ""), plain(row.answer))
             for row in each(told.people)
+        ]
+        lines += [
+            (f"T{plain(person(row.actor))[1:]}", "approved")
+            for row in each(told.approvals)
+            if row.current and str(row.actor).startswith("policy:")
         ]
         lines += [
             (

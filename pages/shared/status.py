@@ -72,6 +72,11 @@ SIGNALS: dict[str, Look] = {
     "second_person": Look(word="Second person", colour="violet", icon="group", glyph=""),
     "on_hold": Look(word="On hold", colour="yellow", icon="lock", glyph=""),
     "set_aside": Look(word="Set aside", colour="gray", icon="event_busy", glyph=""),
+    "override": Look(word="Beyond a rule", colour="orange", icon="policy_alert", glyph=""),
+    "early": Look(word="Early payout", colour="blue", icon="fast_forward", glyph=""),
+    "ineligible": Look(word="Ineligible", colour="red", icon="person_off", glyph=""),
+    "by_policy": Look(word="By the policy", colour="blue", icon="policy", glyph=""),
+    "left_to_person": Look(word="Left to a person", colour="gray", icon="front_hand", glyph=""),
     "sent_back": Look(word="Sent back", colour="red", icon="assignment_return", glyph=""),
 }
 PRIORITY: dict[str, Look] = {

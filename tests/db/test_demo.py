@@ -49,6 +49,10 @@ def test_the_demo_balances_and_has_every_kind_of_payout(demo: Engine, tmp_path: 
         told = one(conn, "SELECT count(*) FROM message WHERE state = 'sent'")
         assert told == len(list((tmp_path / "mail").glob("*.eml"))) > 20
         assert one(conn, "SELECT count(*) FROM message WHERE state NOT IN ('sent', 'waiting')") == 0
+        by_policy = "SELECT count(*) FROM approval WHERE starts_with(actor, 'policy:affiliate:')"
+        assert one(conn, by_policy) > 3  # type: ignore[operator]
+        assert one(conn, "SELECT count(*) FROM left_to_person") > 0  # type: ignore[operator]
+        assert one(conn, "SELECT count(*) FROM partner WHERE overrides <> '{}'") == 11
         for column in ("queued_at", "decided_at", "processed_at"):
             assert one(conn, f"SELECT count(*) FROM payout WHERE {column} > '{NOW}'") == 0  # noqa: S608
         for name, password, roles in SIGN_INS:
