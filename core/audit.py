@@ -75,6 +75,14 @@ def _digest(row: Mapping[str, object], prev_hash: bytes) -> bytes:
     return hashlib.sha256(prev_hash + canonical.encode()).digest()
 
 
+def is_as_written(row: Mapping[str, object]) -> bool:
+    """Tell whether a row of the trail, with `prev_hash` and `hash`, still is what its hash was made of."""
+    prev_hash, kept = row["prev_hash"], row["hash"]
+    assert isinstance(prev_hash, bytes | memoryview)
+    assert isinstance(kept, bytes | memoryview)
+    return _digest(row, bytes(prev_hash)) == bytes(kept)
+
+
 @dataclass(frozen=True, kw_only=True)
 class Chain:
     """What a walk of the chain found; `broken_at` is the first row that does not fit, None when all do."""

@@ -19,7 +19,7 @@ from pages.shared.lines import card_text
 
 LABELS = {"held": "Held", "available": "Available", "reserved": "Reserved", "paid": "Paid", "fees": "Fees"}
 DAY_KEY, TIME_KEY = "as-of-day", "as-of-time"
-SHOWN = 50
+SHOWN = 20
 TTL_S = 60
 ALL = "all"
 

@@ -18,7 +18,7 @@ from sqlalchemy import Connection
 from core.days import MONTH
 from jobs.cli.output import show
 from jobs.cli.readings import STATUSES
-from jobs.cli.terms import FIRST_YEAR, LAST_YEAR, Desk, Parser, Subparsers, WrongUsage, not_blank
+from jobs.cli.terms import FIRST_YEAR, LAST_YEAR, Desk, Parser, Subparsers, WrongUsage, not_blank, positive
 
 EXPORTS = (
     ("payouts", "payouts with whom, how much, by which way and what came of it"),
@@ -26,6 +26,7 @@ EXPORTS = (
     ("month-end", "a month per program, currency and account: opening, movements, closing"),
     ("provider", "a month's sums at each provider: our books, theirs, the difference"),
     ("journal", "a month as debit and credit by the company's own account codes"),
+    ("record", "everything about one payout with its proofs, for an auditor, as HTML"),
     ("year", "what each partner was paid in a calendar year, for tax forms"),
 )
 
@@ -64,6 +65,8 @@ def add_commands(commands: Subparsers[Parser], shared: Parser) -> None:
             )
         elif what == "statement":
             parser.add_argument("code", metavar="CODE")
+        elif what == "record":
+            parser.add_argument("id", metavar="PAYOUT_ID", type=positive)
         elif what == "year":
             parser.add_argument("year", metavar="YEAR", type=year)
         else:
@@ -76,7 +79,7 @@ def export(args: argparse.Namespace, desk: Desk) -> int:
 
     out: Path | None = args.out
     if out is None and desk.as_json:
-        raise WrongUsage("what goes to stdout is CSV: with --json say --out FILE")
+        raise WrongUsage("what goes to stdout is the file: with --json say --out FILE")
     with desk.engine.begin() as conn:
         masked = not desk.actor(conn).may("see personal data")
     with snapshot(desk.engine) as conn:
@@ -94,6 +97,7 @@ def export(args: argparse.Namespace, desk: Desk) -> int:
 def _chunks(args: argparse.Namespace, desk: Desk, conn: Connection, *, masked: bool) -> Iterator[bytes]:
     from core.reads.filters import PayoutFilter
     from core.reports import files
+    from core.reports.control_page import control_file
     from core.reports.month_end import month_end
     from jobs.cli.lookup import must_exist
 
@@ -111,6 +115,9 @@ def _chunks(args: argparse.Namespace, desk: Desk, conn: Connection, *, masked: b
             return files.payouts_file(conn, wanted, now=desk.now, masked=masked)
         case "statement":
             return files.statement_file(conn, args.code)
+        case "record":
+            must_exist(conn, payout_id=args.id)
+            return iter([control_file(conn, args.id, now=desk.now, masked=masked)])
         case "year":
             return files.year_file(conn, args.year, masked=masked)
     found = month_end(conn, args.month, now=desk.now)

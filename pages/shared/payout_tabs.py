@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from datetime import datetime
+from functools import partial
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -12,7 +13,8 @@ import pandas as pd
 import streamlit as st
 
 from core.reads.payout import PayoutStory
-from pages.shared import payout_reversal, tables
+from core.reports.control_page import control_file
+from pages.shared import frame, payout_reversal, tables
 from pages.shared.cells import linked, linked_to
 from pages.shared.format import ABSENT, day, money, person, plain, story_moment
 from pages.shared.status import badge
@@ -172,6 +174,15 @@ def _notes(told: PayoutStory, zone: ZoneInfo, now: datetime) -> None:
 
 
 def _audit(told: PayoutStory, zone: ZoneInfo, now: datetime) -> None:
+    with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
+        st.caption(
+            "All of it in one file for an auditor, with the proofs that it hangs together.", width="content"
+        )
+        st.download_button(
+            "Control record", data=partial(_control_record, told.header.id, now),
+            file_name=f"control-record-{told.header.id}.html", mime="text/html", icon=":material/download:",
+            type="tertiary", on_click="ignore", key="control-record",
+        )  # fmt: skip
     tables.rows(
         [
             (
@@ -186,6 +197,12 @@ def _audit(told: PayoutStory, zone: ZoneInfo, now: datetime) -> None:
         ],
         ["No.", "When", "Who", "By", "Act", "Details"],
     )
+
+
+def _control_record(payout_id: int, now: datetime) -> bytes:
+    masked = not frame.person().may("see personal data")
+    with frame.reading() as conn:
+        return control_file(conn, payout_id, now=now, masked=masked)
 
 
 def _details(details: object) -> str:

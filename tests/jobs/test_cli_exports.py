@@ -27,6 +27,7 @@ WHATS = (
     ("month-end", "2026-10"),
     ("provider", "2026-11"),
     ("journal", "2026-11"),
+    ("record", "1"),
     ("year", "2026"),
 )
 
@@ -158,6 +159,12 @@ class TestWhatIsInThem:
             "month": "2026-11", "provider": "simulator", "currency": "USD", "our_payouts": "1", "ours": "39.75",
             "their_transfers": "1", "theirs": "39.75", "difference": "0.00",
         }  # fmt: skip
+
+    def test_a_control_record_proves_its_payout(self, take_home: TakeHome) -> None:
+        page = take_home("record", "1").decode()
+        assert "Control record of payout 1" in page
+        assert "$39.75" in page
+        assert "DOES NOT HOLD" not in page
 
     def test_a_year_names_partners_only_to_who_may_see_them(self, take_home: TakeHome) -> None:
         [seen], [masked] = rows(take_home("year", "2026")), rows(take_home("year", "2026", "--as", "vic"))
