@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, fields
 from datetime import date, datetime
+from typing import Any
 
 from sqlalchemy import Connection, text
 
@@ -72,6 +73,10 @@ class PayoutHeader:
     policy_version: int
     sending: str  # when it leaves once approved, in words
     content_hash: str
+    early_before: datetime | None  # the slot an early payout was asked for before
+    override_rules: list[dict[str, Any]] | None
+    override_proposed_by: str | None
+    override_confirmed_by: str | None
 
 
 INSTANTS = ("queued_at", "retry_at", "processed_at")
@@ -82,9 +87,13 @@ HEADER = text("""
            (SELECT count(DISTINCT a.actor) FROM approval a WHERE a.payout_id = p.id AND a.decision = 'approve'
                AND a.content_hash = payout_content_hash(p.id)) AS approvals,
            CASE WHEN p.aside_until > :today THEN p.aside_by END AS aside_by,
-           l.version AS policy_version, l.terms -> 'sending' AS sending, encode(payout_content_hash(p.id), 'hex') AS content_hash
+           l.version AS policy_version, l.terms -> 'sending' AS sending, encode(payout_content_hash(p.id), 'hex') AS content_hash,
+           y.before_slot AS early_before, v.rules AS override_rules, v.proposed_by AS override_proposed_by,
+           v.confirmed_by AS override_confirmed_by
       FROM payout p JOIN partner r ON r.id = p.partner_id JOIN program g ON g.id = p.program_id
       JOIN destination d ON d.id = p.destination_id JOIN policy l ON l.id = p.policy_id
+      LEFT JOIN payout_override v ON v.payout_id = p.id
+      LEFT JOIN early_payout y ON y.payout_id = p.id
      WHERE p.id = :id
 """)
 

@@ -24,13 +24,14 @@ WHY = {
     "new_partner": Look(word="New partner", colour="yellow", icon="lock", glyph=""),
     "destination_changed": Look(word="New destination", colour="orange", icon="swap_horiz", glyph=""),
     "destination_failed": Look(word="Details refused", colour="orange", icon="person_alert", glyph=""),
+    "ineligible": Look(word="Ineligible", colour="red", icon="person_off", glyph=""),
     "kyc": Look(word="Not verified", colour="orange", icon="person_alert", glyph=""),
     "below_minimum": Look(word="Below minimum", colour="gray", icon="low_priority", glyph=""),
     "fee_exceeds_amount": Look(word="Below fee", colour="gray", icon="low_priority", glyph=""),
     "cap_reached": Look(word="Cap reached", colour="gray", icon="low_priority", glyph=""),
     "request_open": Look(word="Request open", colour="gray", icon="low_priority", glyph=""),
 }
-HOLDS = frozenset({"dispute", "review", "ineligible", "manual"})
+HOLDS = frozenset({"dispute", "review", "manual"})
 NO_PILL = frozenset(
     {"nothing_available", "not_positive", "not_due"}
 )  # nothing there to leave: no reason is needed
