@@ -1,0 +1,140 @@
+"""The page of payment files: what is ready, one file from making to marking, result files seen before they count."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from sqlalchemy import Engine
+from streamlit.testing.v1 import AppTest
+
+from pages.shared.in_dialog import FAULT
+from tests.core import paying_by_file as files
+from tests.core.paying_by_file import IBANS, approved_for
+from tests.desk import Desk, open_desk
+from tests.pages.test_reversals import words
+
+Open = Callable[..., AppTest]
+
+
+@pytest.fixture
+def filing(desk: Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Desk:
+    """A desk whose rail pays Stripe's methods alone, with the dashboard's own secret."""
+    monkeypatch.setenv("PAYDESK_SECRETS_KEY", files.SECRET)
+    monkeypatch.setenv("PAYDESK_PAYER_NAME", "Paydesk GmbH")
+    monkeypatch.setenv("PAYDESK_PAYER_IBAN", "DE02120300000000202051")
+    return files.with_files(open_desk(desk, tmp_path))
+
+
+@pytest.fixture
+def payouts(filing: Desk) -> list[int]:
+    """Two approved transfers of 25.00 euros."""
+    return approved_for(filing, files.by_bank(filing, "CRE1"), files.by_bank(filing, "CRE2", IBANS[1]))
+
+
+def press(app: AppTest, key: str) -> AppTest:
+    return app.button(key=key).click().run()
+
+
+@pytest.mark.usefixtures("desk")
+def test_without_any_the_page_says_why_and_what_to_do(open_page: Open) -> None:
+    assert "Not known yet" in words(open_page("max", "payment_files"))
+
+
+def test_with_a_rail_that_pays_everything_it_says_that_none_is_needed(
+    desk: Engine, tmp_path: Path, open_page: Open
+) -> None:
+    open_desk(desk, tmp_path).send()
+
+    assert "No files are needed" in words(open_page("max", "payment_files"))
+
+
+def test_a_maker_makes_a_file_of_what_is_ready(filing: Desk, payouts: list[int], open_page: Open) -> None:
+    app = open_page("max", "payment_files")
+    assert "2 payouts, **€50.00** net" in words(app)
+
+    press(press(app, "make-creator-bank_transfer-EUR"), "file-make")
+
+    assert [filing.status(payout) for payout in payouts] == ["processing"] * 2
+    assert filing.column("SELECT array(SELECT jsonb_object_keys(digests)) FROM payment_file") == [
+        ["csv", "sepa"]
+    ]
+
+
+@pytest.mark.usefixtures("payouts")
+@pytest.mark.parametrize("name", ["vera", "ben"])
+def test_who_may_not_write_files_sees_them_and_makes_none(open_page: Open, name: str) -> None:
+    app = open_page(name, "payment_files")
+
+    assert "2 payouts" in words(app)
+    assert not any(str(button.key).startswith("make-") for button in app.button)
+
+
+def test_one_file_is_handed_in_and_marked_payment_by_payment(
+    filing: Desk, payouts: list[int], open_page: Open
+) -> None:
+    file_id = files.file_of(filing, *payouts)
+    app = press(open_page("max", "payment_files", id=str(file_id)), "file-sent")
+    app.text_input(key="payment-reference").set_value("BANK-77")
+    press(app, "file-sent-go")
+    assert filing.column("SELECT sent_ref FROM payment_file") == ["BANK-77"]
+
+    app = press(open_page("max", "payment_files", id=str(file_id)), "file-mark")
+    press(app, "payment-mark-go")
+
+    assert [filing.status(payout) for payout in payouts] == ["paid", "processing"]
+    assert "1 to mark" in words(open_page("vera", "payment_files", id=str(file_id)))
+
+
+def test_what_failed_needs_a_reason(filing: Desk, payouts: list[int], open_page: Open) -> None:
+    file_id = files.sent(filing, files.file_of(filing, *payouts))
+    app = press(open_page("max", "payment_files", id=str(file_id)), "file-mark")
+    app.segmented_control(key="payment-result").set_value("failed")
+
+    press(app, "payment-mark-go")
+
+    assert [filing.status(payout) for payout in payouts] == ["processing"] * 2
+    assert "Say why it did not arrive" in app.session_state[FAULT]
+
+
+def test_a_file_is_cancelled_until_it_was_handed_in(
+    filing: Desk, payouts: list[int], open_page: Open
+) -> None:
+    file_id = files.file_of(filing, *payouts)
+    app = open_page("max", "payment_files", id=str(file_id))
+    [button] = [button for button in app.button if "Cancel the file" in button.label]
+    button.click().run()
+    app.text_input(key="payment-why").set_value("wrong day")
+
+    press(app, "file-cancel-go")
+
+    assert [filing.status(payout) for payout in payouts] == ["approved"] * 2
+
+
+def test_a_result_file_is_shown_before_it_counts(filing: Desk, payouts: list[int], open_page: Open) -> None:
+    file_id = files.sent(filing, files.file_of(filing, *payouts))
+    first, second = files.references(filing, file_id)
+    today = filing.scalar("SELECT made_at::date FROM payment_file")
+    lines = (
+        f"reference,outcome,reason,date\n{first},paid,,{today}\n{second},lost,,{today}\nPDX,paid,,{today}\n"
+    )
+    app = open_page("max", "payment_files")
+
+    app.file_uploader[0].set_value(("results.csv", lines.encode(), "text/csv")).run()
+
+    said = words(app)
+    assert "lost is no outcome" in said
+    assert "No payment file has a payment with the reference PDX" in said
+    assert [filing.status(payout) for payout in payouts] == ["processing"] * 2
+
+    press(app, "results-go")
+
+    assert [filing.status(payout) for payout in payouts] == ["paid", "processing"]
+
+
+@pytest.mark.usefixtures("filing")
+def test_a_file_that_is_not_there_is_said_so(open_page: Open) -> None:
+    assert "There is no payment file 77" in "".join(
+        one.value for one in open_page("max", "payment_files", id="77").markdown
+    )
