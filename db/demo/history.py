@@ -16,6 +16,7 @@ from db.demo.automatic import AGREED_DAYS_AGO, agree_on_small_ones, propose_term
 from db.demo.desk import Desk
 from db.demo.morning import leave_work
 from db.demo.people import Partner, invent_partners
+from db.demo.requests import leave_requests
 from db.demo.trade import Clientele, Market, Rows
 from db.demo.waiting import agree_on_waiting, leave_some_waiting
 from db.engine import make_engine
@@ -107,6 +108,7 @@ def _live(engine: Engine, *, data_dir: Path, now: datetime, days: int) -> None:
     agree_on_waiting(desk)
     leave_work(desk, known)
     leave_some_waiting(desk)
+    leave_requests(desk)
     propose_terms(desk, known)
 
 

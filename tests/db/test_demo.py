@@ -46,6 +46,11 @@ def test_the_demo_balances_and_has_every_kind_of_payout(demo: Engine, tmp_path: 
         assert one(conn, "SELECT count(*) FROM payout WHERE approvals_needed = 2 AND status = 'pending'") > 0  # type: ignore[operator]
         assert one(conn, "SELECT count(*) FROM payout WHERE aside_until IS NOT NULL") > 0  # type: ignore[operator]
         assert one(conn, "SELECT count(*) FROM hold WHERE closed_at IS NULL AND payout_id IS NOT NULL") > 0  # type: ignore[operator]
+        waits = "SELECT count(*) FROM proposal WHERE kind = 'override_request' AND decision IS NULL"
+        assert one(conn, waits) > 0  # type: ignore[operator]
+        assert one(conn, "SELECT count(*) FROM backup_method") > 0  # type: ignore[operator]
+        assert one(conn, "SELECT count(*) FROM partner_note") > 0  # type: ignore[operator]
+        assert one(conn, "SELECT count(*) FROM hold WHERE reason = 'ineligible' AND closed_at IS NULL") > 0  # type: ignore[operator]
         told = one(conn, "SELECT count(*) FROM message WHERE state = 'sent'")
         assert told == len(list((tmp_path / "mail").glob("*.eml"))) > 20
         assert one(conn, "SELECT count(*) FROM message WHERE state NOT IN ('sent', 'waiting')") == 0
