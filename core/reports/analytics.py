@@ -6,8 +6,7 @@ Currencies are never added together. A day is a day in its program's zone.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
-from zoneinfo import ZoneInfo
+from datetime import date, datetime
 
 import pandas as pd
 from sqlalchemy import Connection, text
@@ -15,25 +14,28 @@ from sqlalchemy import Connection, text
 from core.reads.filters import STATUSES
 from core.reads.frames import to_frame
 from core.reads.shown import mask
+from core.reports.period import Period, last_days
 
 PERIODS_DAYS = (7, 30, 90, 365)
 LONGEST_DAILY_DAYS = 90
-ACROSS_PROGRAMS = "UTC"
 
 # What each figure counts, and by which date; the zone is the program's.
 DEFINITIONS: dict[str, str] = {
-    "revenue": "Gross of all sales, by the day of the sale.",
-    "platform_fees": "What the platform kept of those sales, by the day of the sale.",
-    "partner_earnings": "What partners earned, refunds and corrections taken off, by the day of the event.",
-    "completed_payouts": "Gross of payouts the provider confirmed, by the day they were paid.",
+    "revenue": "Gross of all sales, by the day of the sale. A later refund leaves it as it was.",
+    "platform_fees": "What the platform kept of those sales, by the day of the sale. A later refund takes its part off on the"
+    " day of the refund.",
+    "partner_earnings": "What partners earned, by the day of the event. A later refund is taken off on the day of the"
+    " refund, not on that of the sale.",
+    "completed_payouts": "Gross of payouts the provider confirmed, by the day they were paid. What comes back later leaves it"
+    " as it was.",
     "payout_fees": "The partners' part of payout fees, by the day the payout was paid.",
     "failed_payouts": "Gross of payouts that failed for good, by that day.",
     "pending_payouts": "Gross of payouts that are pending, approved, processing or retrying, as of now.",
     "held": "Earned and not yet released or on hold, as of now.",
-    "available": "Released and in no payout, as of now; debts are taken off.",
+    "available": "Released and in no payout, as of now; debts, so refunds of what was paid, are taken off.",
     "reserved": "Inside payouts that are not paid yet, as of now.",
-    "statuses": "Payouts by the status they have now, by the day they were queued.",
-    "top_partners": "Partners by gross of payouts paid, by the day they were paid.",
+    "statuses": "Payouts by the status they have now, by the day they were queued; one that was reversed later moves there.",
+    "top_partners": "Partners by gross of payouts paid, by the day they were paid. What comes back later leaves it as it was.",
 }
 METRIC_OF_MEASURE = {
     "revenue": "revenue",
@@ -50,7 +52,8 @@ class Analytics:
     """The figures of one period, both days included, and the period before it.
 
     `figures`: metric, currency, count, amount_minor, previous_count, previous_minor (missing for what is as of now).
-    `over_time`: day (the first of its step), currency, revenue_minor, platform_fee_minor, earned_minor, paid_minor.
+    `over_time`: day (the first of its step), currency, revenue_minor, platform_fee_minor, earned_minor, paid_minor, and
+    the paid_before_minor of the same step of the period before.
     `statuses`: status, currency, count. `top_partners`: partner_code, partner_name, currency, count, paid_minor,
     share_pct of all paid in that currency.
     """
@@ -65,7 +68,6 @@ class Analytics:
     top_partners: pd.DataFrame
 
 
-ZONE = text("SELECT zone FROM program WHERE code = :program")
 SUMS = text("""
     SELECT t.measure, g.currency,
            coalesce(sum(t.n) FILTER (WHERE t.day >= :since), 0)::bigint AS count,
@@ -157,51 +159,46 @@ def analytics(
     days: int = 30,
     program: str | None = None,
     top: int = 10,
+    period: Period | None = None,
 ) -> Analytics:
-    """Return the figures of the `days` that end today, of one program (its code) or of all.
+    """Return the figures of the `days` that end today, of one program (its code) or of all; of `period` where one is given.
 
     Today is by the program's zone, across programs by UTC; a program that does not exist has no figures.
     """
-    zone = conn.execute(ZONE, {"program": program}).scalar_one_or_none() or ACROSS_PROGRAMS
-    until = now.astimezone(ZoneInfo(zone)).date()
-    since = until - timedelta(days=days - 1)
-    step = "day" if days <= LONGEST_DAILY_DAYS else "week"
-    span = {"since": since, "until": until, "program": program}
-    after = until + timedelta(days=1)
-    over_time = to_frame(conn.execute(OVER_TIME, span | {"step": step}))
-    statuses = conn.execute(
-        BY_STATUS, {"since": since, "after": after, "program": program, "statuses": list(STATUSES)}
-    )
-    top_partners = to_frame(
-        conn.execute(TOP_PARTNERS, {"since": since, "after": after, "program": program, "top": top})
-    )
+    span = period or last_days(conn, now=now, days=days, program=program)
+    step = "day" if span.days <= LONGEST_DAILY_DAYS else "week"
+    statuses = conn.execute(BY_STATUS, span.asked | {"statuses": list(STATUSES)})
+    top_partners = to_frame(conn.execute(TOP_PARTNERS, span.asked | {"top": top}))
     return Analytics(
-        since=since,
-        until=until,
-        zone=zone,
+        since=span.since,
+        until=span.until,
+        zone=span.zone,
         step=step,
-        figures=_figures(conn, since=since, until=until, days=days, program=program),
-        over_time=over_time,
+        figures=_figures(conn, span),
+        over_time=_over_time(conn, span, step),
         statuses=to_frame(statuses),
         top_partners=mask(top_partners, ("partner_name",)) if masked else top_partners,
     )
 
 
-def _figures(conn: Connection, *, since: date, until: date, days: int, program: str | None) -> pd.DataFrame:
-    sums = to_frame(
-        conn.execute(
-            SUMS,
-            {
-                "since": since,
-                "until": until,
-                "before": since - timedelta(days=days),
-                "program": program,
-                "measures": list(METRIC_OF_MEASURE),
-            },
-        )
+def _over_time(conn: Connection, span: Period, step: str) -> pd.DataFrame:
+    """Put the period before beside the period, step by step from the first."""
+    here, before = (
+        to_frame(conn.execute(OVER_TIME, one.asked | {"step": step})) for one in (span, span.before)
     )
+    place = here.groupby("currency").cumcount()
+    known = before.assign(place=before.groupby("currency").cumcount())[["currency", "place", "paid_minor"]]
+    beside = here[["currency"]].assign(place=place).merge(known, on=["currency", "place"], how="left")
+    return here.assign(paid_before_minor=beside["paid_minor"].fillna(0).astype("Int64").array)
+
+
+def _figures(conn: Connection, span: Period) -> pd.DataFrame:
+    measures = {"before": span.before.since, "measures": list(METRIC_OF_MEASURE)}
+    sums = to_frame(conn.execute(SUMS, span.asked | measures))
     sums.insert(0, "metric", sums["measure"].map(METRIC_OF_MEASURE).astype("object"))
-    as_of_now = [to_frame(conn.execute(statement, {"program": program})) for statement in (PENDING, BALANCES)]
+    as_of_now = [
+        to_frame(conn.execute(statement, {"program": span.program})) for statement in (PENDING, BALANCES)
+    ]
     figures = pd.concat([sums.drop(columns="measure"), *as_of_now], ignore_index=True)
     place = {metric: number for number, metric in enumerate(DEFINITIONS)}
     figures = figures.assign(place=figures["metric"].map(place)).sort_values(["place", "currency"])
