@@ -128,9 +128,10 @@ def enter_by_hand(
 
 
 SALE = text("""
-    SELECT g.id AS program_id, g.currency, s.id, s.partner_id,
+    SELECT g.id AS program_id, g.currency, s.id, s.partner_id, p.code,
            EXISTS (SELECT 1 FROM payment y WHERE y.sale_id = s.id) AS by_payment
       FROM program g LEFT JOIN sale s ON s.program_id = g.id AND s.source_ref = :sale
+      LEFT JOIN partner p ON p.id = s.partner_id
      WHERE g.code = :program
 """)
 
@@ -145,18 +146,19 @@ def refund_by_hand(
     reason: str,
     actor: Actor,
     now: datetime,
+    of_partner: str | None = None,
 ) -> Corrected:
     """Take back the partner's part of a sale that was refunded; `amount` is what the customer got, all that is left if empty.
 
-    Refuses NotAllowed, WhyEntered, NoReference, UnknownProgram, UnknownSale, RefundedAtProvider, NotAnAmount, and what
-    `correct_sale` refuses.
+    `of_partner` is the only partner whose sale it may be. Refuses NotAllowed, WhyEntered, NoReference, UnknownProgram,
+    UnknownSale, RefundedAtProvider, NotAnAmount, and what `correct_sale` refuses.
     """
     actor.must("correct earnings")
     event_ref = _reference(ref, reason)
     found = conn.execute(SALE, {"program": program, "sale": sale}).one_or_none()
     if found is None:
         raise UnknownProgram(code=program)
-    if found.id is None:
+    if found.id is None or of_partner not in {None, found.code}:
         raise UnknownSale(sale=sale)
     if found.by_payment:
         raise RefundedAtProvider(sale=sale)

@@ -17,8 +17,8 @@ from core.reads.partner import PartnerStory
 from core.reads.partner_extras import PartnerExtras
 from core.requests import request_payout
 from db.engine import Connection
-from pages.shared import format as fmt
 from pages.shared import (
+    by_hand,
     frame,
     in_dialog,
     onboarding,
@@ -27,6 +27,7 @@ from pages.shared import (
     partner_edit,
     partner_requests,
 )
+from pages.shared import format as fmt
 from pages.shared.cells import instant, number
 from pages.shared.decisions import Outcome, token_for
 from pages.shared.in_dialog import decide_in_dialog, forget_fault, show_fault
@@ -214,6 +215,8 @@ LINES = (
         when=lambda story: not is_ineligible(story),
     ),
     Line(name=ALLOW, right="hold money", open=_on(partner_beside.allow), when=is_ineligible),
+    Line(name="Enter an amount", right="correct earnings", open=_on(by_hand.enter)),
+    Line(name="Refund a sale", right="correct earnings", open=_on(by_hand.refund)),
     Line(name=HOLD, right="hold money", open=_on(_hold)),
     Line(
         name=LIFT,
