@@ -16,8 +16,10 @@ from core import audit
 from core.access import Actor, NotAllowed
 from core.guards import STOPS_APPROVAL, blocking_reasons
 from core.ledger import lock_partners
+from core.messages.payout_rejected import REASONS, UNSAID
 from core.refusals import Refusal
 from core.taking import undo_payouts
+from core.telling import tell_of_rejected
 
 
 class UnknownPayout(Refusal):
@@ -247,8 +249,14 @@ def reject_payouts(
     now: datetime,
     reason: str = "",
     whole: bool = False,
+    told: str = UNSAID,
 ) -> Decision:
-    """Reject pending payouts with a reason; their money is available again. Refuses an empty reason with NoReason."""
+    """Reject pending payouts with a reason; their money is available again, and their partners are told.
+
+    `told` is the reason the partners get, one of the letter's `REASONS`. Refuses an empty reason with NoReason.
+    """
+    if told not in REASONS:
+        raise ValueError(f"{told} is no reason a partner is told")
 
     def keep_decision(ids: list[int]) -> None:
         values = {"ids": ids, "actor": actor.name, "decision": "reject", "reason": reason, "now": now}
@@ -265,6 +273,7 @@ def reject_payouts(
         reason=reason,
         whole=whole,
         before=keep_decision,
+        reason_code=told,
     )
 
 
@@ -303,6 +312,7 @@ def _end(
     reason: str,
     whole: bool,
     before: Callable[[list[int]], None] | None = None,
+    reason_code: str = UNSAID,
 ) -> Decision:
     if not reason.strip():
         raise NoReason
@@ -315,8 +325,10 @@ def _end(
     if before is not None:
         before(ids)
     values = {"ids": ids, "statuses": list(statuses), "status": status, "reason": reason.strip(), "now": now}
-    decision.done = sorted(conn.execute(END, values | {"reason_code": "person"}).scalars())
+    decision.done = sorted(conn.execute(END, values | {"reason_code": reason_code}).scalars())
     undo_payouts(conn, decision.done, now=now)
+    if status == "rejected":
+        tell_of_rejected(conn, decision.done, made_by=actor.name, now=now)
     details = {"reason": reason.strip()}
     audit.record(
         conn, f"payout.{status}", subject="payout", ids=decision.done, actor=actor, now=now, details=details

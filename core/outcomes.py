@@ -14,6 +14,7 @@ from core.outbox import tell
 from core.policy import Policy
 from core.providers import Absent, Declined, Order, Succeeded, Unknown
 from core.taking import undo_payouts
+from core.telling import tell_of_milestone
 
 Outcome = Succeeded | Declined | Unknown | Absent
 
@@ -157,6 +158,14 @@ def _paid(
     )
     post(conn, [settle, fee] if payout.fee_minor else [settle], now=now)
     _tell(conn, "payout_paid", payout, actor=actor, now=now)
+    tell_of_milestone(
+        conn,
+        payout.partner_id,
+        net_minor=payout.net_minor,
+        currency=payout.currency,
+        made_by=actor.name,
+        now=now,
+    )
     _audit(
         conn, "payout.paid", payout.id, actor=actor, now=now, details={"provider_ref": outcome.provider_ref}
     )

@@ -21,6 +21,7 @@ from core.payees import FIELDS_OF
 from core.policy import resolve
 from core.programs import lock_programs
 from core.pulling_back import pull_back_payouts
+from core.telling import tell_of_changes
 
 UNSENT = ("pending", "approved", "retrying")
 
@@ -94,6 +95,10 @@ CHANGED = """
     personal boolean, moves boolean, cools_until timestamptz, account text, fingerprint bytea, payee_ref uuid,
     sealed bytea
 """
+FORMER_EMAILS = text("""
+    SELECT p.id, i.email FROM changed_partner c JOIN partner p ON p.id = c.partner_id JOIN identity i ON i.id = p.identity_id
+     WHERE c.personal AND i.blanked_at IS NULL AND i.email IS NOT NULL AND lower(i.email) IS DISTINCT FROM lower(c.email)
+""")
 CHANGE_IDENTITIES = text("""
     UPDATE identity i SET name = c.name, email = c.email
       FROM changed_partner c JOIN partner p ON p.id = c.partner_id
@@ -136,6 +141,11 @@ END_FAILED = text("""
       FROM changed_partner c
      WHERE h.partner_id = c.partner_id AND c.moves AND c.fingerprint IS NOT NULL
        AND h.reason = 'destination_failed' AND h.earning_id IS NULL AND h.payout_id IS NULL AND h.closed_at IS NULL
+""")
+COOLING_OFF = text("""
+    SELECT partner_id, max(until) AS until FROM hold
+     WHERE partner_id = ANY(:partner_ids) AND reason = 'destination_changed' AND opened_at = :now AND until IS NOT NULL
+     GROUP BY partner_id
 """)
 UNSENT_PAYOUTS = text("""
     SELECT id FROM payout WHERE partner_id = ANY(:partner_ids) AND status = ANY(:statuses) ORDER BY id
@@ -185,6 +195,7 @@ def change_partners(
     columns = (*COPIED, *own)
     values = {"made_by": actor.name, "now": now}
     with copied(conn, "changed_partner", CHANGED, columns, rows):
+        former = {row.id: str(row.email) for row in conn.execute(FORMER_EMAILS)}
         conn.execute(CHANGE_IDENTITIES)
         conn.execute(CHANGE_PARTNERS)
         conn.execute(KEEP_PAYEES, values)
@@ -194,6 +205,11 @@ def change_partners(
         conn.execute(END_FAILED, values)
     _note(conn, changes, opened, values | {"import_id": import_id})
     moved = [change.partner_id for change in changes if change.moves]
+    told = {one: {"destination_id": opened[one]} if one in opened else {} for one in moved}
+    held = conn.execute(COOLING_OFF, {"partner_ids": moved, "now": now})
+    for row in held:
+        told[row.partner_id]["held_until_s"] = int(row.until.timestamp())
+    tell_of_changes(conn, told, former, made_by=actor.name, now=now)
     unsent = conn.execute(UNSENT_PAYOUTS, {"partner_ids": moved, "statuses": list(UNSENT)})
     return pull_back_payouts(
         conn,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -15,6 +16,7 @@ from core.earnings import NewEarning, record_earnings
 from core.maturity import Maturity
 from core.pricing import price_sale
 from core.programs import PolicyVersions
+from core.telling import tell_of_sales
 
 SaleKey = tuple[int, str]  # program and reference: a sale is known by these
 
@@ -138,7 +140,30 @@ def record_sales(
         if (earning := _price(sale, sale_id, versions[sale.program_id], maturity)) is not None
     ]
     record_earnings(conn, earnings, actor=actor, now=now, import_id=import_id)
+    _tell(conn, sales, ids, versions, actor=actor, now=now)
     return ids
+
+
+def _tell(
+    conn: Connection,
+    sales: Sequence[NewSale],
+    ids: Sequence[int],
+    versions: Mapping[int, PolicyVersions],
+    *,
+    actor: Actor,
+    now: datetime,
+) -> None:
+    """Tell the partners who want to hear of their sales; what is taken off them is no sale."""
+    told_by_program = [
+        program_id
+        for program_id, known in versions.items()
+        if known.pricing(now).policy.messages.sale_confirmed
+    ]
+    by_partner: dict[int, list[int]] = defaultdict(list)
+    for sale_id, sale in zip(ids, sales, strict=True):
+        if sale.gross_minor > 0:
+            by_partner[sale.partner_id].append(sale_id)
+    tell_of_sales(conn, by_partner, told_by_program=told_by_program, made_by=actor.name, now=now)
 
 
 def _price(sale: NewSale, sale_id: int, versions: PolicyVersions, maturity: Maturity) -> NewEarning | None:

@@ -18,6 +18,7 @@ from sqlalchemy import Connection, text
 
 from core.access import Actor
 from core.earnings import NewEarning, record_earnings
+from core.telling import tell_of_large
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -193,6 +194,7 @@ def build_payouts(conn: Connection, drafts: Sequence[Draft], *, now: datetime) -
     conn.execute(MOVE_ITEMS, {"payout_ids": payout_ids, "earning_ids": earning_ids})
     ids = [id_of[draft.take.ref] for draft in drafts]
     conn.execute(RESERVE, {"payout_ids": ids, "now": now})
+    tell_of_large(conn, ids, made_by=drafts[0].made_by, now=now)
     return ids
 
 

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import Connection, Engine, Row, text
 
+from core.alerts import rates_over_limit
 from core.pauses import current_pauses
 from jobs.job import all_jobs
 
@@ -35,6 +36,7 @@ class Fault:
     name: str
     sentence: str
     money_at_risk: tuple[MoneyAtRisk, ...] = ()
+    figures: Mapping[str, float] = field(default_factory=dict)
 
 
 @contextmanager
@@ -61,7 +63,28 @@ def find_faults(conn: Connection, *, now: datetime, books_note: str | None = Non
     faults += _late_jobs(conn, now)
     faults += _failing_jobs(conn)
     faults += _stuck_earnings(conn, now)
+    faults += [
+        Fault(name=rate.name, sentence=rate.sentence, figures={"found": rate.found, "limit": rate.limit})
+        for rate in rates_over_limit(conn, now=now)
+    ]
     return faults
+
+
+READ_BOOKS_NOTE = text("SELECT note FROM heartbeat WHERE job = 'check'")
+# A silent scheduler tells nobody anything, and a stop has a message of its own.
+TOLD_OTHERWISE = frozenset({"scheduler_silent", "sending_stopped"})
+
+
+def last_books_note(conn: Connection) -> str:
+    """Return what the last check found wrong with the books, "": nothing."""
+    note: str = conn.execute(READ_BOOKS_NOTE).scalar_one_or_none() or ""
+    return "" if note.startswith(FAILED) else note
+
+
+def standing_alerts(conn: Connection, *, now: datetime) -> dict[str, Mapping[str, float]]:
+    """Return what the team is alerted of by name, with its figures; the books as the last check found them."""
+    faults = find_faults(conn, now=now, books_note=last_books_note(conn))
+    return {fault.name: fault.figures for fault in reversed(faults) if fault.name not in TOLD_OTHERWISE}
 
 
 def _broken_books(conn: Connection) -> str:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from sqlalchemy import Connection, Engine, text
 
 from jobs.clock import Clock
-from jobs.health import FAILED, Fault, find_faults
+from jobs.health import Fault, find_faults, last_books_note
 from jobs.webhook import PATH, StripeWebhook
 
 if TYPE_CHECKING:
@@ -24,7 +24,6 @@ log = logging.getLogger(__name__)
 HOST = "127.0.0.1"
 SILENT_FOR_S = 15.0  # a caller that says nothing for so long is hung up on
 
-READ_BOOKS_NOTE = text("SELECT note FROM heartbeat WHERE job = 'check'")
 READ_PAYOUTS = text("""
     SELECT status, currency, sum(n) AS n, sum(net_minor) AS net_minor FROM payout_counter GROUP BY 1, 2 ORDER BY 1, 2
 """)
@@ -40,8 +39,7 @@ READ_EVENTS = text("""
 
 def read_faults(conn: Connection, clock: Clock) -> list[Fault]:
     """Return what is wrong now; the books as the last check found them, since a monitor asks often."""
-    note: str = conn.execute(READ_BOOKS_NOTE).scalar_one_or_none() or ""
-    return find_faults(conn, now=clock.now(), books_note="" if note.startswith(FAILED) else note)
+    return find_faults(conn, now=clock.now(), books_note=last_books_note(conn))
 
 
 class Figures:

@@ -78,6 +78,7 @@ NIGHT_IN_ORDER = (
     "reversals",
     "events",
     "reconcile",
+    "remind",
     "notify",
     "check",
 )

@@ -40,7 +40,8 @@ def outbox_state(conn: Connection) -> OutboxState:
 
 LIST = """
     SELECT m.id, m.kind, m.state, m.partner_id, r.code AS partner_code, w.name AS partner_name, m.about, m.made_by,
-           m.made_at, m.waiting_since, m.next_try_at, m.tries, m.sent_at, coalesce(m.error, '') AS error
+           m.made_at, m.waiting_since, m.next_try_at, m.tries, m.sent_at, coalesce(m.error, '') AS error, m.channel,
+           m.recipient, m.test
       FROM message m
       LEFT JOIN partner r ON r.id = m.partner_id
       LEFT JOIN identity w ON w.id = r.identity_id
@@ -65,3 +66,35 @@ def newest_messages(conn: Connection, *, masked: bool, limit: int = 50) -> pd.Da
 def messages_of_partner(conn: Connection, partner_id: int, *, limit: int = 6) -> pd.DataFrame:
     """Return what this partner was told last, the newest first."""
     return to_frame(conn.execute(OF_PARTNER, {"partner_id": partner_id, "limit": limit}))
+
+
+LOG = text("""
+    SELECT d.at, d.message_id, m.kind, m.channel, m.recipient, m.test, m.about, m.partner_id, r.code AS partner_code,
+           w.name AS partner_name, d.outcome, d.words, d.actor, m.state, m.tries, m.next_try_at
+      FROM delivery d
+      JOIN message m ON m.id = d.message_id
+      LEFT JOIN partner r ON r.id = m.partner_id
+      LEFT JOIN identity w ON w.id = r.identity_id
+     ORDER BY d.at DESC, d.id DESC LIMIT :limit
+""")
+LOG_OF_PARTNER = text("""
+    SELECT d.at, d.message_id, m.kind, m.channel, m.recipient, m.test, m.about, m.partner_id, r.code AS partner_code,
+           w.name AS partner_name, d.outcome, d.words, d.actor, m.state, m.tries, m.next_try_at
+      FROM partner r
+      JOIN identity w ON w.id = r.identity_id
+      JOIN message m ON m.partner_id = r.id
+      JOIN delivery d ON d.message_id = m.id
+     WHERE r.code = :code
+     ORDER BY d.at DESC, d.id DESC LIMIT :limit
+""")
+
+
+def delivery_log(
+    conn: Connection, *, masked: bool, partner_code: str | None = None, limit: int = 50
+) -> pd.DataFrame:
+    """Return every try and decision about messages, of one partner's or of all, the newest first."""
+    if partner_code is None:
+        found = to_frame(conn.execute(LOG, {"limit": limit}))
+    else:
+        found = to_frame(conn.execute(LOG_OF_PARTNER, {"code": partner_code, "limit": limit}))
+    return mask(found, ("partner_name",)) if masked else found

@@ -1,15 +1,20 @@
-"""The outbox from the command line: what waits or went wrong, send again, drop; and an onboarding link for a partner."""
+"""The outbox from the command line: what waits or went wrong, the log, send again, drop, a test; an onboarding link."""
 
 from __future__ import annotations
 
 import argparse
 
+from core.messages import CHANNELS, LANGUAGES
+from jobs.cli import message_choices
 from jobs.cli.decisions import note_system_user, someone
 from jobs.cli.output import show
 from jobs.cli.terms import Desk, Parser, Subparsers, not_blank, positive
 
 STATES = ("waiting", "sending", "sent", "failed", "unclear", "dropped")
-COLUMNS = ["id", "kind", "state", "partner", "made_at", "next_try_at", "tries", "sent_at", "error"]
+COLUMNS = [
+    "id", "kind", "channel", "state", "partner", "made_at", "next_try_at", "tries", "sent_at", "error", "test",
+]  # fmt: skip
+LOGGED = ["at", "message_id", "kind", "channel", "partner", "outcome", "words", "actor"]
 
 
 def add_commands(commands: Subparsers[Parser], shared: Parser) -> None:
@@ -26,6 +31,19 @@ def add_commands(commands: Subparsers[Parser], shared: Parser) -> None:
     drop.add_argument("id", metavar="ID", type=positive)
     drop.add_argument("--reason", type=not_blank, required=True)
     drop.set_defaults(command=drop_)
+    log = acts.add_parser("log", parents=[shared], help="every try and decision, the newest first")
+    log.add_argument("--partner", metavar="CODE")
+    log.add_argument("--limit", type=positive, metavar="N", default=100)
+    log.set_defaults(command=log_)
+    test = acts.add_parser("test", parents=[shared], help="send a test of any kind, with made-up figures")
+    test.add_argument(
+        "kind", metavar="KIND", help="as payout_paid; an unknown one is answered with all of them"
+    )
+    test.add_argument("--to", metavar="ADDRESS", default="", help="an email address, or a number for an SMS")
+    test.add_argument("--channel", choices=CHANNELS, default="email")
+    test.add_argument("--language", choices=sorted(LANGUAGES), default="en")
+    test.set_defaults(command=test_)
+    message_choices.add_command(acts, shared)
     onboard = commands.add_parser(
         "onboard", parents=[shared], help="mail a partner a link to complete their account"
     )
@@ -69,6 +87,37 @@ def drop_(args: argparse.Namespace, desk: Desk) -> int:
         drop_message(conn, args.id, reason=args.reason, actor=desk.actor(conn), now=desk.now)
         note_system_user(conn, desk, "message drop")
     show({"id": args.id, "state": "dropped"}, as_json=desk.as_json)
+    return 0
+
+
+def log_(args: argparse.Namespace, desk: Desk) -> int:
+    """Print tries and decisions, the newest first."""
+    from core.reads.messages import delivery_log
+
+    with desk.engine.connect() as conn:
+        found = delivery_log(conn, masked=True, partner_code=args.partner, limit=args.limit)
+    rows = found.astype("object").where(found.notna(), None).rename(columns={"partner_code": "partner"})
+    show([{name: row[name] for name in LOGGED} for row in rows.to_dict("records")], as_json=desk.as_json)
+    return 0
+
+
+def test_(args: argparse.Namespace, desk: Desk) -> int:
+    """Have a test sent by the scheduler and print the message that carries it."""
+    from core.message_tests import ask_test_message
+
+    someone(desk)
+    with desk.engine.begin() as conn:
+        message_id = ask_test_message(
+            conn,
+            args.kind,
+            to=args.to,
+            channel=args.channel,
+            language=args.language,
+            actor=desk.actor(conn),
+            now=desk.now,
+        )
+        note_system_user(conn, desk, "message test")
+    show({"id": message_id, "kind": args.kind, "state": "waiting"}, as_json=desk.as_json)
     return 0
 
 

@@ -18,6 +18,7 @@ DID = {
     "reversals": "reversal",
     "events": "event",
     "reconcile": "difference",
+    "remind": "message",
     "notify": "message",
     "check": "fault",
 }

@@ -10,14 +10,14 @@ import streamlit as st
 
 from core.access import Actor
 from core.message_decisions import drop_message, send_again
-from core.messages import kind_named
 from core.reads.messages import OutboxState, messages_in, messages_of_partner, outbox_state
 from db.engine import Connection
-from pages.shared import elements, frame, status, tables
+from pages.shared import elements, frame, message_log, status, tables
 from pages.shared import format as fmt
 from pages.shared.cells import instant, number
 from pages.shared.decisions import Outcome, Work, decide, token_for
 from pages.shared.lines import card_text
+from pages.shared.message_log import BY, to, what
 from pages.shared.two_people import ask_why
 
 SHOWN = 12
@@ -32,7 +32,9 @@ def card(now: datetime, zone: ZoneInfo) -> None:
         wrong = messages_in(conn, "unclear", "failed", masked=masked, limit=SHOWN)
         waiting = messages_in(conn, "waiting", "sending", masked=masked, limit=WAITING_SHOWN)
     with st.container(border=True, gap="small"):
-        st.markdown(f"{elements.title('Messages', _note(outbox, now))}\u2002{_badge(outbox)}")
+        with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
+            st.markdown(f"{elements.title('Messages', _note(outbox, now))}\u2002{_badge(outbox)}")
+            message_log.test_button()
         for row in tables.each(wrong):
             _wrong(row, now, zone)
         left = outbox.failed + outbox.unclear - len(wrong)
@@ -40,9 +42,12 @@ def card(now: datetime, zone: ZoneInfo) -> None:
             st.caption(f"and {fmt.count(left, 'more', 'more')}, made later")
         if outbox.set_up and len(waiting):
             records = [
-                (_kind(row), _to(row), _about(row), _waits(row, now, zone)) for row in tables.each(waiting)
+                (what(row), to(row), BY[str(row.channel)], _about(row), _waits(row, now, zone))
+                for row in tables.each(waiting)
             ]
-            tables.rows(records, ["Waiting", "To", "About", "Then"])
+            tables.rows(records, ["Waiting", "To", "By", "About", "Then"])
+        with st.expander("Delivery log", icon=":material/list:"):
+            message_log.log(now, zone)
 
 
 def _badge(outbox: OutboxState) -> str:
@@ -60,17 +65,6 @@ def _note(outbox: OutboxState, now: datetime) -> str:
     if outbox.waiting:
         words.append(f"{outbox.waiting:,} waiting, the oldest {fmt.span(now - (outbox.oldest or now))}")
     return ", ".join(words) or "to partners and finance; nothing waits and nothing failed"
-
-
-def _kind(row: Any) -> str:  # noqa: ANN401 - a row of a frame
-    return kind_named(str(row.kind)).title
-
-
-def _to(row: Any) -> str:  # noqa: ANN401 - as above
-    if not card_text(row.partner_code):
-        return "Finance"
-    code = str(row.partner_code)
-    return f"[{fmt.plain(card_text(row.partner_name) or code)}](/partner?code={code})"
 
 
 def _about(row: Any) -> str:  # noqa: ANN401 - as above
@@ -96,7 +90,7 @@ def _wrong(row: Any, now: datetime, zone: ZoneInfo) -> None:  # noqa: ANN401 - a
     ):
         with st.container(gap=None, width="stretch"):
             st.markdown(
-                f"{status.badge(f'message_{row.state}')}\u2002**:small[{_kind(row)}]** :small[to {_to(row)}{about}]"
+                f"{status.badge(f'message_{row.state}')}\u2002**:small[{what(row)}]** :small[to {to(row)}{about}]"
             )
             made = fmt.moment(instant(row.made_at), zone, now)
             st.markdown(f":small[{fmt.plain(card_text(row.error))} :gray[· made {made}]]")
@@ -106,7 +100,7 @@ def _wrong(row: Any, now: datetime, zone: ZoneInfo) -> None:  # noqa: ANN401 - a
             ask_why(
                 "Drop the message",
                 "block",
-                f"{_kind(row)} to {_to(row)}{about} is not sent. It stays in the records with your reason.",
+                f"{what(row)} to {to(row)}{about} is not sent. It stays in the records with your reason.",
                 name=f"drop_message_{message_id}",
                 work=lambda why: _dropping(message_id, why),
             )
@@ -135,22 +129,32 @@ def _dropping(message_id: int, why: str) -> Work:
 
 
 def partner_card(partner_id: int, now: datetime, zone: ZoneInfo) -> None:
-    """Draw what this partner was told last, and what became of it."""
+    """Draw what this partner was told last, what became of it, and what a person may do about what was not sent."""
     with frame.reading() as conn:
         told = messages_of_partner(conn, partner_id)
     with st.container(border=True, gap="small"):
-        st.markdown(elements.title("Messages", "the last ones, by email"))
+        st.markdown(elements.title("Messages", "the last ones; More says which they get, and how"))
         if told.empty:
             st.caption("Nothing was told yet: the first paid payout is.")
             return
+        for row in tables.each(told[told["state"].isin(["failed", "unclear"])]):
+            _wrong(row, now, zone)
         records = [
             (
                 fmt.moment(instant(row.sent_at) or instant(row.made_at), zone, now),
-                _kind(row),
+                what(row),
+                BY[str(row.channel)],
                 _about(row),
                 status.badge(f"message_{row.state}"),
-                fmt.plain(card_text(row.error)) or fmt.ABSENT,
+                fmt.count(number(row.tries), "try", "tries"),
+                _why(row, now, zone),
             )
             for row in tables.each(told)
         ]
-        tables.rows(records, ["When", "What", "About", "State", "Why"])
+        tables.rows(records, ["When", "What", "By", "About", "State", "Tried", "Why"])
+
+
+def _why(row: Any, now: datetime, zone: ZoneInfo) -> str:  # noqa: ANN401 - as above
+    if row.state == "waiting":
+        return _waits(row, now, zone)
+    return fmt.plain(card_text(row.error)) or fmt.ABSENT

@@ -21,6 +21,7 @@ from pages.shared import (
     by_hand,
     frame,
     in_dialog,
+    message_choices,
     onboarding,
     partner_backup,
     partner_beside,
@@ -231,4 +232,5 @@ LINES = (
     Line(name=WRITE, right="write notes", open=_on(partner_beside.write)),
     Line(name=BLANK, right="manage people", open=lambda _story, extras: partner_beside.ask_blank(extras)),
     Line(name=ANSWER, right="see personal data", open=_on(partner_beside.reply)),
+    Line(name="What they are told", right="edit partners", open=_on(message_choices.choose)),
 )

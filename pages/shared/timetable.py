@@ -48,6 +48,9 @@ TIMETABLE = {
     ),
     "events": Turn(does="apply what the provider tells of", every_s=60),
     "reconcile": Turn(does="compare the provider's books with ours", at=time(6, 0)),
+    "remind": Turn(
+        does="write down what is to be told of the day, of what comes up and of what goes wrong", every_s=300
+    ),
     "notify": Turn(does="tell partners and the finance team what happened", every_s=60),
     "check": Turn(does="recompute the books, fold the counters, look for late jobs", every_s=300),
 }

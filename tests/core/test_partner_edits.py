@@ -183,7 +183,12 @@ class TestDestination:
 
         desk.decide(lambda conn: confirm(conn, proposal, actor=ADA, now=NOW))
 
-        assert desk.column("SELECT email FROM identity WHERE email IS NOT NULL") == ["new@example.com"]
+        emails = "SELECT email FROM identity WHERE email IS NOT NULL ORDER BY id"
+        assert desk.column(emails) == [
+            "new@example.com",
+            "aff1@example.com",
+        ]  # the former one until it was warned
+        assert desk.column("SELECT recipient FROM message ORDER BY id") == ["reader", "former"]
         assert desk.scalar("SELECT method FROM partner") == "paypal"
         assert desk.column("SELECT count(*) FROM identity WHERE blanked_at IS NOT NULL") == [1]
 

@@ -124,7 +124,15 @@ def test_the_nights_jobs_keep_their_times():
         "reconcile": Daily(time_of_day(6, 0)),
     }
     every = {name: job.every_s for name, job in all_jobs().items() if job.every_s is not None}
-    assert every == {"send": 2, "reversals": 3, "resolve": 60, "events": 60, "notify": 60, "check": 300}
+    assert every == {
+        "send": 2,
+        "reversals": 3,
+        "resolve": 60,
+        "events": 60,
+        "remind": 300,
+        "notify": 60,
+        "check": 300,
+    }
 
 
 def test_a_slot_is_served_from_its_instant_on_and_not_before():

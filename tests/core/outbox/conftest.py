@@ -4,6 +4,7 @@ import pytest
 
 from tests.core.outbox.telling import Teller
 from tests.desk import NOW, Desk
+from tests.mail.gateway import FakeGateway
 from tests.mail.server import FakeMail
 from tests.stripe.fake import FakeStripe
 
@@ -26,3 +27,10 @@ def fake() -> Iterator[FakeStripe]:
     """A Stripe of this test's own, its clock at the desk's `NOW`."""
     with FakeStripe(at=NOW) as fake:
         yield fake
+
+
+@pytest.fixture
+def gateway() -> Iterator[FakeGateway]:
+    """An SMS gateway and a chat of this test's own."""
+    with FakeGateway() as gateway:
+        yield gateway

@@ -7,15 +7,20 @@ from datetime import datetime
 
 from sqlalchemy import text
 
+from core.access import Actor
 from core.channels import Channel
 from core.channels.smtp import MailServer, Smtp
 from core.links import MakeLink
 from core.notifying import Post, notify_due
+from core.policy_changes import policy_content
+from core.programs import current_policy, program_by_code
+from core.proposals import confirm, propose
 from core.readers import Team
 from core.runs import RunResult
-from tests.desk import NOW, Desk
+from tests.desk import ADA, NOW, Desk
 from tests.mail.server import FakeMail
 
+AMY = Actor(name="user:amy", channel="page", roles=frozenset({"admin"}))
 SENDER = ("Payouts", "payouts@example.com")
 FINANCE = (("", "finance@example.com"), ("Bo", "bo@example.com"))
 
@@ -47,6 +52,28 @@ class Teller:
         ways = {"email": channel or self.channel()} | (self.others or {})
         post = Post(channels=ways, team=self.team, make_link=make_link)
         return notify_due(self.desk.engine, post, now=now, limit=limit, dry_run=dry_run)
+
+    def program(self, code: str = "affiliate", *, now: datetime = NOW, **terms: object) -> None:
+        """Change a program's terms by two people, as an administrator would."""
+        with self.desk.engine.begin() as conn:
+            known = program_by_code(conn, code)
+            policy = current_policy(conn, known.id, now=now).policy
+            content = policy_content(policy.model_dump(mode="json") | terms, None)
+            proposal = propose(
+                conn, "change_policy", ids=[known.id], content=content, why="agreed", actor=AMY, now=now
+            )
+            confirm(conn, proposal, actor=ADA, now=now)
+
+    def told(self, *kinds: str) -> list[str]:
+        """What was written down, as kind, partner's code, channel and recipient, the oldest first."""
+        return [
+            str(one)
+            for one in self.desk.column("""
+                SELECT concat_ws(' ', m.kind, p.code, m.channel, m.recipient) FROM message m
+                  LEFT JOIN partner p ON p.id = m.partner_id ORDER BY m.id
+            """)
+            if not kinds or str(one).split()[0] in kinds
+        ]
 
     def states(self) -> list[str]:
         """The states of all messages, the oldest first."""

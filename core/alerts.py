@@ -1,0 +1,77 @@
+"""Rates that say something is going wrong although every single case is dealt with: each with its limit.
+
+A rate of a handful says nothing, so each needs enough cases to be one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from sqlalchemy import Connection, text
+
+FAILURES_PCT = 5
+WEBHOOKS_PCT = 2
+PROCESSING_S = 30
+DROP_PCT = 50
+ENOUGH_PAYOUTS, ENOUGH_EVENTS, ENOUGH_TIMES, ENOUGH_A_DAY = 20, 20, 5, 10
+
+
+@dataclass(frozen=True, kw_only=True)
+class Rate:
+    """A rate over its limit, in its own unit: per cent, or seconds."""
+
+    name: str
+    sentence: str
+    found: float
+    limit: int
+
+
+ENDED = text("""
+    SELECT count(*) AS n, count(*) FILTER (WHERE status = 'failed') AS failed FROM payout
+     WHERE processed_at > :after AND status IN ('paid', 'reversed', 'failed')
+""")
+EVENTS = text("""
+    SELECT count(*) AS n, count(*) FILTER (WHERE state = 'stuck' OR (state = 'waiting' AND error <> '')) AS failed
+      FROM provider_event WHERE received_at > :after
+""")
+TIMES = text("""
+    SELECT count(*) AS n, avg(extract(epoch FROM p.processed_at - a.first_sent_at)) AS average_s
+      FROM payout p
+     CROSS JOIN LATERAL (SELECT first_sent_at FROM attempt WHERE payout_id = p.id ORDER BY n DESC LIMIT 1) a
+     WHERE p.processed_at > :after AND p.status IN ('paid', 'failed') AND a.first_sent_at <= p.processed_at
+""")
+# By the programs' own days: weekly schedules make one weekday unlike another, so it is compared with the same one.
+VOLUME = text("""
+    SELECT coalesce(sum(n) FILTER (WHERE day = :day), 0) AS yesterday,
+           coalesce(sum(n) FILTER (WHERE day < :day), 0) / 4.0 AS before
+      FROM daily_total WHERE measure = 'paid' AND day = ANY(:days)
+""")
+
+
+def rates_over_limit(conn: Connection, *, now: datetime) -> Iterator[Rate]:
+    """Yield each rate that is over its limit at `now`."""
+    ended = conn.execute(ENDED, {"after": now - timedelta(days=1)}).one()
+    if ended.n >= ENOUGH_PAYOUTS and (found := _pct(ended.failed, ended.n)) > FAILURES_PCT:
+        sentence = f"{found:g}% of the payouts of the last 24 hours failed, more than {FAILURES_PCT}%."
+        yield Rate(name="failure_rate", sentence=sentence, found=found, limit=FAILURES_PCT)
+    events = conn.execute(EVENTS, {"after": now - timedelta(days=1)}).one()
+    if events.n >= ENOUGH_EVENTS and (found := _pct(events.failed, events.n)) > WEBHOOKS_PCT:
+        sentence = f"{found:g}% of the provider's events of the last 24 hours are not applied, more than {WEBHOOKS_PCT}%."
+        yield Rate(name="webhook_failures", sentence=sentence, found=found, limit=WEBHOOKS_PCT)
+    times = conn.execute(TIMES, {"after": now - timedelta(hours=1)}).one()
+    if times.n >= ENOUGH_TIMES and (found := round(float(times.average_s), 1)) > PROCESSING_S:
+        sentence = f"Payouts of the last hour took {found:g} s at the provider, more than {PROCESSING_S} s."
+        yield Rate(name="slow_processing", sentence=sentence, found=found, limit=PROCESSING_S)
+    day = now.date() - timedelta(days=1)
+    days = [day - timedelta(days=7 * weeks) for weeks in range(5)]
+    volume = conn.execute(VOLUME, {"day": day, "days": days}).one()
+    before = float(volume.before)
+    if before >= ENOUGH_A_DAY and (found := _pct(before - float(volume.yesterday), before)) > DROP_PCT:
+        sentence = f"Yesterday {found:g}% fewer payouts were paid than on the same weekday before, more than {DROP_PCT}%."
+        yield Rate(name="volume_drop", sentence=sentence, found=found, limit=DROP_PCT)
+
+
+def _pct(part: float, whole: float) -> float:
+    return round(100 * part / whole, 1)
