@@ -84,7 +84,7 @@ def _earnings(story: CustomerHistory, zone: ZoneInfo, now: datetime) -> None:
         records = [
             (
                 day(instant(row.occurred_at), zone, now),
-                EARNING_WORDS[str(row.kind)][0].capitalize(),
+                linked_to("earning", EARNING_WORDS[str(row.kind)][0].capitalize(), id=str(row.id)),
                 fmt.plain(" ".join(filter(None, (card_text(row.source_ref), card_text(row.period))))),
                 amount(row.amount_minor, header.currency, sign=True),
                 _where(row, zone, now),

@@ -43,7 +43,7 @@ class CustomerHeader:
 class CustomerHistory:
     """The customer, the newest earnings they brought and what was changed about them.
 
-    `earnings`: kind, source_ref, period, amount_minor, occurred_at, release_at, state, payout_id, status of that payout.
+    `earnings`: id, kind, source_ref, period, amount_minor, occurred_at, release_at, state, payout_id, status of that payout.
     `changes`: field, old_value, new_value, made_by, at.
     """
 
@@ -66,10 +66,11 @@ HEADER = text("""
      WHERE c.id = :id
 """)
 EARNINGS = text("""
-    SELECT e.kind, e.source_ref, e.period, e.amount_minor, e.occurred_at, e.release_at,
+    SELECT e.id, e.kind, e.source_ref, e.period, e.amount_minor, e.occurred_at, e.release_at,
            CASE WHEN o.earning_id IS NULL AND i.payout_id IS NULL THEN 'voided'
                 WHEN o.earning_id IS NULL THEN NULL
-                WHEN o.on_hold OR o.release_at > b.released_to THEN 'held' ELSE 'available' END AS state,
+                WHEN o.amount_minor > 0 AND (o.on_hold OR o.release_at > b.released_to) THEN 'held'
+                ELSE 'available' END AS state,
            i.payout_id, p.status
       FROM earning e
       JOIN partner_balance b ON b.partner_id = e.partner_id

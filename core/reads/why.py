@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import date, tzinfo
 from decimal import Decimal
 from typing import Any
@@ -20,7 +20,13 @@ def why_lines(header: PayoutHeader, items: pd.DataFrame, *, fee_words: str) -> p
     priced = items["breakdown"].map(lambda kept: isinstance(kept, dict))
     lines: list[tuple[str, str, int, str]] = []
     for month in items[priced].itertuples():
-        lines += [(*line, "items") for line in _month(month, header.currency)]
+        steps = month_steps(
+            month.breakdown,  # type: ignore[arg-type]
+            period=str(month.period),
+            amount_minor=int(month.amount_minor),  # type: ignore[arg-type]
+            currency=header.currency,
+        )
+        lines += [(*line, "items") for line in steps]
     for kind, group in items[~priced].groupby("kind"):
         total = int(group["amount_minor"].sum())
         lines.append(
@@ -34,10 +40,13 @@ def why_lines(header: PayoutHeader, items: pd.DataFrame, *, fee_words: str) -> p
     return frame.astype({"amount_minor": "Int64"})
 
 
-def _month(item: Any, currency: str) -> Iterator[tuple[str, str, int]]:  # noqa: ANN401 (a row of the frame)
-    """Yield the steps of a month's price as they were kept with the earning; what was booked before is taken off."""
-    kept = item.breakdown
-    month = f"{date.fromisoformat(f'{item.period}-01'):%B %Y}"
+def month_steps(
+    kept: Mapping[str, Any], *, period: str, amount_minor: int, currency: str
+) -> Iterator[tuple[str, str, int]]:
+    """Yield the steps of a month's price (line, how, minor units) as they were kept with the earning; what was booked for it
+    before is taken off.
+    """
+    month = f"{date.fromisoformat(f'{period}-01'):%B %Y}"
     names = {
         "share": f"{kept['services']:,} service{'' if kept['services'] == 1 else 's'} in {month}",
         "bonus": f"Bonus on the gross of {month}",
@@ -48,7 +57,7 @@ def _month(item: Any, currency: str) -> Iterator[tuple[str, str, int]]:  # noqa:
         how = f"{pct.removesuffix('%')} points on {base}" if step["label"] == "bonus" else f"{pct} of {base}"
         priced += step["amount_minor"]
         yield names[step["label"]], how, step["amount_minor"]
-    if before := int(item.amount_minor) - priced:
+    if before := amount_minor - priced:
         yield f"Booked for {month} before", "the month was priced again", before
 
 

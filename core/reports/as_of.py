@@ -118,7 +118,7 @@ PAYOUTS = text(f"""
     SELECT p.id, r.code AS partner_code, CASE WHEN :personal THEN i.name END AS partner_name, g.code AS program,
            p.amount_minor, p.net_minor, p.currency, p.method, p.queued_at, p.approvals_needed, had.approvals,
            CASE WHEN last.n IS NOT NULL AND (last.ended_at IS NULL OR last.ended_at > :at) THEN 'processing'
-                WHEN last.error_class IS NOT NULL AND last.error_class <> 'platform_balance' THEN 'retrying'
+                WHEN last.error_class NOT IN ('platform_balance', 'withdrawn') THEN 'retrying'
                 WHEN had.approvals >= p.approvals_needed THEN 'approved' ELSE 'pending' END AS status
       FROM under_way u JOIN payout p USING (id)
       JOIN partner r ON r.id = p.partner_id JOIN identity i ON i.id = r.identity_id

@@ -58,7 +58,7 @@ def _earnings(found: pd.DataFrame, currency: str, now: datetime, zone: ZoneInfo)
     records = [
         (
             day(instant(row.occurred_at), zone, now),
-            EARNING_WORDS[str(row.kind)][0].capitalize(),
+            linked_to("earning", EARNING_WORDS[str(row.kind)][0].capitalize(), id=str(row.earning_id)),
             _source(str(row.source)),
             badge(str(row.state)),
             day(instant(row.release_at), zone, now),

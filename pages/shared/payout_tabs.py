@@ -29,6 +29,7 @@ ITEM_WIDTHS = {
     "Gross": 160,
     "Earning": 160,
 }
+WHY = "why"
 RIGHT = ("Active", "Gross", "Earning")
 FIELD = 120  # characters of one detail shown
 
@@ -66,6 +67,7 @@ def _items(told: PayoutStory, zone: ZoneInfo, now: datetime) -> None:
             "Earned": day(row.occurred_at.astimezone(zone).date(), today),
             "Gross": money(int(row.gross_minor), currency) if row.gross_minor else ABSENT,
             "Earning": money(int(row.amount_minor), currency),
+            WHY: f"/earning?id={row.earning_id}",
         }
         for row in each(told.items)
     )
@@ -79,7 +81,8 @@ def _items(told: PayoutStory, zone: ZoneInfo, now: datetime) -> None:
             if name in RIGHT
             else st.column_config.TextColumn(width=width)
             for name, width in ITEM_WIDTHS.items()
-        },
+        }
+        | {WHY: st.column_config.LinkColumn("", display_text="Why?", width=60)},
     )
 
 
