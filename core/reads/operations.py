@@ -12,7 +12,7 @@ from core.reads.frames import to_frame
 from core.reads.shown import mask
 from core.reads.tables import payout
 from core.reads.timed import rests
-from core.reads.views import blocked
+from core.reads.views import blocked, not_served
 
 BEAT_IS_OLD_S = 30.0  # it beats every 5 s
 
@@ -102,6 +102,7 @@ STUCK = text("""
       FROM payout p JOIN partner r ON r.id = p.partner_id JOIN identity w ON w.id = r.identity_id
       LEFT JOIN attempt a ON a.payout_id = p.id AND a.state IN ('started', 'unknown')
      CROSS JOIN LATERAL (SELECT CASE
+               WHEN a.provider = 'file' THEN NULL
                WHEN p.status = 'processing' AND a.payout_id IS NULL THEN 'no_attempt'
                WHEN p.status = 'processing' AND a.state = 'started' THEN 'no_answer_recorded'
                WHEN p.status = 'approved' THEN 'not_sent'
@@ -120,12 +121,12 @@ def stuck_payouts(
 ) -> pd.DataFrame:
     """Return payouts that should have moved on by now, oldest first, with why: not_sent, not_retried,
     no_answer_recorded, no_attempt. An unknown outcome is no such case; it has its own list, and so has what is blocked.
-    Nor is what waits for its delay or its program's hours, or did so until just now.
+    Nor is what waits for its delay or its program's hours, or did so until just now, nor what people pay by file.
     """
     before = now - timedelta(minutes=after_minutes)
     resting = or_(rests(conn, now=now), rests(conn, now=before))
     unsent = payout.c.status.in_(("approved", "retrying"))
-    waits = select(payout.c.id).where(unsent, or_(blocked(now=now), resting))
+    waits = select(payout.c.id).where(unsent, or_(blocked(now=now), not_served(), resting))
     asked = {
         "now": now,
         "after_minutes": after_minutes,

@@ -10,7 +10,7 @@ import pandas as pd
 from sqlalchemy import BigInteger, Connection, cast, func, select, text
 
 from core.decisions import APPROVED_BY_ME
-from core.guards import HOLD_WORDS, PARTNERS_MOVE
+from core.guards import FILE_METHODS, HOLD_WORDS, PARTNERS_MOVE
 from core.reads.accounts import sent_back
 from core.reads.frames import to_frame
 from core.reads.operations import scheduler_beat
@@ -77,7 +77,8 @@ BLOCKED_BY = text("""
                                       OR h.earning_id IN (SELECT i.earning_id FROM payout_item i
                                                            WHERE i.payout_id = p.id AND i.live))
                                ORDER BY h.reason = ANY(:partners_move), h.id LIMIT 1),
-                              (SELECT 'method_not_served' FROM rail_in_use u WHERE p.method <> ALL (u.methods)),
+                              (SELECT CASE WHEN p.method = ANY(:file_methods) THEN 'details_missing' ELSE 'method_not_served' END
+                                 FROM rail_in_use u WHERE p.method <> ALL (u.methods)),
                               (SELECT 'account_' || s.whose FROM destination d
                                  JOIN account_state s ON s.account = d.account AND NOT s.ready
                                  JOIN rail_in_use u ON u.provider = s.provider
@@ -90,14 +91,18 @@ OTHER_WORDS = {
     "partner_suspended": "the partner is not active",
     "no_destination": "there is no destination to pay to",
     "changed_since": "the destination is not the one they were made for",
+    "details_missing": "the bank account or postal address is missing",
     "method_not_served": "the provider in use does not pay by their method",
     "account_partner": "the account cannot be paid before its owner acts",
     "account_provider": "the account cannot be paid before the provider is through with it",
 }
 # Whose move it is when it is not ours.
-OTHERS_MOVE = {"no_destination": "partner", "account_partner": "partner", "account_provider": "provider"} | (
-    dict.fromkeys(PARTNERS_MOVE, "partner")
-)
+OTHERS_MOVE = {
+    "no_destination": "partner",
+    "details_missing": "partner",
+    "account_partner": "partner",
+    "account_provider": "provider",
+} | (dict.fromkeys(PARTNERS_MOVE, "partner"))
 UNKNOWN = text("""
     SELECT count(*) AS n, min(first_sent_at) AS oldest_at, min(next_look_at) AS next_at
       FROM attempt WHERE state = 'unknown'
@@ -201,7 +206,15 @@ def _leaves_today(conn: Connection, *, now: datetime) -> pd.DataFrame:
 
 def _blocked_by(conn: Connection, ids: Sequence[int], *, now: datetime) -> pd.DataFrame:
     frame = to_frame(
-        conn.execute(BLOCKED_BY, {"ids": list(ids), "now": now, "partners_move": sorted(PARTNERS_MOVE)})
+        conn.execute(
+            BLOCKED_BY,
+            {
+                "ids": list(ids),
+                "now": now,
+                "partners_move": sorted(PARTNERS_MOVE),
+                "file_methods": list(FILE_METHODS),
+            },
+        )
     )
     whose = [OTHERS_MOVE.get(reason, "ours") for reason in frame["reason"]]
     said = [OTHER_WORDS.get(reason) or HOLD_WORDS[reason] for reason in frame["reason"]]

@@ -64,7 +64,9 @@ partner_balance = table(
     column("reserved", BigInteger),
     column("paid", BigInteger),
 )
-destination = table("destination", column("id", BigInteger), column("account", Text))
+destination = table(
+    "destination", column("id", BigInteger), column("account", Text), column("payee_ref", Text)
+)
 account_state = table(
     "account_state", column("provider", Text), column("account", Text), column("ready", Boolean)
 )

@@ -8,6 +8,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Date, and_, case, cast, func, not_, or_, select
 
+from core.guards import DETAILED, FILE_METHODS
 from core.reads.tables import (
     account_state,
     approval,
@@ -177,6 +178,7 @@ def leaves_today(conn: Connection, *, now: datetime) -> ColumnElement[bool]:
         or_(payout.c.due_at.is_(None), due),
         not_(too_late_for_today(conn, now=now)),
         or_(payout.c.status == "processing", not_(blocked(now=now))),
+        not_(not_served()),
     )
 
 
@@ -198,8 +200,8 @@ def begun_approval() -> ColumnElement[bool]:
 
 def blocked(*, now: datetime) -> ColumnElement[bool]:
     """Return what may not leave now: by a hold in force on partner, payout or an item, a partner that is not
-    active, a destination that is no longer the partner's; and once approved, by an account that cannot be paid, or a
-    rail that does not serve its method.
+    active, a destination that is no longer the partner's; and once approved, by an account that cannot be paid, or by
+    details that a payment file would need.
     """
     unfit = select(1).where(_owner.c.id == payout.c.partner_id, _is_unfit()).correlate(payout).exists()
     return or_(_held(now=now), unfit, _cannot_be_taken())
@@ -213,10 +215,21 @@ def _cannot_be_taken() -> ColumnElement[bool]:
         .join(rail_in_use, rail_in_use.c.provider == account_state.c.provider)
         .where(not_(account_state.c.ready))
     )
-    served = select(1).where(payout.c.method == func.any(rail_in_use.c.methods)).correlate(payout).exists()
-    other = select(1).select_from(rail_in_use).exists()
     waits = payout.c.status.in_(("approved", "retrying"))
-    return and_(waits, or_(payout.c.destination_id.in_(not_ready), and_(other, not_(served))))
+    undetailed = (
+        select(1)
+        .where(destination.c.id == payout.c.destination_id, destination.c.payee_ref.is_(None))
+        .correlate(payout)
+        .exists()
+    )
+    by_nobody = or_(payout.c.method.not_in(FILE_METHODS), and_(payout.c.method.in_(DETAILED), undetailed))
+    return and_(waits, or_(payout.c.destination_id.in_(not_ready), and_(not_served(), by_nobody)))
+
+
+def not_served() -> ColumnElement[bool]:
+    """Return what the rail in use does not pay: it leaves in payment files, if at all."""
+    served = select(1).where(payout.c.method == func.any(rail_in_use.c.methods)).correlate(payout).exists()
+    return and_(select(1).select_from(rail_in_use).exists(), not_(served))
 
 
 def _held(*, now: datetime) -> ColumnElement[bool]:
