@@ -30,16 +30,14 @@ def editing() -> bool:
     return bool(address.given(EDIT)) and frame.person().may("change terms")
 
 
-def button(story: PartnerStory, now: datetime, zone: ZoneInfo) -> None:
-    """Draw what waits for a second person, or the way to the form."""
+def button(story: PartnerStory, now: datetime) -> None:
+    """Draw what the proposed terms would do, or the way to the form; the proposal itself stands at the page's top."""
     with frame.reading() as conn:
         waiting = [
             one for one in open_proposals(conn, now=now) if one.kind == KIND and story.header.id in one.ids
         ]
-        others = {one.id: two_people.others(conn, "change terms", but=one.made_by) for one in waiting}
     for one in waiting:
-        two_people.show_proposal(one, others[one.id], now, zone)
-        with st.expander("What it would do", icon=":material/visibility:"):
+        with st.expander("What the proposed terms would do", icon=":material/visibility:"):
             _effect(story, read_own_terms(one.content["terms"]), now)
     if not waiting and frame.person().may("change terms"):
         st.button("Change the terms", icon=":material/edit:", key="change-terms", on_click=_go, args=("1",))

@@ -18,7 +18,7 @@ from pages.shared import format as fmt
 from pages.shared.schedule_form import SCHEDULES
 from pages.shared.typed import Typed
 
-AS_THE_PROGRAM = "otherwise"
+AS_THE_PROGRAM = "program"
 HOLDS = {
     "hold_days": "After the event",
     "new_partner_days": "While new",
@@ -37,13 +37,13 @@ def draw(own: Overrides, otherwise: Policy, *, currency: str, prefix: str) -> Ty
     _schedule(cards, own, otherwise, typed)
     _holds(cards, own, otherwise, typed)
     _limits(cards, own, otherwise, typed)
-    _fees(cards, own, otherwise, typed)
+    _fees(own, otherwise, typed)
     return typed
 
 
 def _schedule(cards: DeltaGenerator, own: Overrides, otherwise: Policy, typed: Typed) -> None:
     now = {} if own.schedule is None else own.schedule.model_dump(mode="json")
-    names = {AS_THE_PROGRAM: f"As otherwise: {schedule_words(otherwise.schedule)}"} | SCHEDULES
+    names = {AS_THE_PROGRAM: f"As the program: {schedule_words(otherwise.schedule)}"} | SCHEDULES
     with elements.card(cards, "When they are paid", "days of the program’s zone"):
         kind = st.selectbox(
             "Paid",
@@ -70,7 +70,7 @@ def _holds(cards: DeltaGenerator, own: Overrides, otherwise: Policy, typed: Type
                 DAYS_MAX,
                 getattr(own, name),
                 key=typed.key(name),
-                placeholder=f"as otherwise: {days_words(holds[name])}",
+                placeholder=f"as the program: {days_words(holds[name])}",
             )
             if days is not None:
                 typed.terms[name] = int(days)
@@ -84,11 +84,11 @@ def _limits(cards: DeltaGenerator, own: Overrides, otherwise: Policy, typed: Typ
         }
         for name, (label, minor) in limits.items():
             known = "no limit" if minor is None else plain(minor, typed.currency)
-            said = typed.amount(label, name, getattr(own, name), otherwise=f"as otherwise: {known}")
+            said = typed.amount(label, name, getattr(own, name), otherwise=f"as the program: {known}")
             if said is not None:
                 typed.terms[name] = said
         switched = "on" if otherwise.auto_payout_enabled else "off"
-        names = {AS_THE_PROGRAM: f"As otherwise: {switched}", ON: "On", OFF: "Off"}
+        names = {AS_THE_PROGRAM: f"As the program: {switched}", ON: "On", OFF: "Off"}
         now = {None: AS_THE_PROGRAM, True: ON, False: OFF}[own.auto_payout_enabled]
         chosen = st.selectbox(
             "Approval by the policy",
@@ -102,7 +102,7 @@ def _limits(cards: DeltaGenerator, own: Overrides, otherwise: Policy, typed: Typ
             typed.terms["auto_payout_enabled"] = chosen == ON
 
 
-def _fees(cards: DeltaGenerator, own: Overrides, otherwise: Policy, typed: Typed) -> None:
+def _fees(own: Overrides, otherwise: Policy, typed: Typed) -> None:
     rows = []
     for method in METHODS:
         fee = own.fees.get(method)
@@ -119,7 +119,8 @@ def _fees(cards: DeltaGenerator, own: Overrides, otherwise: Policy, typed: Typed
             )
         )
     columns = ["method", "own", "pct", "fixed", "base", "payer", "otherwise"]
-    with elements.card(cards, "What a payout costs them", "where ticked; otherwise as the program says"):
+    with st.container(border=True, gap="small"):
+        st.markdown(elements.title("What a payout costs them", "where ticked; otherwise as the program says"))
         edited = st.data_editor(
             pd.DataFrame(rows, columns=columns),
             key=typed.key("fees"),
@@ -133,7 +134,7 @@ def _fees(cards: DeltaGenerator, own: Overrides, otherwise: Policy, typed: Typed
                 "payer": st.column_config.SelectboxColumn(
                     "Borne by", options=["partner", "platform"], required=True
                 ),
-                "otherwise": st.column_config.TextColumn("Otherwise", disabled=True),
+                "otherwise": st.column_config.TextColumn("As the program", disabled=True),
             },
         )
     fees: dict[str, Any] = {}

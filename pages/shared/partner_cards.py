@@ -152,7 +152,7 @@ def terms(grid: DeltaGenerator, story: PartnerStory, now: datetime, zone: ZoneIn
         if story.header.last_slot is not None:
             records.append(("Last slot served", fmt.moment(story.header.last_slot, zone, now), "Queue"))
         tables.rows(records, ["Term", "Value", "Set by"])
-        own_terms.button(story, now, zone)
+        own_terms.button(story, now)
 
 
 def destination(

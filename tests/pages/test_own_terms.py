@@ -53,7 +53,7 @@ class TestOwnTerms:
         assert not app.exception
         shown = cells(app)
         assert "80.00 is 20.00 below the minimum of 100.00" in shown
-        assert "A payout of 80.00" in shown
+        assert "A payout of $80.00" in shown
         assert "monthly on day 31" in shown
 
         app.button(key="propose-terms").click().run()
