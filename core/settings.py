@@ -32,6 +32,7 @@ KNOWN = (
     "PAYDESK_COOKIE_KEY",
     "PAYDESK_DATA_DIR",
     "PAYDESK_ENV",
+    "PAYDESK_HEARTBEAT_URL",
     "PAYDESK_HTTP_PORT",
     "PAYDESK_NOTIFY_APPROVERS",
     "PAYDESK_NOTIFY_CHAT_URL",
@@ -57,7 +58,7 @@ KNOWN = (
     "STRIPE_SECRET_KEY",
     "STRIPE_WEBHOOK_SECRETS",
 )
-KEPT_FOR_LATER = ("PAYDESK_REPLICA_URL", "PAYDESK_HEARTBEAT_URL")
+KEPT_FOR_LATER = ("PAYDESK_REPLICA_URL",)
 
 
 class SettingsFault(Exception):
@@ -94,6 +95,7 @@ class Settings(BaseModel):
     notify_chat_url: str | None  # the team's chat; None: none
     notify_language: str  # of the team, and of partners for whom nobody said one
     public_url: str | None  # where partners are led back to from a form of the provider's
+    heartbeat_url: str | None  # asked for after every check that found no fault; None: nobody listens
     cookie_key: str | None  # None, in demo and test only: made into data_dir
     secrets_key: str | None  # the new one first, old ones after commas
     payer_name: str | None  # whose account payment files for banks are drawn on; None: they are CSV alone
@@ -147,6 +149,7 @@ class Settings(BaseModel):
             notify_chat_url=reading.read("PAYDESK_NOTIFY_CHAT_URL", mail_settings.chat, None),
             notify_language=reading.read("PAYDESK_NOTIFY_LANGUAGE", mail_settings.language, "en"),
             public_url=reading.read("PAYDESK_PUBLIC_URL", mail_settings.public_url, None),
+            heartbeat_url=reading.read("PAYDESK_HEARTBEAT_URL", parsing.heartbeat_url, None),
             cookie_key=reading.read("PAYDESK_COOKIE_KEY", parsing.secret, None),
             secrets_key=reading.read("PAYDESK_SECRETS_KEY", parsing.secrets, None),
             payer_name=reading.read("PAYDESK_PAYER_NAME", parsing.payer_name, None),

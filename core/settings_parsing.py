@@ -46,6 +46,14 @@ def api_base(written: str) -> str:
     return written.rstrip("/")
 
 
+def heartbeat_url(written: str) -> str:
+    """Read an address that a sign of life is sent to. Refuses BadSetting."""
+    parts = urlsplit(written)
+    if parts.scheme not in {"http", "https"} or not parts.hostname:
+        raise BadSetting("is no address; it is written as https://uptime.example.com/api/v1/heartbeat/…")
+    return written
+
+
 def webhook_secrets(written: str) -> tuple[str, ...]:
     """Read the secrets that webhooks are signed with, with commas between them. Refuses BadSetting."""
     secrets = tuple(secret.strip() for secret in written.split(","))

@@ -14,6 +14,7 @@ from core.access import job_actor
 from core.runs import RunResult
 from core.stops import stop_sending
 from jobs.health import find_faults, snapshot
+from jobs.heartbeat import beat
 from jobs.job import Job, Orders
 
 log = logging.getLogger(__name__)
@@ -40,6 +41,8 @@ def run_once(orders: Orders) -> RunResult:
     if broken and not orders.dry_run:
         with orders.engine.begin() as conn:
             stop_sending(conn, why=broken, actor=job_actor("check"), now=orders.now)
+    if not faults and not orders.dry_run and orders.settings.heartbeat_url:
+        beat(orders.settings.heartbeat_url)
     return RunResult(
         count=len(faults),
         amounts=amounts,
