@@ -10,8 +10,9 @@ from typing import Any
 import pandas as pd
 from sqlalchemy import Connection, text
 
+from core.commission import Percent
 from core.policy import Policy
-from core.pricing import price_sale
+from core.pricing import split_percent
 from core.reads import words
 from core.reads.frames import to_frame
 from core.reads.terms import commission_words
@@ -150,35 +151,41 @@ def earning_story(conn: Connection, earning_id: int, *, now: datetime, masked: b
 def earning_lines(header: EarningHeader, policy: Policy | None) -> Iterator[tuple[str, str, int]]:
     """Yield the lines line, how, amount in minor units that add up to an earning's amount."""
     amount, currency = header.amount_minor, header.currency
-    named = words.EARNING_WORDS[header.kind][0].capitalize()
-    if header.breakdown is not None:
-        kept = header.breakdown
+    kept = header.breakdown
+    if kept is None:
+        yield words.EARNING_WORDS[header.kind][0].capitalize(), _how(header, policy), amount
+    else:
         yield from month_steps(kept, period=header.period, amount_minor=amount, currency=currency)
-        return
+
+
+def _how(header: EarningHeader, policy: Policy | None) -> str:
     match header.kind:
-        case "booking" | "commission" if policy is not None and header.sale_gross_minor is not None:
-            split = price_sale(policy, kind=str(header.sale_kind), gross_minor=header.sale_gross_minor)
-            gross = words.amount(header.sale_gross_minor, currency)
-            if split is not None and split.net_minor == amount and split.fee_minor:
-                fee = words.amount(split.fee_minor, currency)
-                how = f"{header.commission} of {gross}; the platform keeps {fee}"
-                yield named, how.replace("of each sale of", "of"), amount
-            else:
-                yield named, "as it arrived with the sale", amount
         case "bounty":
-            yield named, str(header.commission or "under the program's commission"), amount
+            return str(header.commission)
         case "recurring":
             month = f"{date.fromisoformat(f'{header.period}-01'):%B %Y}"
-            yield named, f"{header.commission}; active at the first instant of {month}", amount
+            return f"{header.commission}; active at the first instant of {month}"
         case "void" | "clawback":
-            yield named, f"takes back earning {header.corrects_id}", amount
+            return f"takes back earning {header.corrects_id}"
         case "reinstate":
-            yield named, f"gives back what was taken of earning {header.corrects_id}", amount
+            return f"gives back what was taken of earning {header.corrects_id}"
         case "carry_out" | "carry_in":
-            yield named, f"part of earning {header.corrects_id}, which was split to fit a payout", amount
+            return f"part of earning {header.corrects_id}, which was split to fit a payout"
         case "return":
-            yield named, "money of a paid payout that came back", amount
-        case _ if header.sale_ref is not None:
-            yield named, "as it arrived with the sale", amount
-        case _:
-            yield named, f"entered by {words.person(header.made_by)}", amount
+            return "money of a paid payout that came back"
+    if header.sale_gross_minor is None:
+        return f"entered by {words.person(header.made_by)}"
+    return _share(header, policy) or "as it arrived with the sale"
+
+
+def _share(header: EarningHeader, policy: Policy | None) -> str | None:
+    """Write the percentage of a sale that gives this amount; None where none does."""
+    if policy is None or not isinstance(policy.commission, Percent) or header.sale_gross_minor is None:
+        return None
+    split = split_percent(header.sale_gross_minor, policy.commission.pct)
+    if split.net_minor != header.amount_minor:
+        return None
+    gross, kept = (
+        words.amount(minor, header.currency) for minor in (header.sale_gross_minor, split.fee_minor)
+    )
+    return f"{words.percent(policy.commission.pct)} of {gross}; the platform keeps {kept}"
