@@ -48,9 +48,9 @@ def page() -> None:
     with elements.card(middle, "Releases coming", _releases_note(seen)):
         _releases(seen)
     bottom = st.grid(4, min_column_width=240)
-    with elements.card(bottom, "Leaves today", "approved and not blocked, net"):
+    with elements.card(bottom, "Leaves today", "net"):
         _leaves(seen)
-    with elements.card(bottom, "Is there cash?", "for 30 days"):
+        st.caption("Is there cash, for 30 days?")
         cash.lines(lasting, now.date())
     not_paid.card(bottom, now)
     with elements.card(bottom, "Since your last visit", _visit_note(since, now)):

@@ -20,7 +20,7 @@ REVENUE_COLUMNS = {
     "platform_fee_minor": "Platform fees",
     "earned_minor": "Partner earnings",
 }
-PAID_COLUMNS = {"paid_minor": "Paid"}
+PAID_COLUMNS = {"paid_minor": "Paid", "paid_before_minor": "Before"}
 
 
 def of_currency(found: pd.DataFrame, currency: str) -> pd.DataFrame:
@@ -39,8 +39,11 @@ def revenue(over_time: pd.DataFrame, currency: str, paint: colours.Palette) -> C
 
 
 def paid(over_time: pd.DataFrame, currency: str, paint: colours.Palette) -> Chart:
-    """Draw what was paid."""
-    series = [Series("paid_minor", "Paid", "green")]
+    """Draw what was paid, and as dots what had been at the same step of the period before."""
+    series = [
+        Series("paid_minor", "Paid", "green"),
+        Series("paid_before_minor", "Period before", "gray", "dots"),
+    ]
     return charts.money_over_time(over_time, series, currency=currency, colours=paint, height=charts.THIRD)
 
 

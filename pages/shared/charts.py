@@ -6,7 +6,7 @@ currency.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import date
 from math import ceil
 from typing import NamedTuple
@@ -29,7 +29,8 @@ class Chart(NamedTuple):
     alt: str
 
 
-def _styled(figure: go.Figure, colours: Palette, height: int, *, legend: bool = False) -> go.Figure:
+def styled(figure: go.Figure, colours: Palette, height: int, *, legend: bool = False) -> go.Figure:
+    """Give a figure the look of the desk: heights, ink, grid, no toolbar clutter."""
     ticks = {"size": 11.5, "color": colours.ink}
     figure.update_layout(
         height=height,
@@ -130,7 +131,7 @@ def money_over_time(
         else:
             dash = "dot" if one.mark == "dots" else "solid"
             figure.add_scatter(**drawn, mode="lines", line={"color": colour, "width": 2, "dash": dash})
-    _styled(figure, colours, height, legend=len(series) > 1)
+    styled(figure, colours, height, legend=len(series) > 1)
     _money_axis(figure, seen, currency)
     _label_days(figure, days, labels)
     return Chart(figure, _over_time_in_words(frame, series, labels, currency))
@@ -175,7 +176,7 @@ def ranked_bars(
             hovertemplate="%{y}: %{text}<extra></extra>",
         )
     )
-    _styled(figure, colours, height)
+    styled(figure, colours, height)
     figure.update_layout(margin={"l": 0, "r": right, "t": 6, "b": 0}, hovermode="closest")
     figure.update_xaxes(visible=False)
     figure.update_yaxes(autorange="reversed", dtick=1, showgrid=False, type="category")
@@ -248,3 +249,27 @@ def balance_bars(
         f"{name} {fmt.money(minor, currency)}" for name, minor in zip(names, minors, strict=True)
     )
     return Chart(figure, f"Now: {words}.")
+
+
+def counts_over_time(
+    frame: pd.DataFrame, series: Mapping[str, tuple[str, str]], *, colours: Palette, height: int = HALF
+) -> Chart:
+    """Draw how many by `day`, one bar on the other; `series`: a column's name in words and its colour."""
+    days = _days(frame)
+    labels = [short_day(day) for day in days]
+    figure = go.Figure()
+    words = []
+    for column, (name, colour) in series.items():
+        counts = [int(count) for count in frame[column].tolist()]
+        figure.add_bar(
+            x=[day.isoformat() for day in days],
+            y=counts,
+            name=name,
+            marker={"color": getattr(colours, colour), "line": {"width": 0}},
+        )
+        words.append(f"{sum(counts):,} {name.lower()}")
+    styled(figure, colours, height, legend=len(series) > 1)
+    figure.update_layout(barmode="stack")
+    _label_days(figure, days, labels)
+    span = f"{labels[0]} to {labels[-1]}: " if labels else ""
+    return Chart(figure, f"{span}{', '.join(words)}.")

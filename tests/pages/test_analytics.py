@@ -58,7 +58,7 @@ def test_thirty_days_are_the_default_and_every_period_is_offered(open_page: Open
 
     period = app.segmented_control(key="analytics-days")
     assert period.value == "30"
-    assert len(period.options) == len(PERIODS_DAYS)
+    assert len(period.options) == len(PERIODS_DAYS) + 1
 
 
 @pytest.mark.usefixtures("sold")
