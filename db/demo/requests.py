@@ -9,6 +9,7 @@ from datetime import timedelta
 from sqlalchemy import Connection, Row, text
 
 from core.backups import backup_content
+from core.by_hand import enter_by_hand
 from core.early_payouts import request_early_payout
 from core.eligibility import mark_ineligible
 from core.money import plain
@@ -39,14 +40,14 @@ TOO_LITTLE = text(f"""
 HELD_ONLY = text(f"""
     SELECT p.id, p.code, g.currency, b.available + b.held AS available
       FROM partner p JOIN program g ON g.id = p.program_id JOIN partner_balance b ON b.partner_id = p.id
-     WHERE g.code = 'affiliate' AND b.available >= 0 AND b.held >= 2000 AND {FIT}
+     WHERE g.code IN ('affiliate', 'reseller', 'creator') AND b.available >= 0 AND b.held >= 2000 AND {FIT}
      ORDER BY b.held, p.id
 """)  # noqa: S608 - same
 SCHEDULED = text(f"""
     SELECT p.id, p.code FROM partner p JOIN program g ON g.id = p.program_id
       JOIN partner_balance b ON b.partner_id = p.id
-     WHERE g.code IN ('barber', 'broker-recurring') AND b.available > 0 AND {FIT}
-     ORDER BY b.available DESC, p.id
+     WHERE g.code = 'barber' AND b.available >= 0 AND {FIT}
+     ORDER BY p.id
 """)  # noqa: S608 - same
 REFUSED = text("""
     SELECT p.id, p.code FROM hold h JOIN partner p ON p.id = h.partner_id
@@ -104,7 +105,19 @@ def _early(desk: Desk) -> None:
         try:
             with desk.engine.begin() as conn:
                 why = "The car is at the garage; asked not to wait"
-                request_early_payout(conn, one.code, reason=why, actor=desk.actor(conn, "mia"), now=desk.now)
+                mia, now = desk.actor(conn, "mia"), desk.now
+                best = "Best of the month, as agreed with the shop"
+                enter_by_hand(
+                    conn,
+                    one.code,
+                    "bonus",
+                    "120.00",
+                    ref=f"best-{now:%Y-%m}",
+                    reason=best,
+                    actor=mia,
+                    now=now,
+                )
+                request_early_payout(conn, one.code, reason=why, actor=mia, now=now)
         except Refusal:
             continue
         return
