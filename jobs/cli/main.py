@@ -23,7 +23,9 @@ from jobs.cli import (
     payment_files,
     payments,
     processes,
+    programs,
     readings,
+    steering,
     two_people,
     users,
 )
@@ -49,6 +51,8 @@ def build_parser() -> Parser:
         imports,
         decisions,
         by_hand,
+        steering,
+        programs,
         two_people,
         payments,
         payment_files,
