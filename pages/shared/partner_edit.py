@@ -8,8 +8,10 @@ from uuid import UUID
 import streamlit as st
 
 from core.access import Actor
+from core.destination_details import details_content
 from core.partner_edits import add_partner, destination_content, edit_partner, read_fields
 from core.partners import METHODS, STATUSES
+from core.payees import has_details
 from core.programs import Program, program_by_code
 from core.reads.partner import PartnerStory
 from db.engine import Connection
@@ -25,6 +27,24 @@ FIELDS = {
     "country": ("Country, two letters", "PT"),
 }
 STRIPE = ("stripe", "stripe_instant")
+PAYEE = {"payee_name": ("In the name of", "as the partner’s")}
+# What a payment file needs of a method, and what stands in each field as an example.
+DETAILS = {
+    "bank_transfer": PAYEE
+    | {
+        "iban": ("IBAN", "DE89 3704 0044 0532 0130 00"),
+        "bic": ("BIC, where the bank wants one", "COBADEFFXXX"),
+        "account_number": ("or account number", "000123456789"),
+        "routing_number": ("with its routing number", "021000021"),
+    },
+    "check": PAYEE
+    | {
+        "street": ("Street and number", "1 Main Street"),
+        "city": ("City", "Springfield"),
+        "postal_code": ("Postal code", "62701"),
+        "post_country": ("Country, two letters", "US"),
+    },
+}
 
 
 def _key(name: str) -> str:
@@ -58,11 +78,22 @@ def _method(chosen: str = METHODS[0], account: str = "") -> None:
     )
     if method in STRIPE:
         st.text_input("Stripe account", value=account, key=_key("stripe_account_id"), placeholder="acct_…")
+    if method in DETAILS:
+        boxes = st.columns(2)
+        for place, (name, (label, example)) in enumerate(DETAILS[method].items()):
+            boxes[place % 2].text_input(label, key=_key(name), placeholder=example, max_chars=100)
+        st.caption(
+            ":material/lock: Kept encrypted. Everybody sees the last four; a payment file alone has all of it."
+        )
+
+
+def _details(method: str) -> dict[str, str]:
+    return {name: _typed(name) for name in DETAILS.get(method, ())}
 
 
 def _added(token: UUID) -> None:
     names = ("program", "code", *FIELDS, "joined_on", "method", "stripe_account_id")
-    values = {name: _typed(name) for name in names} | {"status": "active"}
+    values = {name: _typed(name) for name in names} | {"status": "active"} | _details(_typed("method"))
 
     def work(conn: Connection, actor: Actor, now: datetime) -> Outcome:
         values["currency"] = program_by_code(conn, values["program"]).currency
@@ -137,9 +168,13 @@ def _moved(token: UUID, partner_id: int) -> None:
     method, why = _typed("method"), _typed("why")
     account = _typed("stripe_account_id") if method in STRIPE else ""
     email = _typed("paypal") if method == "paypal" else ""
+    details = _details(method)
 
     def work(conn: Connection, actor: Actor, now: datetime) -> Outcome:
-        content = destination_content(conn, method=method, account=account, email=email)
+        if has_details(details):
+            content = details_content(conn, partner_id, method=method, values=details, actor=actor, now=now)
+        else:
+            content = destination_content(conn, method=method, account=account, email=email)
         return two_people.proposing("change_destination", partner_id, why, content)(conn, actor, now)
 
     in_dialog.decide_in_dialog(f"change_destination_{partner_id}", token, work)

@@ -263,20 +263,20 @@ class TestTheSenderSees:
 
 
 class TestAMethodThatIsNotServed:
-    def test_is_named_on_the_page_and_gone_with_a_rail_that_serves_it(
+    def test_leaves_in_a_payment_file_and_by_a_rail_that_serves_it(
         self, desk: Desk, fake: FakeStripe, rail: StripeTransfers
     ) -> None:
         desk.funded("AFF1", method="paypal", account="")
         payout = desk.request("AFF1", "25.00")
         desk.approve(payout)
-        assert why(desk, payout, "method_not_served") == []
+        assert why(desk, payout, "leaves_in_file") == []
 
         send_due(desk.engine, rail, now=NOW)
 
         assert (fake.asked("POST", "/v1/transfers"), desk.status(payout)) == ([], "approved")
-        [reason] = why(desk, payout, "method_not_served")
+        [reason] = why(desk, payout, "leaves_in_file")
         assert (reason.sentence, reason.whose) == (
-            "The provider in use does not pay by PayPal",
+            "Paid by PayPal: it leaves with the next payment file",
             "ours",
         )
         desk.send()
