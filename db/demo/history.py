@@ -14,6 +14,7 @@ from core.holds import lift_hold, place_hold
 from core.programs import install_presets
 from db.demo.automatic import AGREED_DAYS_AGO, agree_on_small_ones, propose_terms
 from db.demo.desk import Desk
+from db.demo.messages import tell_this_morning, write_messages
 from db.demo.morning import leave_work
 from db.demo.people import Partner, invent_partners
 from db.demo.requests import leave_requests
@@ -96,6 +97,7 @@ def _live(engine: Engine, *, data_dir: Path, now: datetime, days: int) -> None:
         if day.isoweekday() > FRIDAY and not is_recent:
             continue  # nobody works, and the jobs of Monday catch up
         _night(desk, day)
+        write_messages(desk, day, known, n=n, days=days)
         _holds(desk, day, known)
         _requests(desk, day, known, chance=ASKS_NOW if is_recent else ASKS)
         if not is_recent:
@@ -107,6 +109,7 @@ def _live(engine: Engine, *, data_dir: Path, now: datetime, days: int) -> None:
             desk.tell()
     agree_on_waiting(desk)
     leave_work(desk, known)
+    tell_this_morning(desk)
     leave_some_waiting(desk)
     leave_requests(desk)
     propose_terms(desk, known)

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import argparse
 import getpass
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 
 from sqlalchemy import Connection
 
 from core import audit
 from core.access import load_actor
+from core.decisions import Decision
+from core.messages.payout_rejected import REASONS, UNSAID
 from core.refusals import Refusal
 from core.users import read_user
 from jobs.cli.output import show
@@ -32,7 +35,12 @@ def add_commands(commands: Subparsers[Parser], shared: Parser) -> None:
         parser = commands.add_parser(name, parents=[shared], help=sentence)
         parser.add_argument("ids", metavar="ID", type=positive, nargs="+")
         parser.add_argument("--reason", type=not_blank, required=needs_reason, default=argparse.SUPPRESS)
-        parser.set_defaults(command=decide, decision=name)
+        parser.set_defaults(command=decide, decision=name, told=None)
+        if name == "reject":
+            words = "; ".join(f"{code}: {sentence}" for code, sentence in REASONS.items())
+            parser.add_argument(
+                "--tell", dest="told", choices=list(REASONS), help=f"what partners are told. {words}"
+            )
 
 
 def ask_for(args: argparse.Namespace, desk: Desk) -> int:
@@ -57,7 +65,9 @@ def decide(args: argparse.Namespace, desk: Desk) -> int:
     someone(desk)
     ids = list(dict.fromkeys(args.ids))
     try:
-        done, waiting, refused = _decide(args.decision, ids, getattr(args, "reason", ""), desk)
+        done, waiting, refused = _decide(
+            args.decision, ids, getattr(args, "reason", ""), desk, told=args.told or UNSAID
+        )
     except Refusal as refusal:  # of the person, not of one payout
         refused = [{"id": id_, "code": refusal.code, "sentence": refusal.sentence} for id_ in ids]
         done, waiting = [], []
@@ -66,20 +76,20 @@ def decide(args: argparse.Namespace, desk: Desk) -> int:
 
 
 def _decide(
-    decision: str, ids: Sequence[int], reason: str, desk: Desk
+    decision: str, ids: Sequence[int], reason: str, desk: Desk, *, told: str
 ) -> tuple[list[int], list[int], list[dict[str, object]]]:
     from core import decisions, steering
 
-    operation = {
+    operations: dict[str, Callable[..., Decision]] = {
         "approve": decisions.approve_payouts,
-        "reject": decisions.reject_payouts,
+        "reject": partial(decisions.reject_payouts, told=told),
         "cancel": decisions.cancel_payouts,
         "take-back": steering.take_back_payouts,
-    }[decision]
+    }
     wanted = [decisions.Wanted(id=id_, version=None) for id_ in ids]
     with desk.engine.begin() as conn:
         actor = desk.actor(conn)
-        outcome = operation(conn, wanted, actor=actor, now=desk.now, reason=reason)
+        outcome = operations[decision](conn, wanted, actor=actor, now=desk.now, reason=reason)
         if outcome.done or outcome.waiting:
             note_system_user(conn, desk, decision)
     refused: list[dict[str, object]] = [

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime
+from functools import partial
 from typing import Any, Protocol
 
 from core.access import Actor
@@ -80,6 +81,13 @@ REJECT = Action(
     statuses=frozenset({"pending"}), operation=reject_payouts, needs_reason=True,
     then="The money is available to the partner again.",
 )  # fmt: skip
+
+
+def rejecting(told: str) -> Action:
+    """The action that rejects and gives the partners this reason."""
+    return replace(REJECT, operation=partial(reject_payouts, told=told))
+
+
 CANCEL = Action(
     name="cancel", verb="Cancel", done="cancelled", icon="do_not_disturb_on", right="cancel payouts",
     badge="cancelled", statuses=OPEN, operation=cancel_payouts, needs_reason=True,

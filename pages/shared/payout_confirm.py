@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
+from uuid import UUID
 
 import streamlit as st
 
 from core.access import Actor
 from core.decisions import Wanted
+from core.messages.payout_rejected import REASONS
 from core.steering import take_back_payouts
 from db.engine import Connection
 from pages.shared import decisions, desk, elements, tables
@@ -17,12 +19,14 @@ from pages.shared.format import count, money, plain, totals
 from pages.shared.payout_actions import (
     ASIDE,
     CANCEL,
+    REJECT,
     TAKE_BACK,
     Action,
     Seen,
     aside,
     fitting,
     net,
+    rejecting,
     sums,
     two_people,
     work,
@@ -103,23 +107,17 @@ def _confirm(action: Action, seen: Sequence[Seen], left: int) -> None:
             format_func=lambda choice: one_or_many(action, choice),
         )
     _ask_why(action, reason_key)
-    day_key = f"until-{token}"
-    if action is ASIDE:
-        tomorrow = desk.now().date() + timedelta(days=1)
-        st.date_input(
-            "Out of the review until", value=tomorrow + timedelta(days=6), min_value=tomorrow, key=day_key
-        )
+    chosen = _chosen(action, token)
     if fault := st.session_state.pop(FAULT, None):
         st.warning(fault, icon=":material/edit:")
 
     def on_click() -> None:
         reason = str(st.session_state.get(reason_key) or "")
         whole = st.session_state.get(whole_key, mode) == "none"
-        chosen = aside(st.session_state[day_key]) if action is ASIDE else action
         if action.needs_reason and not reason.strip():
             st.session_state[FAULT] = "Say why: the reason is kept with the payout."
             return
-        decisions.decide(name, token, work(chosen, seen, reason=reason, whole=whole))
+        decisions.decide(name, token, work(chosen(), seen, reason=reason, whole=whole))
         st.session_state[DECIDED] = True
 
     with st.container(horizontal=True, horizontal_alignment="right"):
@@ -131,6 +129,21 @@ def _confirm(action: Action, seen: Sequence[Seen], left: int) -> None:
             key=f"confirm-{token}",
             on_click=on_click,
         )
+
+
+def _chosen(action: Action, token: UUID) -> Callable[[], Action]:
+    """Ask for what only some actions need to know, and return what gives the action with it."""
+    key = f"more-{token}"
+    if action is REJECT:
+        st.selectbox("What the partner is told", list(REASONS), format_func=REASONS.__getitem__, key=key)
+        return lambda: rejecting(st.session_state[key])
+    if action is ASIDE:
+        tomorrow = desk.now().date() + timedelta(days=1)
+        st.date_input(
+            "Out of the review until", value=tomorrow + timedelta(days=6), min_value=tomorrow, key=key
+        )
+        return lambda: aside(st.session_state[key])
+    return lambda: action
 
 
 def _ask_why(action: Action, key: str) -> None:
