@@ -23,6 +23,7 @@ CHOSEN_DAYS_AGO = 40
 TOLD_AT = time(6, 35)
 MADE_BY = "job:remind"
 NOTICE_DAYS = 3
+OWN_NOTICE_DAYS = 30  # of a reseller who is paid once a month
 
 
 def write_messages(desk: Desk, day: date, partners: list[Partner], *, n: int, days: int) -> None:
@@ -34,7 +35,7 @@ def write_messages(desk: Desk, day: date, partners: list[Partner], *, n: int, da
 
 
 def agree_on_messages(desk: Desk, day: date, partners: list[Partner]) -> None:
-    """Barbers hear of a payout three days before; who lives in France is written to in French; two ask for more."""
+    """Barbers hear of a payout three days before; who lives in France is written to in French; three ask for more."""
     desk.at(day, TOLD_AT.hour, 0)
     with desk.engine.begin() as conn:
         program = program_by_code(conn, "barber")
@@ -46,7 +47,7 @@ def agree_on_messages(desk: Desk, day: date, partners: list[Partner]) -> None:
             conn, "change_policy", ids=[program.id], content=content, why=why, actor=alma, now=desk.now
         )
         confirm(conn, made, actor=ada, now=desk.now)
-    barber, creator = _first(partners, "barber"), _first(partners, "creator")
+    barber, creator, reseller = (_first(partners, program) for program in ("barber", "creator", "reseller"))
     for partner in partners:
         wanted: dict[Choice, bool] = {}
         if partner is barber:
@@ -54,13 +55,14 @@ def agree_on_messages(desk: Desk, day: date, partners: list[Partner]) -> None:
         if partner is creator:
             wanted = {("sale_confirmed", "email"): True, ("milestone", "email"): False}
         language = "fr" if partner.country == "FR" else None
-        if language or wanted:
+        days = OWN_NOTICE_DAYS if partner is reseller else None
+        if language or wanted or days:
             with desk.engine.begin() as conn:
                 choose_messages(
                     conn,
                     partner.code,
                     language=language,
-                    notice_days=None,
+                    notice_days=days,
                     phone="+15555550123" if partner is barber else None,
                     wanted=wanted,
                     actor=desk.actor(conn, "mia"),
