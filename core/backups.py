@@ -15,9 +15,9 @@ from sqlalchemy import Connection, text
 
 from core import audit
 from core.access import Actor
-from core.ledger import lock_partners
 from core.partner_edits import FORGET_EMAIL, copy_of, moves_money
 from core.refusals import Refusal
+from core.requests import lock_payee
 from core.second_person import Content, Kind, Proposal
 
 NEED_ACCOUNT = frozenset({"stripe", "stripe_instant"})
@@ -84,10 +84,10 @@ CODE = text("SELECT code FROM partner WHERE id = :id")
 
 def _content_now(conn: Connection, ids: Sequence[int], asked: Content) -> Content | None:
     (partner_id,) = ids
-    lock_partners(conn, [partner_id])
     code = conn.execute(CODE, {"id": partner_id}).scalar_one_or_none()
     if code is None:
         return None
+    lock_payee(conn, partner_id)
     wanted = asked["asked"]
     if wanted["method"] in NEED_ACCOUNT and not wanted.get("account"):
         raise BackupGoesNowhere(method=str(wanted["method"]).replace("_", " "))

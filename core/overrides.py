@@ -17,12 +17,11 @@ from sqlalchemy import Connection, text
 from core import audit
 from core.access import Actor
 from core.drafting import OverBalance, Payee, check_partner, draft_payout, read_payees
-from core.ledger import lock_partners
 from core.money import plain
 from core.policy import Policy, resolve
-from core.programs import PolicyVersion, current_policy, lock_programs
+from core.programs import PolicyVersion, current_policy
 from core.refusals import Refusal
-from core.requests import check_open_request, read_amount
+from core.requests import check_open_request, lock_payee, read_amount
 from core.second_person import Content, Kind, OutdatedProposal, Proposal
 from core.taking import build_payouts, take
 
@@ -65,9 +64,6 @@ def override_content(amount: str, *, now: datetime) -> Content:
     return {"amount": amount, "at": now.isoformat()}
 
 
-PROGRAM_OF = text("SELECT program_id FROM partner WHERE id = :id")
-
-
 def look_beyond(
     conn: Connection, partner_id: int, amount: str | int, *, now: datetime, locked: bool = False
 ) -> Beyond:
@@ -76,12 +72,10 @@ def look_beyond(
     With `locked` the partner stays as they are until the end of the transaction. Refuses what no override allows:
     PartnerSuspended, OnHold, NoDestination, NotAnAmount, NotPositive, RequestOpen, and OverEverything.
     """
-    program_id = conn.execute(PROGRAM_OF, {"id": partner_id}).scalar_one()
     if locked:
-        lock_programs(conn, [program_id])
-        lock_partners(conn, [partner_id])
+        lock_payee(conn, partner_id)
     (payee,) = read_payees(conn, [partner_id], now=now)
-    version = current_policy(conn, program_id, now=now)
+    version = current_policy(conn, payee.program_id, now=now)
     policy = resolve(version.policy, payee.tier, payee.overrides)
     check_partner(payee)
     amount_minor = read_amount(amount, payee.currency) if isinstance(amount, str) else amount
@@ -136,7 +130,7 @@ def _before_release(conn: Connection, payee: Payee, amount_minor: int) -> dict[s
 def _content_now(conn: Connection, ids: Sequence[int], asked: Content) -> Content | None:
     (partner_id,) = ids
     if "at" not in asked:  # confirming: what holds by then is worked out when it is made
-        lock_partners(conn, [partner_id])
+        lock_payee(conn, partner_id)
         return asked
     at = datetime.fromisoformat(asked["at"])
     beyond = look_beyond(conn, partner_id, str(asked["amount"]), now=at, locked=True)
@@ -172,7 +166,10 @@ NOTE_EARLY = text("""
 
 def _pay(conn: Connection, proposal: Proposal, actor: Actor, now: datetime) -> None:
     (partner_id,) = proposal.ids
-    beyond = look_beyond(conn, partner_id, int(proposal.content["amount_minor"]), now=now, locked=True)
+    try:
+        beyond = look_beyond(conn, partner_id, int(proposal.content["amount_minor"]), now=now, locked=True)
+    except OverEverything as fault:
+        raise OutdatedProposal(id=proposal.id) from fault
     if beyond.content != dict(proposal.content):
         raise OutdatedProposal(id=proposal.id)
     # Whoever proposed it made the payout; whoever confirmed it had a part in it too.

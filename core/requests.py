@@ -109,6 +109,15 @@ def request_payout(
     return payout_id
 
 
+PROGRAM_OF = text("SELECT program_id FROM partner WHERE id = :id")
+
+
+def lock_payee(conn: Connection, partner_id: int) -> None:
+    """Keep a partner's program and then their money as they are: steps 2 and 3 of the lock order."""
+    lock_programs(conn, [conn.execute(PROGRAM_OF, {"id": partner_id}).scalar_one()])
+    lock_partners(conn, [partner_id])
+
+
 def read_amount(amount: str, currency: str) -> int:
     """Return an amount as people write it in minor units; refuses NotAnAmount and NotPositive."""
     try:

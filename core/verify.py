@@ -162,6 +162,12 @@ CHECKS: dict[str, str] = {
          WHERE p.kind IS DISTINCT FROM 'reverse_payout' OR p.decision IS DISTINCT FROM 'confirm'
             OR p.ids <> ARRAY[r.payout_id] OR p.made_by = p.decided_by
             OR p.content -> 'amount_minor' IS DISTINCT FROM to_jsonb(r.amount_minor)""",
+    "no rule was overridden by one person": """
+        SELECT o.payout_id FROM payout_override o JOIN payout p ON p.id = o.payout_id LEFT JOIN proposal a ON a.id = o.proposal_id
+         WHERE a.kind IS DISTINCT FROM 'override_request' OR a.decision IS DISTINCT FROM 'confirm' OR a.made_by = a.decided_by
+            OR (a.made_by, a.decided_by) IS DISTINCT FROM (o.proposed_by, o.confirmed_by)
+            OR a.ids <> ARRAY[p.partner_id] OR a.content -> 'rules' IS DISTINCT FROM o.rules
+            OR a.content -> 'amount_minor' IS DISTINCT FROM to_jsonb(p.amount_minor)""",
     "the simulator took back what succeeded": """
         SELECT coalesce(s.reversal_ref, r.ref::text)
           FROM (SELECT reversal_ref, amount_minor FROM simulator_reversal WHERE provider_ref IS NOT NULL) s

@@ -17,6 +17,7 @@ from db.engine import app_role, make_engine
 from tests.conftest import _clone
 from tests.core.allowing import allow, creator
 from tests.core.pulling_back import agreed_back, asked_back
+from tests.core.test_overrides import agree, ask_beyond
 from tests.desk import ADA, DAY, HOUR, NOW, Desk, Rail, declined, open_desk
 
 LAW_OFF = text("""
@@ -143,6 +144,12 @@ BREAK: dict[str, list[str]] = {
         "UPDATE proposal SET ids = ids || 1::bigint",
         "UPDATE reversal SET amount_minor = amount_minor - 1",
     ],
+    "no rule was overridden by one person": [
+        "UPDATE proposal SET kind = 'start_sending'",
+        "UPDATE proposal SET decision = NULL, decided_by = NULL, decided_at = NULL",
+        "UPDATE payout_override SET rules = '[]'",
+        "UPDATE payout_override SET confirmed_by = 'user:zoe'",
+    ],
     "the simulator took back what succeeded": [
         "DELETE FROM simulator_reversal",
         "UPDATE simulator_reversal SET amount_minor = amount_minor + 1",
@@ -247,6 +254,8 @@ def send_back(desk: Desk) -> None:
         payout = desk.approved(code)
         desk.send()
         come_back(desk, payout, f"trr_{code}", amount_minor)
+    desk.funded("BEYOND", "60.00", program="reseller", tier="reseller")
+    agree(desk, ask_beyond(desk, "BEYOND", "60.00"))
     for code in ("PULLED", "PULLING"):
         payout = desk.approved(code)
         desk.send()
