@@ -28,6 +28,8 @@ class Outcome:
     amount_minor: int = 0
     fee_minor: int = 0
     second_person: int = 0
+    by_policy: int = 0
+    by_policy_minor: int = 0
     not_paid: Counter[str] = field(default_factory=Counter)  # partners by the code of the rule
 
     @property
@@ -35,8 +37,8 @@ class Outcome:
         """What would leave."""
         return self.amount_minor - self.fee_minor
 
-    def add(self, found: Draft | Refusal) -> None:
-        """Count one partner."""
+    def add(self, found: Draft | Refusal, policy: Policy) -> None:
+        """Count one partner under its terms."""
         if isinstance(found, Refusal):
             self.not_paid[found.code] += 1
             return
@@ -44,6 +46,12 @@ class Outcome:
         self.amount_minor += found.take.amount_minor
         self.fee_minor += found.fee_minor
         self.second_person += found.approvals_needed > 1
+        minor, limits = found.take.amount_minor, policy.approval
+        if not policy.approves_by_itself or found.approvals_needed > 1 or minor > limits.auto_up_to_minor:
+            return
+        if self.by_policy_minor + minor <= limits.auto_per_day_minor:
+            self.by_policy += 1
+            self.by_policy_minor += minor
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -89,9 +97,10 @@ def preview_policy(
             taken = everything.get(payee.id)
             if taken is None or taken.amount_minor <= 0:
                 continue
-            old, new = (would_draft(payee, each.of(payee), taken, now=now) for each in terms)
-            preview.before.add(old)
-            preview.after.add(new)
+            was, will = (each.of(payee) for each in terms)
+            old, new = (would_draft(payee, policy, taken, now=now) for policy in (was, will))
+            preview.before.add(old, was)
+            preview.after.add(new, will)
             if _net(old) != _net(new):
                 why = new.sentence if isinstance(new, Refusal) else ""
                 moved.append(Moved(code=payee.code, before_minor=_net(old), after_minor=_net(new), why=why))

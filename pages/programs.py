@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from datetime import date, datetime
 from functools import partial
 from zoneinfo import ZoneInfo
@@ -12,7 +11,6 @@ import streamlit as st
 from core.days import first_instant
 from core.policy import Policy
 from core.policy_changes import policy_content, read_terms
-from core.policy_preview import Outcome, Preview, preview_policy
 from core.proposals import open_proposals
 from core.reads.programs import (
     ProgramStory,
@@ -22,17 +20,14 @@ from core.reads.programs import (
     policy_lines,
     program_story,
 )
-from core.reads.words import SKIP_WORDS
 from core.refusals import Refusal
 from core.second_person import Proposal
-from pages.shared import address, elements, frame, policy_form, tables, two_people
+from pages.shared import address, elements, frame, policy_effect, policy_form, tables, two_people
 from pages.shared import format as fmt
 from pages.shared.cells import instant, number
 from pages.shared.lines import quiet
 from pages.shared.typed import Typed
 
-PREVIEW_TTL_S = 60
-MOVED_SHOWN = 10
 BEGINNING = 2000  # a program's first version is in effect from long before its first sale
 NO_DATE = "As soon as another person confirms"
 ON_A_DATE = "On a date"
@@ -108,7 +103,7 @@ def _story(story: ProgramStory, waiting: list[Proposal], others: dict[int, list[
             proposed = read_terms(one.content["terms"])
             _changes(changes_between(story.newest.policy, proposed, program.currency))
             _when(one, zone, now)
-            _effect(story, proposed)
+            policy_effect.draw(story, proposed)
     current = story.current
     pair = st.grid(2, min_column_width=400)
     with elements.card(pair, f"In force: version {current.version}", _since(current.effective_at, now, zone)):
@@ -199,7 +194,7 @@ def _edit(story: ProgramStory, now: datetime) -> None:
             return
         st.markdown(elements.title("What this would change"))
         _changes(changes)
-        _effect(story, policy)
+        policy_effect.draw(story, policy)
         with st.container(horizontal=True, horizontal_alignment="right"):
             if elements.primary("Propose the change", "group", key="propose-policy"):
                 content = policy_content(typed.terms, effective_at)
@@ -231,78 +226,6 @@ def _read(typed: Typed) -> tuple[Policy | None, list[str]]:
         return read_terms(typed.terms), typed.faults
     except Refusal as refusal:
         return None, [*typed.faults, refusal.sentence]
-
-
-def _effect(story: ProgramStory, policy: Policy) -> None:
-    with st.spinner("Working out what it does to today’s money …", show_time=True):
-        preview = _preview(story.id, _json(story.newest.policy), _json(policy))
-    before, after, currency = preview.before, preview.after, story.program.currency
-    st.markdown(elements.title("What it would do today", "if everything available were queued now"))
-    figures = [
-        ("Payouts", f"{before.payouts:,}", f"{after.payouts:,}"),
-        ("Amount", fmt.money(before.amount_minor, currency), fmt.money(after.amount_minor, currency)),
-        ("Fees", fmt.money(before.fee_minor, currency), fmt.money(after.fee_minor, currency)),
-        ("Net", fmt.money(before.net_minor, currency), fmt.money(after.net_minor, currency)),
-        ("Need a second person", f"{before.second_person:,}", f"{after.second_person:,}"),
-        *_leaving(story, policy),
-        *_not_paid(before, after),
-    ]
-    tables.rows(
-        figures,
-        ["", "Under this version", "After the change"],
-        right=["Under this version", "After the change"],
-    )
-    if not preview.changed:
-        st.caption("It would change no payout of today.")
-        return
-    moved = [
-        (
-            one.code,
-            fmt.money(one.before_minor, currency) if one.before_minor is not None else "no payout",
-            fmt.money(one.after_minor, currency) if one.after_minor is not None else "no payout",
-            fmt.plain(one.why),
-        )
-        for one in preview.moved[:MOVED_SHOWN]
-    ]
-    with st.expander(
-        f"{fmt.count(preview.changed, 'partner')} would get another amount", icon=":material/groups:"
-    ):
-        tables.rows(moved, ["Partner", "Before", "After", "Why"], right=["Before", "After"])
-        if preview.changed > MOVED_SHOWN:
-            st.caption(f"The {MOVED_SHOWN} it changes most.")
-
-
-def _leaving(story: ProgramStory, policy: Policy) -> list[tuple[str, str, str]]:
-    """When a payout that is approved this moment would leave, where the change says something about it."""
-    old, new, now = story.newest.policy.sending, policy.sending, frame.now()
-    if old == new:
-        return []
-    zone = ZoneInfo(story.program.zone)
-    before, after = (
-        "at once" if at <= now else fmt.moment(at, zone, now)
-        for at in (old.leaves_at(now, zone), new.leaves_at(now, zone))
-    )
-    return [(f"Approved now, one leaves ({story.program.zone})", before, after)]
-
-
-def _json(policy: Policy) -> str:
-    return json.dumps(policy.model_dump(mode="json"), sort_keys=True)
-
-
-def _not_paid(before: Outcome, after: Outcome) -> list[tuple[str, str, str]]:
-    codes = sorted({*before.not_paid, *after.not_paid})
-    return [
-        (SKIP_WORDS.get(code, code), f"{before.not_paid[code]:,}", f"{after.not_paid[code]:,}")
-        for code in codes
-    ]
-
-
-@st.cache_data(ttl=PREVIEW_TTL_S, show_spinner=False)
-def _preview(program_id: int, before: str, after: str) -> Preview:
-    """Keyed by the terms as JSON, so that a run that only redraws works nothing out again."""
-    with frame.reading() as conn:
-        policies = (read_terms(json.loads(terms)) for terms in (before, after))
-        return preview_policy(conn, program_id, *policies, now=frame.now())
 
 
 page()

@@ -9,6 +9,8 @@ from sqlalchemy import text
 from core.decisions import Wanted, cancel_payouts
 from core.holds import place_hold
 from core.policy import Approval
+from core.reads.automatic import approved_by_policy_today
+from core.reads.payout import story
 from core.stops import stop_sending
 from tests.core.allowing import allow, creator, sell
 from tests.desk import ADA, DAY, HOUR, MIA, NOW, OLA, Balance, Desk
@@ -205,6 +207,38 @@ def test_what_the_policy_approved_obeys_the_stop_and_a_hold_placed_later(desk: D
     desk.queue(now=NOW + HOUR)
     desk.send(now=NOW + HOUR)
     assert payouts(desk)[2] == ("CR3", "approved", 20_00)
+
+
+def test_the_pages_say_what_the_policy_approved_of_its_day_and_why_it_left_the_rest(desk: Desk) -> None:
+    allow(desk)
+    creator(desk, "CR1", "50.00")
+    creator(desk, "CR2", "40.00")
+    desk.queue()
+    first, second = desk.column("SELECT id FROM payout ORDER BY id")
+    assert isinstance(first, int)
+    assert isinstance(second, int)
+    with desk.engine.connect() as conn:
+        (day,) = approved_by_policy_today(conn, now=NOW)
+        approved, waits = (story(conn, one, now=NOW, masked=False) for one in (first, second))
+    assert (day.program, day.count, day.amount_minor, day.per_day_minor, day.left) == (
+        "creator",
+        1,
+        50_00,
+        80_00,
+        1,
+    )
+    assert approved is not None
+    assert waits is not None
+    assert "by_policy" in approved.header.signals
+    assert "left_to_person" in waits.header.signals
+    told = "Approved by the policy, version 2: The policy approves up to 50.00 each and 80.00 a day"
+    assert told in list(approved.timeline["what"])
+    left_words = "Left to a person by the policy: The policy has approved 50.00 of the 80.00 it may today"
+    assert left_words in list(waits.timeline["what"])
+
+    with desk.engine.connect() as conn:
+        (tomorrow,) = approved_by_policy_today(conn, now=NOW + DAY)
+    assert (tomorrow.count, tomorrow.amount_minor, tomorrow.left) == (0, 0, 0)
 
 
 def test_queued_payouts_are_under_the_version_that_approved_them(desk: Desk) -> None:

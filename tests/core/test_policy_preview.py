@@ -5,7 +5,7 @@ from __future__ import annotations
 from decimal import Decimal
 
 from core.fees import Fee
-from core.policy import Policy
+from core.policy import Approval, Policy
 from core.policy_preview import Moved, Preview, preview_policy
 from core.presets import PRESETS
 from tests.desk import NOW, Desk
@@ -49,3 +49,16 @@ def test_a_cap_cuts_what_is_over_it_and_the_same_terms_change_nothing(desk: Desk
     assert previewed(desk, capped).after.amount_minor == 30_00
     assert previewed(desk, AFFILIATE).changed == 0
     assert desk.balance("AFF1").available == 100_00
+
+
+def test_what_the_policy_would_approve_by_itself_stays_within_its_amount_and_its_day(desk: Desk) -> None:
+    for place, amount in enumerate(("40.00", "50.00", "50.01", "30.00", "2000.00")):
+        desk.funded(f"AFF{place}", amount, account=f"acct_{place}")
+    approval = Approval(dual_above_minor=100_000, auto=True, auto_up_to_minor=50_00, auto_per_day_minor=80_00)
+    automatic = AFFILIATE.model_copy(update={"approval": approval, "auto_payout_enabled": True})
+
+    seen = previewed(desk, automatic)
+
+    assert (seen.before.by_policy, seen.before.by_policy_minor) == (0, 0)
+    assert (seen.after.by_policy, seen.after.by_policy_minor) == (2, 70_00)
+    assert seen.changed == 0
