@@ -89,6 +89,11 @@ def hold_key(written: str | None) -> None:
         _held.append(MultiFernet([_wrapping(part.strip()) for part in written.split(",")]))
 
 
+def holds_key() -> bool:
+    """Tell whether this process was let use a secret."""
+    return bool(_held)
+
+
 def _wrapping(secret: str) -> Fernet:
     return Fernet(base64.urlsafe_b64encode(_derived(secret.encode(), b"paydesk data key")))
 

@@ -16,6 +16,7 @@ from db.demo.automatic import AGREED_DAYS_AGO, agree_on_small_ones, propose_term
 from db.demo.desk import Desk
 from db.demo.messages import tell_this_morning, write_messages
 from db.demo.morning import leave_work
+from db.demo.payment_files import file_some, hold_demo_key
 from db.demo.people import Partner, invent_partners
 from db.demo.requests import leave_requests
 from db.demo.trade import Clientele, Market, Rows
@@ -42,6 +43,7 @@ def live_through(owner: Engine, *, data_dir: Path, now: datetime, days: int = DA
     """Live the `days` before `now` on an empty, migrated database."""
     url = owner.url.render_as_string(hide_password=False)
     engine = make_engine(url, application_name="paydesk demo", pool_size=8)
+    hold_demo_key(data_dir)
     # History that is invented may be invented again; it need not survive a power cut.
     event.listen(engine, "connect", _forget_the_disk)
     try:
@@ -101,7 +103,7 @@ def _live(engine: Engine, *, data_dir: Path, now: datetime, days: int) -> None:
         _holds(desk, day, known)
         _requests(desk, day, known, chance=ASKS_NOW if is_recent else ASKS)
         if not is_recent:
-            _review(desk, day)
+            _review(desk, day, left=days - n)
         if n < days:
             desk.at(day, 15, 30)
             desk.send()
@@ -166,8 +168,8 @@ def _requests(desk: Desk, day: date, known: list[Partner], *, chance: float) -> 
             desk.ask(partner.code, part, desk.rng.choice(WHY_ASKED))
 
 
-def _review(desk: Desk, day: date) -> None:
-    """Ada reviews what waits; a few are rejected or cancelled; the rest leaves at once."""
+def _review(desk: Desk, day: date, *, left: int) -> None:
+    """Ada reviews what waits; a few are rejected or cancelled; the rest leaves at once, or by file when few days are left."""
     desk.at(day, 10, 10)
     keep = []
     for payout in desk.pending():
@@ -185,6 +187,7 @@ def _review(desk: Desk, day: date) -> None:
                 cancel_payouts(conn, wanted, actor=mia, now=desk.now, reason=reason)
     if keep:
         desk.approve_batch(keep)
+        file_some(desk, left=left)
         desk.at(day, 10, 11)
         desk.send(silence=Decimal("0.01"))
         desk.at(day, 10, 20)

@@ -7,6 +7,8 @@ from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from random import Random
 
+from db.demo.details import details_of
+
 NAMES: dict[str, tuple[str, str]] = {
     "DE": ("Lena Jonas Greta Felix Klara Emil", "Schäfer Brandt Vogel Krüger Lindner Weiß"),
     "FR": ("Chloé Hugo Inès Louis Manon Théo", "Moreau Lefèvre Girard Fontaine Roussel Mercier"),
@@ -84,7 +86,7 @@ class Partner:
             "stripe_account_id": self.account,
             "joined_on": self.joined_on.isoformat(),
             "status": self.status,
-        }
+        } | details_of(self.method, self.code, self.country)
 
     def moved(self, rng: Random) -> Partner:
         """The same partner with another Stripe account."""
