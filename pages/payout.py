@@ -13,7 +13,16 @@ from core.reads.payout import PayoutStory, customer_history, standing, story
 from core.reads.payout_header import PayoutHeader
 from core.reads.payouts import list_payouts
 from core.reads.priorities import proposed_priorities
-from pages.shared import address, elements, frame, payout_cards, payout_priority, payout_reversal, payout_tabs
+from pages.shared import (
+    address,
+    elements,
+    frame,
+    payment_file,
+    payout_cards,
+    payout_priority,
+    payout_reversal,
+    payout_tabs,
+)
 from pages.shared.decisions import RESULT, Outcome
 from pages.shared.desk import Person
 from pages.shared.format import (
@@ -69,6 +78,7 @@ def page() -> None:
         tools=lambda: _tools(told, who),
     )
     st.markdown(" ".join(_badges(told)))
+    payment_file.of_payout(header.id)
     payout_priority.proposal(header, proposed, [_seen(header)])
     payout_reversal.waiting(told, now, frame.zone())
     grid = st.grid(3, min_column_width=225)

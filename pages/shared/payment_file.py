@@ -8,11 +8,11 @@ import pandas as pd
 import streamlit as st
 
 from core.payment_contents import UnknownFile, file_document
-from core.reads.payment_files import file_lines, read_file
+from core.reads.payment_files import file_lines, files_of_payout, read_file
 from core.stops import current_stop
 from pages.shared import elements, frame, payment_dialogs, tables
 from pages.shared import format as fmt
-from pages.shared.cells import number
+from pages.shared.cells import linked_to, number
 from pages.shared.decisions import deciding
 from pages.shared.desk import Person
 from pages.shared.lines import card_text
@@ -33,6 +33,22 @@ def state(row: Any) -> str:  # noqa: ANN401 - a row of a frame
     if number(row.open):
         return badge("processing", f"{number(row.open):,} to mark")
     return badge("done", "All marked")
+
+
+def of_payout(payout_id: int) -> None:
+    """Draw the files a payout is or was in, each with its references; nothing where it left by a rail."""
+    with frame.reading() as conn:
+        found = files_of_payout(conn, payout_id)
+    for one in found:
+        link = linked_to("payment_files", f"Payment file {one.id}", id=str(one.id))
+        words = [f":material/request_quote: {link}, {STATES[one.state].lower()}"]
+        if one.sent_ref:
+            words.append(f"under {fmt.plain(one.sent_ref)}")
+        words.append(f":gray[reference] {fmt.plain(one.reference)}")
+        if one.shown:
+            words.append(f":gray[to] {fmt.plain(one.shown)}")
+        line = "\u2002".join(words)
+        st.markdown(f":small[{line}]")
 
 
 def draw(file_id: int) -> None:

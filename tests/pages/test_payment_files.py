@@ -138,3 +138,17 @@ def test_a_file_that_is_not_there_is_said_so(open_page: Open) -> None:
     assert "There is no payment file 77" in "".join(
         one.value for one in open_page("max", "payment_files", id="77").markdown
     )
+
+
+def test_the_payouts_page_shows_its_file_and_references(
+    filing: Desk, payouts: list[int], open_page: Open
+) -> None:
+    file_id = files.sent(filing, files.file_of(filing, *payouts))
+
+    said = words(open_page("vera", "payout", id=str(payouts[0])))
+
+    assert f"Payment file {file_id}" in said
+    assert "under BANK-77" in said
+    assert files.references(filing, file_id)[0] in said
+    assert "DE ····3000" in said
+    assert IBANS[0] not in said
