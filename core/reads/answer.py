@@ -35,7 +35,7 @@ def _money(story: PartnerStory, zone: tzinfo) -> Iterator[str]:
     balance, currency = story.balance, story.header.currency
     if balance.available_minor < 0:
         owed = amount(-balance.available_minor, currency)
-        yield f"Available: nothing; {owed} was taken back and is set off against what comes next."
+        yield f"Available: nothing; {owed} is owed to us and set off against what comes next."
     else:
         yield f"Available: {amount(balance.available_minor, currency)}."
     if balance.held_minor:

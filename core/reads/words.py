@@ -110,7 +110,7 @@ SKIP_WORDS = {
 # The same with the figures a refusal kept; amounts there are plain, like 12.40.
 SKIP_FIGURES = {
     "below_minimum": "Below the minimum by {short}: {amount} of {minimum}",
-    "nothing_available": "Nothing to pay: {available} is available",
+    "nothing_available": "Nothing to pay: the balance is {available}",
     "partner_suspended": "The partner is {status}",
     "on_hold": "On hold{until}: {why}",
     "cap_reached": "The month's cap of {cap} is reached: {used} is paid or on its way",
