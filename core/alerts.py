@@ -36,11 +36,13 @@ EVENTS = text("""
     SELECT count(*) AS n, count(*) FILTER (WHERE state = 'stuck' OR (state = 'waiting' AND error <> '')) AS failed
       FROM provider_event WHERE received_at > :after
 """)
+# What goes by a payment file takes days, and that is how it should be.
 TIMES = text("""
     SELECT count(*) AS n, avg(extract(epoch FROM p.processed_at - a.first_sent_at)) AS average_s
       FROM payout p
-     CROSS JOIN LATERAL (SELECT first_sent_at FROM attempt WHERE payout_id = p.id ORDER BY n DESC LIMIT 1) a
+     CROSS JOIN LATERAL (SELECT provider, first_sent_at FROM attempt WHERE payout_id = p.id ORDER BY n DESC LIMIT 1) a
      WHERE p.processed_at > :after AND p.status IN ('paid', 'failed') AND a.first_sent_at <= p.processed_at
+       AND a.provider <> 'file'
 """)
 # By the programs' own days: weekly schedules make one weekday unlike another, so it is compared with the same one.
 VOLUME = text("""

@@ -20,10 +20,11 @@ import apprise
 from core.channels import Delivery, Letter
 
 PHONE = "{phone}"  # where a gateway's URL takes the number
-ANSWERED = re.compile(r"error=(\d{3})")
+ANSWERED = re.compile(r"error=(\d+)")
 NOT_REACHED = re.compile(
     r"establish a new connection|NewConnectionError|ConnectTimeout|NameResolution|Connection refused|No route to host"
 )
+HTTP_MAX = 599
 LATER = frozenset({HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE})
 OUR_SIGN_IN = frozenset({HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN})
 
@@ -83,6 +84,8 @@ def _no(said: str) -> Delivery:
         return Delivery(outcome="unclear", words="Handed over, and no answer came", away=True)
     status = int(answered[1])
     words = f"The gateway answered {status}"
+    if status > HTTP_MAX:  # a code of its own, which only a no carries
+        return Delivery(outcome="refused", words=words)
     if status in OUR_SIGN_IN:  # whoever the message is for
         return Delivery(outcome="later", words=f"{words}: it refused our sign-in", away=True)
     if status in LATER:

@@ -12,6 +12,7 @@ from core.channels import Delivery, Letter
 from core.channels.folder import Folder
 from core.daily_news import remind, tell_of_the_day
 from core.message_preferences import Choice, choose_messages
+from core.message_tests import ask_test_message
 from core.policy_changes import policy_content
 from core.programs import current_policy, program_by_code
 from core.proposals import confirm, propose
@@ -81,19 +82,24 @@ def tell_the_day(desk: Desk, day: date) -> None:
         tell_of_the_day(conn, made_by=MADE_BY, now=desk.now)
         remind(conn, made_by=MADE_BY, now=desk.now)
     tell_of_upcoming(desk.engine, made_by=MADE_BY, now=desk.now)
+    desk.tell()
 
 
 @dataclass(frozen=True, kw_only=True)
 class Mailboxes:
-    """The demo's folder, without the mailboxes that are gone."""
+    """The demo's folder, without a mailbox that is gone and one that is full."""
 
     folder: Folder
-    gone: frozenset[str]
+    gone: str
+    full: str
 
     def deliver(self, letter: Letter) -> Delivery:
-        """Write the letter's file; one to a mailbox that is gone is refused."""
-        if self.gone.intersection(address for _, address in letter.to):
-            return Delivery(outcome="refused", words="550 5.1.1 No such mailbox here")
+        """Write the letter's file; one to a mailbox that is gone is refused, one to a full mailbox waits."""
+        for _, address in letter.to:
+            if address == self.gone:
+                return Delivery(outcome="refused", words="550 5.1.1 No such mailbox here")
+            if address == self.full:
+                return Delivery(outcome="later", words="452 4.2.2 Mailbox full")
         return self.folder.deliver(letter)
 
     def close(self) -> None:
@@ -101,15 +107,25 @@ class Mailboxes:
 
 
 PAID = text("""
-    SELECT w.email FROM message m JOIN partner p ON p.id = m.partner_id JOIN identity w ON w.id = p.identity_id
+    SELECT DISTINCT w.email FROM message m JOIN partner p ON p.id = m.partner_id JOIN identity w ON w.id = p.identity_id
      WHERE m.state = 'waiting' AND m.channel = 'email' AND m.kind = 'payout_paid' AND w.email IS NOT NULL
-     ORDER BY m.id LIMIT 1
+     ORDER BY w.email LIMIT 2
 """)
 
 
 def tell_this_morning(desk: Desk) -> None:
-    """Deliver this morning's news; one mailbox is gone. What comes after it waits for the scheduler."""
+    """Deliver this morning's news: one mailbox is gone, another one is full and tried again; a test waits in French."""
     with desk.engine.connect() as conn:
-        gone = frozenset(conn.execute(PAID).scalars())
+        gone, full = (*conn.execute(PAID).scalars(), "", "")[:2]
     folder = Folder(folder=desk.data_dir / "mail", sender=DEMO_SENDER)
-    desk.tell(Mailboxes(folder=folder, gone=gone))
+    desk.tell(Mailboxes(folder=folder, gone=gone, full=full))
+    with desk.engine.begin() as conn:
+        ask_test_message(
+            conn,
+            "payout_rejected",
+            to="alma@example.com",
+            channel="email",
+            language="fr",
+            actor=desk.actor(conn, "alma"),
+            now=desk.now,
+        )

@@ -3,24 +3,22 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any
 from uuid import UUID
 
-import pandas as pd
 import streamlit as st
 
 from core.access import Actor
-from core.message_preferences import Choice, Preferences, choose_messages, read_preferences
+from core.message_preferences import Preferences, choose_messages, read_preferences
 from core.messages import LANGUAGES, partner_kinds
 from core.reads.partner import PartnerStory
 from db.engine import Connection
-from pages.shared import frame, in_dialog, tables
+from pages.shared import frame, in_dialog
 from pages.shared.decisions import Outcome, token_for
 
-LANGUAGE, NOTICE, PHONE, GRID = (f"partner-told-{name}" for name in ("language", "notice", "phone", "kinds"))
+LANGUAGE, NOTICE, PHONE, KINDS = (f"partner-told-{name}" for name in ("language", "notice", "phone", "kinds"))
 THE_PROGRAMS = "the program’s"
 NOTICES = (None, 0, 1, 2, 3, 5, 7, 14)
-COLUMNS = {"email": "Email", "sms": "SMS"}
+BY = {"email": "By email", "sms": "By SMS"}
 
 
 @st.dialog("What the partner is told", width="medium", icon=":material/mail:")
@@ -48,18 +46,16 @@ def choose(story: PartnerStory) -> None:
     right.text_input(
         "Number for SMS", value=held.phone or "", key=PHONE, max_chars=24, placeholder="+351912345678"
     )
-    grid = _grid(held)
-    edited = st.data_editor(
-        grid.drop(columns="kind"),
-        key=GRID,
-        hide_index=True,
-        height="content",
-        column_config={"title": st.column_config.TextColumn("What", disabled=True)}
-        | {
-            channel: st.column_config.CheckboxColumn(label, width="small")
-            for channel, label in COLUMNS.items()
-        },
-    )
+    for channel, label in BY.items():
+        kinds = _offered(held, channel)
+        st.pills(
+            label,
+            kinds,
+            selection_mode="multi",
+            default=[kind for kind in kinds if held.wanted[kind, channel]],
+            format_func=lambda kind: partner_kinds()[kind].title,
+            key=f"{KINDS}-{channel}",
+        )
     st.caption(
         "Destination and email changes are told by email whatever is chosen: nobody may switch that off."
     )
@@ -68,7 +64,7 @@ def choose(story: PartnerStory) -> None:
         "done",
         key="partner-told",
         on_click=_chosen,
-        args=(token_for(f"messages_{story.header.code}"), story.header.code, _ticked(grid, edited, held)),
+        args=(token_for(f"messages_{story.header.code}"), story.header.code),
     )
 
 
@@ -78,34 +74,28 @@ def _notice(days: int | None) -> str:
     return f"{days} {'day' if days == 1 else 'days'} before" if days else "never"
 
 
-def _grid(held: Preferences) -> pd.DataFrame:
-    rows = [
-        (name, kind.title, *(held.wanted.get((name, channel)) for channel in COLUMNS))
-        for name, kind in partner_kinds().items()
+def _offered(held: Preferences, channel: str) -> list[str]:
+    """Return the kinds that may be chosen by this channel: what always goes by email is no choice."""
+    kinds = partner_kinds()
+    return [
+        kind
+        for kind, by in held.wanted
+        if by == channel and not (kinds[kind].security and channel == "email")
     ]
-    frame_ = pd.DataFrame(rows, columns=["kind", "title", *COLUMNS])
-    return frame_.astype(dict.fromkeys(COLUMNS, "boolean")).fillna(value=False)
 
 
-def _ticked(grid: pd.DataFrame, edited: pd.DataFrame, held: Preferences) -> dict[Choice, bool]:
-    ticked: dict[Choice, bool] = {}
-    row: Any
-    for kind, row in zip(grid["kind"], tables.each(edited), strict=True):
-        for channel in COLUMNS:
-            said = bool(getattr(row, channel))
-            # A way that this kind does not go by may only be left alone; ticked, core says why not.
-            if said != held.wanted.get((kind, channel), False):
-                ticked[kind, channel] = said
-    return ticked
-
-
-def _chosen(token: UUID, code: str, ticked: dict[Choice, bool]) -> None:
+def _chosen(token: UUID, code: str) -> None:
+    picked = {channel: set(st.session_state[f"{KINDS}-{channel}"]) for channel in BY}
     language, days = st.session_state[LANGUAGE], st.session_state[NOTICE]
     phone = str(st.session_state[PHONE] or "")
 
     def work(conn: Connection, actor: Actor, now: datetime) -> Outcome:
+        held = read_preferences(conn, code, now=now)
+        wanted = {
+            (kind, channel): kind in picked[channel] for channel in BY for kind in _offered(held, channel)
+        }
         changed = choose_messages(
-            conn, code, language=language, notice_days=days, phone=phone, wanted=ticked, actor=actor, now=now
+            conn, code, language=language, notice_days=days, phone=phone, wanted=wanted, actor=actor, now=now
         )
         return Outcome(
             badge="done",

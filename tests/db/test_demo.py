@@ -50,10 +50,19 @@ def test_the_demo_balances_and_has_every_kind_of_payout(demo: Engine, tmp_path: 
         assert one(conn, waits) > 0  # type: ignore[operator]
         assert one(conn, "SELECT count(*) FROM backup_method") > 0  # type: ignore[operator]
         assert one(conn, "SELECT count(*) FROM partner_note") > 0  # type: ignore[operator]
+        marked = "SELECT count(DISTINCT outcome) FROM payment_mark"
+        assert one(conn, marked) == 2
+        unmarked = "SELECT count(*) FROM attempt WHERE provider = 'file' AND state = 'started'"
+        assert one(conn, unmarked) > 0  # type: ignore[operator]
         assert one(conn, "SELECT count(*) FROM hold WHERE reason = 'ineligible' AND closed_at IS NULL") > 0  # type: ignore[operator]
         told = one(conn, "SELECT count(*) FROM message WHERE state = 'sent'")
-        assert told == len(list((tmp_path / "mail").glob("*.eml"))) > 20
-        assert one(conn, "SELECT count(*) FROM message WHERE state NOT IN ('sent', 'waiting')") == 0
+        assert told == len(list((tmp_path / "mail").iterdir())) > 20
+        assert one(conn, "SELECT count(*) FROM message WHERE state = 'failed'") == 1
+        assert one(conn, "SELECT count(*) FROM message WHERE state = 'waiting' AND tries > 0") == 1
+        assert one(conn, "SELECT count(*) FROM message WHERE test AND language = 'fr'") == 1
+        assert one(conn, "SELECT count(*) FROM partner WHERE language = 'fr'") > 0  # type: ignore[operator]
+        kinds = set(conn.execute(text("SELECT DISTINCT kind FROM message")).scalars())
+        assert kinds >= {"payout_paid", "payout_rejected", "sale_confirmed", "large_payout", "daily_summary"}
         by_policy = "SELECT count(*) FROM approval WHERE starts_with(actor, 'policy:affiliate:')"
         assert one(conn, by_policy) > 3  # type: ignore[operator]
         assert one(conn, "SELECT count(*) FROM left_to_person") > 0  # type: ignore[operator]

@@ -46,10 +46,14 @@ def test_a_maker_chooses_language_notice_and_number(open_page: Open, desk: Engin
     app.selectbox(key="partner-told-language").select("fr")
     app.selectbox(key="partner-told-notice").select(3)
     app.text_input(key="partner-told-phone").input("+351 912 345 678")
+    app.button_group(key="partner-told-kinds-sms").set_value(["payout_paid"])
     app.button(key="partner-told").click().run()
     assert not app.exception
     assert "is told so from now on" in words(app)
     assert chosen(desk) == ("fr", 3, "+351912345678")
+    with desk.connect() as conn:
+        rows = [tuple(row) for row in conn.execute(text("SELECT kind, channel, wanted FROM message_choice"))]
+    assert rows == [("payout_paid", "sms", True)]
 
 
 def test_a_number_that_is_none_is_refused_in_the_dialog(open_page: Open, desk: Engine, partner: str):
