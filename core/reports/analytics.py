@@ -129,25 +129,31 @@ BY_STATUS = text("""
      WHERE c.n > 0 AND (CAST(:program AS text) IS NULL OR g.code = :program)
      GROUP BY s.status, s.place, g.currency ORDER BY s.place, g.currency
 """)
-# No zone is further than a day from UTC, so the index can narrow what each program's own days then decide.
+# No zone is further than a day from UTC, so the index, which is all that is read of payouts, narrows what each program's
+# own days then decide.
 TOP_PARTNERS = text("""
     WITH span AS MATERIALIZED (
-        SELECT id, CAST(:since AS timestamp) AT TIME ZONE zone AS since, CAST(:after AS timestamp) AT TIME ZONE zone AS after
+        SELECT id, currency, CAST(:since AS timestamp) AT TIME ZONE zone AS since,
+               CAST(:after AS timestamp) AT TIME ZONE zone AS after
           FROM program WHERE CAST(:program AS text) IS NULL OR code = :program),
+    near AS MATERIALIZED (
+        SELECT program_id, partner_id, processed_at, amount_minor FROM payout
+         WHERE status IN ('paid', 'reversed')
+           AND processed_at >= CAST(:since AS timestamp) AT TIME ZONE 'UTC' - interval '1 day'
+           AND processed_at < CAST(:after AS timestamp) AT TIME ZONE 'UTC' + interval '1 day'),
     paid AS (
-        SELECT p.partner_id, p.currency, count(*) AS count, sum(p.amount_minor) AS paid
-          FROM payout p JOIN span s ON s.id = p.program_id
-         WHERE p.status IN ('paid', 'reversed') AND p.processed_at >= s.since AND p.processed_at < s.after
-           AND p.processed_at >= CAST(:since AS timestamp) AT TIME ZONE 'UTC' - interval '1 day'
-           AND p.processed_at < CAST(:after AS timestamp) AT TIME ZONE 'UTC' + interval '1 day'
-         GROUP BY p.partner_id, p.currency),
+        SELECT p.partner_id, s.currency, count(*) AS count, sum(p.amount_minor) AS paid
+          FROM near p JOIN span s ON s.id = p.program_id
+         WHERE p.processed_at >= s.since AND p.processed_at < s.after
+         GROUP BY p.partner_id, s.currency),
+    total AS (SELECT currency, sum(paid) AS paid FROM paid GROUP BY currency),
     ranked AS (
-        SELECT *, row_number() OVER (PARTITION BY currency ORDER BY paid DESC, partner_id) AS place,
-               round(100 * paid / sum(paid) OVER (PARTITION BY currency), 1)::float AS share_pct
-          FROM paid)
+        SELECT k.*, t.currency, round(100 * k.paid / t.paid, 1)::float AS share_pct
+          FROM total t CROSS JOIN LATERAL (SELECT partner_id, count, paid FROM paid WHERE paid.currency = t.currency
+                                            ORDER BY paid.paid DESC, partner_id LIMIT :top) k)
     SELECT r.code AS partner_code, w.name AS partner_name, k.currency, k.count, k.paid::bigint AS paid_minor, k.share_pct
       FROM ranked k JOIN partner r ON r.id = k.partner_id JOIN identity w ON w.id = r.identity_id
-     WHERE k.place <= :top ORDER BY k.currency, k.place
+     ORDER BY k.currency, k.paid DESC, k.partner_id
 """)
 
 

@@ -34,15 +34,18 @@ PAID = text("""
         SELECT id, CAST(:before AS timestamp) AT TIME ZONE zone AS before, CAST(:since AS timestamp) AT TIME ZONE zone AS since,
                CAST(:after AS timestamp) AT TIME ZONE zone AS after
           FROM program WHERE (CAST(:program AS text) IS NULL OR code = :program) AND currency = :currency),
+    near AS MATERIALIZED (
+        SELECT program_id, partner_id, processed_at, amount_minor, fee_minor FROM payout
+         WHERE status IN ('paid', 'reversed')
+           AND processed_at >= CAST(:before AS timestamp) AT TIME ZONE 'UTC' - interval '1 day'
+           AND processed_at < CAST(:after AS timestamp) AT TIME ZONE 'UTC' + interval '1 day'),
     paid AS (
         SELECT p.partner_id, count(*) FILTER (WHERE p.processed_at >= s.since) AS count,
                coalesce(sum(p.amount_minor) FILTER (WHERE p.processed_at >= s.since), 0)::bigint AS paid_minor,
                coalesce(sum(p.amount_minor) FILTER (WHERE p.processed_at < s.since), 0)::bigint AS before_minor,
                coalesce(sum(p.fee_minor) FILTER (WHERE p.processed_at >= s.since), 0)::bigint AS fee_minor
-          FROM payout p JOIN span s ON s.id = p.program_id
-         WHERE p.status IN ('paid', 'reversed') AND p.processed_at >= s.before AND p.processed_at < s.after
-           AND p.processed_at >= CAST(:before AS timestamp) AT TIME ZONE 'UTC' - interval '1 day'
-           AND p.processed_at < CAST(:after AS timestamp) AT TIME ZONE 'UTC' + interval '1 day'
+          FROM near p JOIN span s ON s.id = p.program_id
+         WHERE p.processed_at >= s.before AND p.processed_at < s.after
          GROUP BY p.partner_id),
     page AS (SELECT *, count(*) OVER () AS of_all FROM paid ORDER BY paid_minor DESC, partner_id LIMIT :rows OFFSET :first)
     SELECT r.code, w.name, CAST(:currency AS text) AS currency, k.count, k.paid_minor, k.before_minor, k.fee_minor,

@@ -50,14 +50,17 @@ PAID = text("""
     WITH span AS MATERIALIZED (
         SELECT id, zone, CAST(:since AS timestamp) AT TIME ZONE zone AS since,
                CAST(:after AS timestamp) AT TIME ZONE zone AS after
-          FROM program WHERE (CAST(:program AS text) IS NULL OR code = :program) AND currency = :currency)
+          FROM program WHERE (CAST(:program AS text) IS NULL OR code = :program) AND currency = :currency),
+    near AS MATERIALIZED (
+        SELECT program_id, partner_id, method, processed_at, amount_minor FROM payout
+         WHERE status IN ('paid', 'reversed')
+           AND processed_at >= CAST(:since AS timestamp) AT TIME ZONE 'UTC' - interval '1 day'
+           AND processed_at < CAST(:after AS timestamp) AT TIME ZONE 'UTC' + interval '1 day')
     SELECT p.program_id, p.partner_id, p.method, count(*) AS payouts,
-           count(DISTINCT date_trunc(:cadence, p.processed_at AT TIME ZONE s.zone)) AS joined,
+           CASE WHEN :listed THEN 0 ELSE count(DISTINCT date_trunc(:cadence, p.processed_at AT TIME ZONE s.zone)) END AS joined,
            CASE WHEN :listed THEN array_agg(p.amount_minor ORDER BY p.processed_at) END AS amounts
-      FROM payout p JOIN span s ON s.id = p.program_id
-     WHERE p.status IN ('paid', 'reversed') AND p.processed_at >= s.since AND p.processed_at < s.after
-       AND p.processed_at >= CAST(:since AS timestamp) AT TIME ZONE 'UTC' - interval '1 day'
-       AND p.processed_at < CAST(:after AS timestamp) AT TIME ZONE 'UTC' + interval '1 day'
+      FROM near p JOIN span s ON s.id = p.program_id
+     WHERE p.processed_at >= s.since AND p.processed_at < s.after
      GROUP BY 1, 2, 3
 """)
 TERMS = text("SELECT id, tier, overrides FROM partner WHERE id = ANY(:ids)")

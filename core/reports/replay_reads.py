@@ -184,7 +184,7 @@ def read_weeks(conn: Connection, program: Program, *, days: int, now: datetime) 
             moved, (places, columns), np.array([row.without_standing for row in moved_rows], dtype=np.int64)
         )
         np.subtract.at(opening, places, np.array([row.moved for row in moved_rows], dtype=np.int64))
-    requests, scheduled, ended = _payouts(conn, span, place, ends, zone)
+    requests, scheduled, ended = _payouts(conn, span, place, steps)
     month = day_of(start, zone).replace(day=1)
     cap_used = np.zeros(len(rows), dtype=np.int64)
     for row in conn.execute(CAP_USED, span | {"month": month}):
@@ -244,20 +244,22 @@ def _step_of(at: datetime, ends: list[datetime]) -> int:
 
 
 def _payouts(
-    conn: Connection, span: dict[str, Any], place: dict[int, int], ends: list[datetime], zone: ZoneInfo
+    conn: Connection, span: dict[str, Any], place: dict[int, int], steps: list[Step]
 ) -> tuple[list[Asked], list[Asked], list[tuple[int, int]]]:
+    ends = [step.at for step in steps]
     requests: list[Asked] = []
     scheduled: list[Asked] = []
     ended: list[tuple[int, int]] = []
     for row in conn.execute(PAYOUTS, span):
         if row.partner_id not in place:
             continue
+        step = _step_of(row.queued_at, ends)
         one = Asked(
             place[row.partner_id],
-            _step_of(row.queued_at, ends),
+            step,
             row.amount_minor,
             row.fee_minor,
-            day_of(row.queued_at, zone),
+            steps[step].day,
         )
         if row.live:
             (scheduled if row.origin == "schedule" else requests).append(one)

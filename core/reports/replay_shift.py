@@ -16,19 +16,23 @@ RELEASE_RUNS = text("""
 # What is priced after the start would have been released so much later or earlier, by the first run of the release after
 # that; where no run is on record, at its very instant. What is on a hold of its own keeps its dates. What a void takes, it
 # takes of money that has come or never comes.
-SHIFTED = text("""
-    WITH own AS MATERIALIZED (
-        SELECT e.partner_id, e.amount_minor, e.release_at, t.effective_at AS posted, v.at AS void_at,
-               coalesce(v.taken, 0) AS taken
-          FROM earning e
-          JOIN ledger_transfer t ON t.earning_id = e.id AND t.kind = 'earn'
-          LEFT JOIN (SELECT c.corrects_id, m.effective_at AS at, m.amount_minor AS taken
-                       FROM ledger_transfer m JOIN earning c ON c.id = m.earning_id
-                      WHERE m.kind = 'void' AND m.effective_at > :start AND m.effective_at <= :now) v ON v.corrects_id = e.id
+SHIFTED = text("""    WITH voided AS MATERIALIZED (
+        SELECT c.corrects_id, m.effective_at AS at, m.amount_minor AS taken
+          FROM earning c JOIN ledger_transfer m ON m.earning_id = c.id AND m.kind = 'void'
+         WHERE c.program_id = :program_id AND c.kind = 'void' AND c.occurred_at >= :start
+           AND m.effective_at > :start AND m.effective_at <= :now),
+    held AS MATERIALIZED (SELECT DISTINCT earning_id FROM hold WHERE earning_id IS NOT NULL),
+    posted AS MATERIALIZED (
+        SELECT earning_id, effective_at AS posted FROM ledger_transfer
+         WHERE kind = 'earn' AND effective_at > :start AND effective_at <= :now),
+    own AS MATERIALIZED (
+        SELECT e.partner_id, e.amount_minor, e.release_at, t.posted, v.at AS void_at, coalesce(v.taken, 0) AS taken
+          FROM earning e JOIN posted t ON t.earning_id = e.id
+          LEFT JOIN voided v ON v.corrects_id = e.id
+          LEFT JOIN held h ON h.earning_id = e.id
          WHERE e.program_id = :program_id AND e.occurred_at >= :start AND e.occurred_at <= :now AND e.sale_id IS NOT NULL
-           AND e.kind IN ('booking', 'commission') AND e.amount_minor > 0 AND t.effective_at > :start AND t.effective_at <= :now
-           AND (CAST(:partner_ids AS bigint[]) IS NULL OR e.partner_id = ANY(:partner_ids))
-           AND NOT EXISTS (SELECT 1 FROM hold h WHERE h.partner_id = e.partner_id AND h.earning_id = e.id)),
+           AND e.kind IN ('booking', 'commission') AND e.amount_minor > 0 AND h.earning_id IS NULL
+           AND (CAST(:partner_ids AS bigint[]) IS NULL OR e.partner_id = ANY(:partner_ids))),
     dated AS (
         SELECT o.*, greatest(CASE WHEN release_at <= posted THEN posted
                     WHEN cardinality(r.runs) = 0 THEN release_at

@@ -124,7 +124,8 @@ def _terms(weeks: Weeks, policy: Policy) -> TermsOf:
 
 def _terms_key(payee: Payee) -> str:
     """Partners with the same key have the same terms."""
-    return json.dumps([payee.tier, payee.overrides, payee.method], sort_keys=True)
+    own = json.dumps(payee.overrides, sort_keys=True) if payee.overrides else ""
+    return f"{payee.tier}|{payee.method}|{own}"
 
 
 def _method(name: str) -> Method:
