@@ -69,5 +69,7 @@ def kind_named(name: str) -> Kind:
 
 
 def partner_kinds() -> dict[str, Kind]:
-    """Return by name the kinds that a partner is told and may choose about."""
-    return {name: kind for name, kind in all_kinds().items() if kind.audience == "partner"}
+    """Return by name the kinds that a partner is told and may choose about; a link somebody asks for is no choice."""
+    return {
+        name: kind for name, kind in all_kinds().items() if kind.audience == "partner" and not kind.needs_link
+    }
