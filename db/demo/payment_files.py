@@ -35,12 +35,7 @@ def hold_demo_key(data_dir: Path) -> None:
         hold_key(made_secret(data_dir, "details"))
 
 
-class StripeAlone(Simulator):
-    """The simulator, told of as a rail that pays Stripe's methods alone."""
-
-    methods = frozenset({"stripe", "stripe_instant"})
-
-
+STRIPE_ALONE = frozenset({"stripe", "stripe_instant"})
 REFERENCES = text("SELECT reference FROM payment_file_line WHERE file_id = :id ORDER BY position")
 
 
@@ -60,7 +55,7 @@ def file_some(desk: Desk, *, left: int) -> None:
         for file_id in told:
             _mark(desk, conn, file_id)
     with desk.engine.begin() as conn:
-        tell_rail(conn, StripeAlone(engine=desk.engine), now=desk.now)
+        tell_rail(conn, Simulator(engine=desk.engine, methods=STRIPE_ALONE), now=desk.now)
         groups = [one for one in ready_payouts(conn, now=desk.now) if one.method in METHODS and one.wanted]
     for group in groups:
         _hand_in(desk, group)

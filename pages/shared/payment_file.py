@@ -152,12 +152,12 @@ def _payments(lines: pd.DataFrame, file: dict[str, Any]) -> None:
                 {
                     "Payout": f"/payout?id={row.payout_id}",
                     "Partner": card_text(row.partner_name) or str(row.partner_code),
-                    "To": card_text(row.shown),
-                    "Reference": str(row.reference),
                     "Net": fmt.money(number(row.amount_minor), str(row.currency)),
                     "Outcome": WORDS.get(card_text(row.outcome) or "", "Open"),
                     "Day": card_text(row.happened_on),
                     "Said": _said(row),
+                    "To": card_text(row.shown),
+                    "Reference": str(row.reference),
                 }
                 for row in tables.each(lines)
             ]
