@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
-from typing import Any
 
 import pandas as pd
 import streamlit as st
@@ -11,12 +10,12 @@ import streamlit as st
 from core.reads.overview import Need, Overview, overview
 from core.reads.visits import last_visit
 from core.reports.runway import runway
-from pages.shared import automatic, charts, colours, elements, frame, not_paid, status
+from pages.shared import automatic, charts, colours, elements, frame, not_paid, running, status
 from pages.shared import format as fmt
 from pages.shared import runway as cash
 from pages.shared.cells import number
 from pages.shared.drawing import draw
-from pages.shared.lines import card_text, figure, line, quiet
+from pages.shared.lines import figure, line, quiet
 from pages.shared.timed import waiting_line
 from pages.shared.two_people import proposals_waiting
 
@@ -25,7 +24,6 @@ SHOWN_METHODS = 6
 COMING = timedelta(days=7)
 BLOCKED_SHOWN = 3
 WHOSE = {"ours": "We decide", "partner": "Partner", "provider": "Provider"}
-HEALTH = {"ok": "on_time", "late": "late", "failing": "failing", "silent": "failing"}
 
 
 def page() -> None:
@@ -56,7 +54,7 @@ def page() -> None:
     with elements.card(bottom, "Since your last visit", _visit_note(since, now)):
         _since(seen, since)
     with elements.card(bottom, "Health"):
-        _health(seen, now)
+        running.draw(seen, now)
 
 
 def _review(count: int) -> None:
@@ -270,36 +268,6 @@ def _since(seen: Overview, since: datetime | None) -> None:
             line(f"{fmt.count(visit.new_partners, 'new partner')}", page=PARTNERS, icon="person_add")
         if visit.paid.empty and visit.failed.empty and not visit.new_partners and not visit.queued:
             st.markdown(":small[Nothing was queued or paid, nothing failed, nobody is new.]")
-
-
-def _health(seen: Overview, now: datetime) -> None:
-    health = seen.health
-    first = health["name"].isin(["scheduler", "books"])
-    ill = ~first & (health["state"] != "ok")
-    well = int((~first & (health["state"] == "ok")).sum())
-    with st.container(gap="xxsmall"):
-        for row in pd.concat([health[first], health[ill]]).itertuples(name="Health"):
-            line(str(row.name).capitalize(), _state(row, now), page=OPERATIONS)
-        if well:
-            line(f"{fmt.count(well, 'other job')}", status.badge("on_time"), page=OPERATIONS)
-        elif not ill.any():
-            line("Jobs", quiet("none has run yet"), page=OPERATIONS)
-
-
-def _state(row: Any, now: datetime) -> str:  # noqa: ANN401 - a row of the health frame
-    match str(row.name), str(row.state):
-        case "scheduler", "ok":
-            return status.badge("on_time", fmt.ago(row.at, now))
-        case "scheduler", _:
-            return status.badge(
-                "failing", f"Silent, {fmt.ago(row.at, now)}" if card_text(row.at) else "Never seen"
-            )
-        case "books", "ok":
-            return status.badge("on_time", "Agree")
-        case "books", _:
-            return status.badge("failing", "Differ")
-        case _, state:
-            return status.badge(HEALTH[state])
 
 
 page()
