@@ -123,6 +123,12 @@ def _tools(waiting: list[Proposal]) -> None:
         on_click=address.put,
         kwargs={"program": None},
     )
+    st.page_link(
+        "pages/simulator.py",
+        label="Try a change",
+        icon=":material/science:",
+        query_params={"program": address.given("program")},
+    )
     if frame.person().may("change policies") and not waiting:
         st.button("Change the policy", icon=":material/edit:", on_click=address.put, kwargs={"edit": "1"})
 
