@@ -9,6 +9,7 @@ import pytest
 from sqlalchemy import Engine, text
 from streamlit.testing.v1 import AppTest
 
+from core.programs import install_presets
 from tests.building.outbox import delivery, message_in
 from tests.pages.test_messages import code_of, keys, told, words
 from tests.world import pending
@@ -146,3 +147,29 @@ def test_the_partner_of_a_rejected_payout_hears_the_reason_chosen(
             text("SELECT p.status, p.reason_code, p.reason, m.kind FROM payout p, message m")
         ).one()
     assert tuple(row) == ("rejected", "asked_twice", "two requests", "payout_rejected")
+
+
+def test_what_a_program_tells_is_edited_on_programs_and_shown_before_it_is_proposed(
+    open_page: Open, desk: Engine, now: datetime
+):
+    with desk.begin() as conn:
+        install_presets(conn, now=now)
+    app = open_page("ada", "programs", program="barber", edit="1")
+    app.selectbox(key="policy-barber-1-language").select("fr")
+    app.number_input(key="policy-barber-1-notice").set_value(3)
+    app.text_input(key="policy-barber-1-large").input("500.00")
+    app.checkbox(key="policy-barber-1-told-sales").check().run()
+    assert not app.exception
+    shown = "\n".join(str(one.value.to_string()) for one in app.table).replace("\\", "")
+    assert "in French, 3 days before a payout, of their sales, approvers above $500.00" in shown
+    app.button(key="propose-policy").click().run()
+    app.text_input(key="two-people-reason").set_value("they asked for it")
+    app.button(key="why-done").click().run()
+    with desk.connect() as conn:
+        messages = conn.execute(text("SELECT content #> '{terms,messages}' FROM proposal")).scalar_one()
+    assert messages == {
+        "language": "fr",
+        "notice_days": 3,
+        "sale_confirmed": True,
+        "large_payout_minor": 50_000,
+    }
