@@ -112,7 +112,9 @@ def _tools(file: dict[str, Any], lines: pd.DataFrame, who: Person, *, stopped: b
             f"All {len(still_open)} are paid…", icon=":material/done_all:", key="file-all"
         ):
             payment_dialogs.ask_all_paid(still_open)
-        markable = lines[lines["outcome"].isna() | (lines["outcome"] == "paid")]
+        markable = lines[lines["outcome"].isna() | (lines["outcome"] == "paid")].sort_values(
+            "outcome", na_position="first", kind="stable"
+        )
         if len(markable) and elements.primary("Mark a payment…", "edit", key="file-mark"):
             payment_dialogs.ask_mark(markable)
 

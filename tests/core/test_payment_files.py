@@ -10,14 +10,14 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 
-from core.access import NotAllowed
-from core.decisions import Wanted, cancel_payouts
+from core.access import Actor, NotAllowed
+from core.decisions import NothingWhole, Wanted, cancel_payouts
 from core.holds import place_hold
 from core.payment_contents import FileDiffers, FileEnded, NoSuchFormat, file_document
 from core.payment_files import MixedFile, PaidByHand, make_file
 from core.payment_formats import check_sepa
 from core.payment_handing import ApproverMarks, NoReference, cancel_file, mark_sent
-from core.payment_marks import AlreadyMarked, NotSentYet, pay_by_hand
+from core.payment_marks import AlreadyMarked, Mark, NotSentYet, Result, mark_payments, pay_by_hand
 from core.stops import SendingStopped, stop_sending
 from tests.core import paying_by_file as files
 from tests.core.paying_by_file import IBANS, MAX, OURS, approved_for, content, file_of, make, mark, sent
@@ -175,7 +175,7 @@ class TestGuards:
         assert [no.code for no in make(desk, payout).refused] == ["wrong_status"]
 
     @pytest.mark.parametrize("who", [ADA, OLA])
-    def test_only_who_may_write_files_makes_and_reads_them(self, filing: Desk, who: object) -> None:
+    def test_only_who_may_write_files_makes_and_reads_them(self, filing: Desk, who: Actor) -> None:
         first, second = approved_for(
             filing, files.by_bank(filing, "CRE1"), files.by_bank(filing, "CRE2", IBANS[1])
         )
@@ -209,7 +209,7 @@ class TestMarking:
 
     @pytest.mark.parametrize("outcome", ["failed", "returned"])
     def test_what_did_not_arrive_gives_the_money_back_and_holds_the_account(
-        self, filing: Desk, payout: int, reference: str, outcome: str
+        self, filing: Desk, payout: int, reference: str, outcome: Result
     ) -> None:
         before = filing.balance("CRE1")
 
@@ -223,8 +223,6 @@ class TestMarking:
     def test_a_limit_of_the_banks_holds_nobody_and_is_not_tried_again_by_itself(
         self, filing: Desk, payout: int, reference: str
     ) -> None:
-        from core.payment_marks import Mark, mark_payments
-
         said = Mark(reference=reference, outcome="failed", on=NOW.date(), reason="limit", fault="limits")
         filing.decide(lambda conn: mark_payments(conn, [said], actor=MIA, now=NOW))
 
@@ -262,7 +260,7 @@ class TestMarking:
 
     def test_who_approved_neither_sends_nor_marks(self, filing: Desk, payout: int) -> None:
         file_id = file_of(filing, payout)
-        both = type(ADA)(name="user:ada", channel="cli", roles=frozenset({"approver", "maker"}))
+        both = Actor(name="user:ada", channel="cli", roles=frozenset({"approver", "maker"}))
 
         with pytest.raises(ApproverMarks):
             sent(filing, file_id, actor=both)
@@ -334,7 +332,7 @@ class TestByHand:
 
     def test_who_approved_it_does_not_pay_it_by_hand(self, filing: Desk) -> None:
         [payout] = approved_for(filing, files.paid_by(filing, "CRE5", "manual"))
-        both = type(ADA)(name="user:ada", channel="cli", roles=frozenset({"approver", "maker"}))
+        both = Actor(name="user:ada", channel="cli", roles=frozenset({"approver", "maker"}))
 
         with pytest.raises(ApproverMarks), filing.engine.begin() as conn:
             pay_by_hand(conn, Wanted(id=payout), reference="cash", on=NOW.date(), actor=both, now=NOW)
@@ -355,8 +353,6 @@ def test_the_law_holds_where_core_is_gone_around(filing: Desk) -> None:
 
 
 def test_a_batch_of_none_or_all_refuses_all(filing: Desk) -> None:
-    from core.decisions import NothingWhole
-
     free, lacking = approved_for(
         filing, files.by_bank(filing), files.paid_by(filing, "CRE9", "bank_transfer")
     )

@@ -143,7 +143,7 @@ def test_a_line_pays_one_attempt_whole(
     f.by_file(owner, payout)
     file_id = f.file_row(owner, payout)
     with refused(owner, rule):
-        f.line(owner, file_id, payout, **different)
+        f.line(owner, file_id, payout, **different)  # type: ignore[arg-type]
     with refused(owner, "line_is_an_attempt"):
         owner.execute(text("ALTER TABLE payment_file_line DISABLE TRIGGER lines_pay_what_was_approved"))
         f.line(owner, file_id, payout, n=2)
@@ -248,7 +248,7 @@ def test_who_approved_it_neither_hands_it_in_nor_marks_it(owner: Connection, pay
 def test_a_mark_is_as_declared(owner: Connection, sent: int, rule: str, different: dict[str, object]) -> None:
     owner.execute(text("ALTER TABLE payment_mark DISABLE TRIGGER marks_are_fair"))
     with refused(owner, rule):
-        f.mark(owner, sent, **different)
+        f.mark(owner, sent, **different)  # type: ignore[arg-type]
     with refused(owner, "mark_of_a_line"):
         f.mark(owner, sent, n=2)
     f.mark(owner, sent)

@@ -164,7 +164,6 @@ def test_a_process_that_dies_while_it_makes_a_file_leaves_nothing(
         killer.execute("SELECT pg_terminate_backend(%s)", [pid])
         with pytest.raises(OperationalError):
             conn.commit()
-            conn.exec_driver_sql("SELECT 1")
         conn.invalidate()
 
     assert (filing.status(payout), filing.balance("CRE1")) == ("approved", before)

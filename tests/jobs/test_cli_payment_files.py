@@ -86,7 +86,7 @@ def test_three_transfers_from_approval_to_the_banks_word(
     done(desk("payment-files", "mark", first, "returned", "--reason", "recalled", *AS_MIA))
     assert filing.status(payouts[0]) == "reversed"
     assert filing.faults() == []
-    assert done(desk("verify"))["ok"]  # type: ignore[index, call-overload]
+    assert done(desk("verify"))["ok"]
 
 
 def test_a_cancelled_file_and_a_payment_by_hand(desk: Run, filing: Desk) -> None:
