@@ -98,11 +98,14 @@ def _result(found: Simulation, policy: Policy, changed: Policy) -> None:
                 icon=":material/policy:",
                 query_params={"program": address.given("program") or "", "edit": "1"},
             )
-    if found.today.amount_by_day != found.actual.amount_by_day:
+    if (found.today.amount_by_day, found.today.partner_fee_minor) != (
+        found.actual.amount_by_day,
+        found.actual.partner_fee_minor,
+    ):
         st.caption(
-            "Today’s terms, lived again, differ a little from what happened: an earlier version held in part of these days, a"
-            " payout was an exception, or a request was covered a day later. The effect of the change is the step from"
-            " *Today’s terms* to *Tried*."
+            "Today’s terms, lived again, differ a little from what happened: an earlier version held in part of these days,"
+            " a payout was an exception, a request was covered a day later, or a fee is taken of the sales’ gross, of which a"
+            " replay knows the average. The effect of the change is the step from *Today’s terms* to *Tried*."
         )
     names = {
         "cash": "Cash timing",

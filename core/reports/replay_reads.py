@@ -56,9 +56,7 @@ class Asked(NamedTuple):
 
 
 class Taken(NamedTuple):
-    """A correction: partner's place, when it happened (step), what it took, when what it took back was payable, whether
-    the terms' hold days apply to it, and whether it had gone into a payout before these weeks.
-    """
+    """A correction, whether hold days `shifts` what it took back, and whether that was in a payout before these weeks."""
 
     place: int
     step: int
@@ -71,7 +69,7 @@ class Taken(NamedTuple):
 
 @dataclass(frozen=True, kw_only=True)
 class Weeks:
-    """The weeks to replay. `moved[p, s]` is what came to a partner's available money up to a step, payouts that stand left
+    """`moved[p, s]` is what came to a partner's available money up to a step, payouts that stand left
     out; `opening` what was available before; `blocked` where a hold, a suspension or a missing destination stood in the way.
     """
 
@@ -91,7 +89,7 @@ class Weeks:
     served: dict[int, datetime]
     cap_used: Ints
     taken: list[Taken]
-    gross_share: float  # gross of sales to one unit earned
+    gross_share: float  # gross of sales to one unit paid
 
 
 QUEUE_RUNS = text("""
@@ -159,14 +157,14 @@ TAKEN = text("""
      ORDER BY t.effective_at, t.id
 """)
 GROSS_SHARE = text("""
-    SELECT coalesce(sum(amount_minor) FILTER (WHERE measure = 'revenue'), 0)::float
-           / nullif(sum(amount_minor) FILTER (WHERE measure = 'earned'), 0)
-      FROM daily_total WHERE program_id = :program_id AND measure IN ('revenue', 'earned') AND day >= :since
+    SELECT sum(e.gross_minor)::float / nullif(sum(i.amount_minor), 0)
+      FROM payout p JOIN payout_item i ON i.payout_id = p.id JOIN earning e ON e.id = i.earning_id
+     WHERE p.program_id = :program_id AND p.live AND p.queued_at > :start AND p.queued_at <= :now
 """)
 
 
-def read_weeks(conn: Connection, program: Program, *, days: int, now: datetime) -> Weeks:
-    """Return the last so many days of a program, today included, by the days of its zone."""
+def read_weeks(conn: Connection, program: Program, *, days: int, now: datetime, of_gross: bool) -> Weeks:
+    """Return a program's last days, today included, by its zone; with the gross behind payouts for fees `of_gross`."""
     zone = ZoneInfo(program.zone)
     start = first_instant(day_of(now, zone) - timedelta(days=days - 1), zone)
     span: dict[str, Any] = {"program_id": program.id, "start": start, "now": now}
@@ -223,7 +221,7 @@ def read_weeks(conn: Connection, program: Program, *, days: int, now: datetime) 
             for r in conn.execute(TAKEN, span)
             if r.partner_id in place
         ],
-        gross_share=conn.execute(GROSS_SHARE, span | {"since": day_of(start, zone)}).scalar_one() or 1.0,
+        gross_share=(conn.execute(GROSS_SHARE, span).scalar_one() or 1.0) if of_gross else 1.0,
     )
 
 

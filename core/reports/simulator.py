@@ -5,7 +5,7 @@ Partners' and tiers' own terms stay above the program's. Beside what really happ
 that what the replay itself does differently is seen and is not taken for an effect of the change. It differs where
  - another version of the policy, or of a partner's own terms, held in part of these weeks;
  - a partner's method was another one than today's, for the fee; a fee taken of the sales' gross is worked out by the
-   program's share of gross to earnings in these weeks;
+   program's share of gross to what was paid in these weeks;
  - money moved between a request and the end of its day, so that the request is covered a day later;
  - a payout was released early or approved as an exception, which a replay does not know of.
 Payouts that came to nothing keep their money from their making to their end, as they did. A payout counts on the day it
@@ -66,7 +66,8 @@ def simulate(conn: Connection, code: str, policy: Policy, *, now: datetime, days
     """
     program = program_by_code(conn, code)
     base = current_policy(conn, program.id, now=now).policy
-    weeks = read_weeks(conn, program, days=days, now=now)
+    of_gross = any(_of_gross(one) for one in (base, policy))
+    weeks = read_weeks(conn, program, days=days, now=now, of_gross=of_gross)
     old, new = _terms(weeks, base), _terms(weeks, policy)
     today = replay(weeks, old, first_served=weeks.served)
     longer = _hold_days(new) - _hold_days(old)
@@ -120,6 +121,11 @@ def _terms(weeks: Weeks, policy: Policy) -> TermsOf:
     if not policies:
         policies, fees = [policy], [policy.fee("stripe")]
     return TermsOf(policies=policies, fees=fees, group=np.array(group, dtype=np.int64))
+
+
+def _of_gross(policy: Policy) -> bool:
+    layers = (policy.fees, *(tier.fees for tier in policy.tiers.values()))
+    return any(fee.base == "gross" for fees in layers for fee in fees.values())
 
 
 def _terms_key(payee: Payee) -> str:

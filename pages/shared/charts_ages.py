@@ -15,6 +15,7 @@ from pages.shared.colours import LIGHT, Palette
 
 COHORT_ROW = 30  # px
 COHORT_HEAD = 60
+BRIGHT = 0.5  # of the scale
 DARK_INK = "#14202B"  # on the light theme's teal white would be too pale
 
 
@@ -78,6 +79,12 @@ def counts_by_class(
     return Chart(figure, f"{said or 'Nothing'}.")
 
 
+def _bright(shares: list[list[float | None]]) -> bool:
+    """Whether the cells of a dark theme are mostly bright, so that dark ink reads best on them."""
+    known = [share for line in shares for share in line if share is not None]
+    return min(known, default=1.0) >= BRIGHT
+
+
 def cohorts(frame: pd.DataFrame, *, months: int, colours: Palette) -> Chart:
     """Draw who is left of each month's customers: a row a cohort, a column a month, the share in words in each cell."""
     rows = frame.to_dict("records")
@@ -95,7 +102,10 @@ def cohorts(frame: pd.DataFrame, *, months: int, colours: Palette) -> Chart:
             y=[str(row["cohort"]) for row in rows],
             text=[["" if share is None else f"{share:.0%}" for share in line] for line in shares],
             texttemplate="%{text}",
-            textfont={"size": 11.5} | ({"color": DARK_INK} if colours is LIGHT else {}),
+            textfont={
+                "size": 11.5,
+                "color": DARK_INK if colours is LIGHT or _bright(shares) else colours.ink,
+            },
             colorscale=[[0, colours.grid], [1, colours.teal]],
             zmin=0,
             zmax=1,
