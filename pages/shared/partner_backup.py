@@ -10,14 +10,17 @@ import streamlit as st
 
 from core.access import Actor
 from core.backups import Backup, backup_content, content_of_backup
+from core.destination_details import details_content
 from core.partner_edits import destination_content
 from core.partners import METHODS
+from core.payees import has_details
 from core.reads.partner import PartnerStory
 from core.reads.partner_extras import PartnerExtras
 from db.engine import Connection
 from pages.shared import elements, frame, in_dialog, two_people
 from pages.shared import format as fmt
 from pages.shared.decisions import Outcome, Work, token_for
+from pages.shared.partner_edit import DETAILS
 from pages.shared.two_people import ask_why
 
 STRIPE = ("stripe", "stripe_instant")
@@ -107,6 +110,11 @@ def keep(story: PartnerStory) -> None:
         st.text_input("Stripe account", key=ACCOUNT, placeholder="acct_…")
     if method == "paypal":
         st.text_input("PayPal address", key=EMAIL, max_chars=254, placeholder="ana@example.com")
+    if method in DETAILS:
+        boxes = st.columns(2)
+        for place, (name, (words_, example)) in enumerate(DETAILS[method].items()):
+            boxes[place % 2].text_input(words_, key=f"backup-{name}", placeholder=example, max_chars=100)
+        st.caption(":material/lock: Kept encrypted. Everybody sees the last four.")
     st.text_input("Reason", key=WHY, max_chars=500, placeholder="Who asked, and how you know it was them")
     token = token_for(f"set_backup_{story.header.id}")
     in_dialog.buttons(
@@ -122,8 +130,14 @@ def _kept(token: UUID, partner_id: int) -> None:
     method, why = _typed(METHOD), _typed(WHY)
     account = _typed(ACCOUNT) if method in STRIPE else ""
     email = _typed(EMAIL) if method == "paypal" else ""
+    details = {name: _typed(f"backup-{name}") for name in DETAILS.get(method, ())}
 
     def work(conn: Connection, actor: Actor, now: datetime) -> Outcome:
+        if has_details(details):
+            sealed = details_content(conn, partner_id, method=method, values=details, actor=actor, now=now)
+            return two_people.proposing("set_backup", partner_id, why, backup_content(sealed))(
+                conn, actor, now
+            )
         asked = (
             None if method == NONE else destination_content(conn, method=method, account=account, email=email)
         )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import pytest
 
 from core.access import Actor, NotAllowed
@@ -14,10 +16,20 @@ from core.backups import (
     backup_of,
     content_of_backup,
 )
+from core.destination_details import details_content
 from core.partner_edits import destination_content
 from core.proposals import confirm, propose
 from core.second_person import OwnProposal
+from core.vault import hold_key
 from tests.desk import ABE, ADA, MIA, NOW, VIC, Desk, Rail, declined
+
+
+@pytest.fixture
+def sealing() -> Iterator[None]:
+    """A process that may seal details."""
+    hold_key("a secret of the test's own, long enough to seal with")
+    yield
+    hold_key(None)
 
 
 def partner_of(desk: Desk, code: str = "AFF1") -> int:
@@ -98,6 +110,49 @@ def test_a_new_backup_takes_the_olds_place_and_its_address_is_blanked(desk: Desk
     assert kept(desk) is None
     with desk.engine.begin() as conn, pytest.raises(NoBackup):
         content_of_backup(conn, partner_of(desk))
+
+
+@pytest.mark.usefixtures("sealing")
+def test_bank_details_of_a_backup_are_sealed_and_become_the_destination_only_by_two_people(
+    desk: Desk,
+) -> None:
+    desk.funded()
+    partner_id, iban = partner_of(desk), "DE89370400440532013000"
+    with desk.engine.begin() as conn:
+        asked = details_content(
+            conn,
+            partner_id,
+            method="bank_transfer",
+            values={"iban": iban, "payee_name": "Ana"},
+            actor=MIA,
+            now=NOW,
+        )
+        kept_by = propose(
+            conn,
+            "set_backup",
+            ids=[partner_id],
+            why="asked",
+            content=backup_content(asked),
+            actor=MIA,
+            now=NOW,
+        )
+    agree(desk, kept_by)
+    assert iban not in str(desk.column("SELECT asked::text || content::text FROM backup_method, proposal"))
+    with desk.engine.begin() as conn:
+        content = content_of_backup(conn, partner_id)
+        change = propose(
+            conn,
+            "change_destination",
+            ids=[partner_id],
+            why="the first failed",
+            content=content,
+            actor=MIA,
+            now=NOW,
+        )
+    assert pays_to(desk) == [["stripe", "acct_1"]]
+    agree(desk, change, ABE)
+    assert desk.column("SELECT method FROM partner") == ["bank_transfer"]
+    assert desk.faults() == []
 
 
 def test_refuses_by_name(desk: Desk) -> None:
