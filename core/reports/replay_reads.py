@@ -69,8 +69,8 @@ class Taken(NamedTuple):
 
 @dataclass(frozen=True, kw_only=True)
 class Weeks:
-    """`moved[p, s]` is what came to a partner's available money up to a step, payouts that stand left
-    out; `opening` what was available before; `blocked` where a hold, a suspension or a missing destination stood in the way.
+    """`moved[p, s]` came to a partner's available money up to a step, payouts that stand left out; `opening` was there before;
+    `blocked` is where a hold, a suspension or a missing destination stood in the way.
     """
 
     program: Program
