@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import pytest
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection, Engine, text
 
 from core.destination_details import details_content
 from core.partner_edits import BadPartner
@@ -23,6 +25,14 @@ def with_a_secret():
     hold_key(SECRET)
     yield
     hold_key(SECRET)
+
+
+@pytest.fixture
+def owner(database: str) -> Iterator[Engine]:
+    """The engine of the schema's owner, who sees every column."""
+    engine = make_engine(database, application_name="owner", pool_size=1)
+    yield engine
+    engine.dispose()
 
 
 @pytest.mark.parametrize(
@@ -60,11 +70,11 @@ def test_an_iban_is_kept_without_its_spaces() -> None:
 
 
 class TestKeeping:
-    def test_nothing_in_the_database_has_the_full_details(self, desk: Desk, database: str) -> None:
+    def test_nothing_in_the_database_has_the_full_details(self, desk: Desk, owner: Engine) -> None:
         files.by_bank(desk)
         files.by_check(desk)
 
-        with make_engine(database, application_name="look", pool_size=1).connect() as conn:
+        with owner.connect() as conn:
             tables = conn.execute(
                 text(
                     "SELECT relname FROM pg_class WHERE relkind = 'r' AND relnamespace = 'public'::regnamespace"
@@ -137,7 +147,7 @@ class TestTheKey:
             open_vault(conn, now=NOW)
 
     def test_a_changed_secret_opens_what_was_kept_and_then_needs_the_old_one_no_more(
-        self, desk: Desk, database: str
+        self, desk: Desk, owner: Engine
     ) -> None:
         files.with_files(desk)
         file_id = files.file_of(desk, *files.approved_for(desk, files.by_bank(desk)))
@@ -147,8 +157,8 @@ class TestTheKey:
         with pytest.raises(WrongSecretsKey):
             files.content(desk, file_id)
         hold_key(f"{OTHER},{SECRET}")
-        with make_engine(database, application_name="owner", pool_size=1).begin() as owner:
-            assert rewrap(owner)
+        with owner.begin() as conn:
+            assert rewrap(conn)
         hold_key(OTHER)
 
         assert files.content(desk, file_id) == before
