@@ -31,8 +31,7 @@ DRAWN: dict[str, Callable[[Scope], None]] = {
 def page() -> None:
     """Draw the view that the address names."""
     person = frame.person()
-    with frame.reading() as conn:
-        shown = analytics_frame.scope(conn, now=frame.now(), masked=not person.may("see personal data"))
+    shown = analytics_frame.scope(now=frame.now(), masked=not person.may("see personal data"))
     span = f"{analytics_frame.in_words(shown.period)}, compared with the {shown.period.days} days before."
     caption = analytics_frame.AS_OF_NOW.get(shown.view) or f"{span} Days in {shown.period.zone}."
     frame.header("Analytics", caption, tools=lambda: analytics_frame.tools(shown))

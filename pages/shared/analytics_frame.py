@@ -9,14 +9,13 @@ from functools import partial
 
 import pandas as pd
 import streamlit as st
-from sqlalchemy import Connection
 from streamlit.delta_generator import DeltaGenerator
 
 from core.programs import Program, programs
 from core.reports.analytics import PERIODS_DAYS
 from core.reports.export import csv_bytes
 from core.reports.period import Period, between, last_days
-from pages.shared import address, colours, elements
+from pages.shared import address, colours, desk, elements
 from pages.shared.charts import Chart
 from pages.shared.drawing import draw, view_of, view_switch
 
@@ -63,17 +62,18 @@ class Scope:
         return colours.palette(st.context.theme.type)
 
 
-def scope(conn: Connection, *, now: datetime, masked: bool) -> Scope:
+def scope(*, now: datetime, masked: bool) -> Scope:
     """Read the scope from the address; what it does not say, or says wrongly, is the default."""
-    known = programs(conn)
-    program, currency = _chosen(known)
     chosen = address.one_of("days", PERIODS, DEFAULT)
     since, until = given_day("since"), given_day("until")
-    if chosen == CUSTOM and since and until:
-        period = between(conn, since, until, program=program)
-    else:
-        days = int(DEFAULT if chosen == CUSTOM else chosen)
-        period = last_days(conn, now=now, days=days, program=program)
+    with desk.reading() as conn:
+        known = programs(conn)
+        program, currency = _chosen(known)
+        if chosen == CUSTOM and since and until:
+            period = between(conn, since, until, program=program)
+        else:
+            days = int(DEFAULT if chosen == CUSTOM else chosen)
+            period = last_days(conn, now=now, days=days, program=program)
     return Scope(
         view=address.one_of("view", VIEWS, "money"),
         chosen=chosen,

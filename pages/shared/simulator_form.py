@@ -116,7 +116,8 @@ def _schedule(policy: Policy, typed: Typed) -> None:
     options: dict[str, dict[str, Any]] = {"on_request": {"kind": "on_request"}, "daily": {"kind": "daily"}}
     options |= {f"weekly-{day}": {"kind": "weekly", "weekday": day} for day in range(1, 8)}
     options |= {f"monthly-{day}": {"kind": "monthly", "day": day} for day in (1, 15, 31)}
-    words = {AS_IT_IS: f"{schedule_words(policy.schedule).capitalize()} (as it is)"}
+    usual = schedule_words(policy.schedule)
+    words = {AS_IT_IS: f"{usual[0].upper()}{usual[1:]} (as it is)"}
     words |= {"on_request": "On request", "daily": "Daily"}
     words |= {f"weekly-{day}": f"{WEEKDAYS[day - 1]}s" for day in range(1, 8)}
     words |= {
