@@ -8,6 +8,7 @@ from sqlalchemy import Connection, Engine, text
 from core.access import job_actor
 from core.corrections import correct_sale, reinstate_earning
 from core.decisions import Wanted, cancel_payouts
+from core.payment_handing import cancel_file
 from core.proposals import refuse_proposal
 from core.queueing import queue_due
 from core.returns import book_return
@@ -16,9 +17,19 @@ from core.verify import CHECKS, verify
 from db.engine import app_role, make_engine
 from tests.conftest import _clone
 from tests.core.allowing import allow, creator
+from tests.core.paying_by_file import (
+    IBANS,
+    approved_for,
+    by_bank,
+    file_of,
+    mark,
+    references,
+    sent,
+    with_files,
+)
 from tests.core.pulling_back import agreed_back, asked_back
 from tests.core.test_overrides import agree, ask_beyond
-from tests.desk import ADA, DAY, HOUR, NOW, Desk, Rail, declined, open_desk
+from tests.desk import ADA, DAY, HOUR, MIA, NOW, Desk, Rail, declined, open_desk
 
 LAW_OFF = text("""
     DO $$ DECLARE t text; BEGIN
@@ -103,6 +114,23 @@ BREAK: dict[str, list[str]] = {
         "DELETE FROM ledger_transfer WHERE kind = 'settle'",
         "DELETE FROM ledger_transfer WHERE kind = 'unreserve'",
         "UPDATE ledger_transfer SET kind = 'unreserve', to_account = 'available' WHERE kind = 'settle'",
+    ],
+    "a payment file is the sum of its attempts": [
+        "UPDATE payment_file SET total_minor = total_minor + 1",
+        "UPDATE payment_file SET payouts = payouts + 1",
+        "UPDATE attempt SET params = jsonb_set(params, '{amount_minor}', '1') WHERE provider = 'file'",
+        "DELETE FROM payment_file_line l USING payment_file f WHERE f.id = l.file_id AND f.state = 'cancelled'",
+        "UPDATE attempt SET provider = 'stripe' WHERE provider = 'file' AND error_class IS DISTINCT FROM 'withdrawn'",
+    ],
+    "what left by file is in one file, and ended by its mark": [
+        "DELETE FROM payment_file_line l USING payment_file f WHERE f.id = l.file_id AND f.state = 'cancelled'",
+        "DELETE FROM payment_mark",
+        "UPDATE payment_mark SET outcome = 'failed', error_class = 'account' WHERE outcome = 'paid'",
+        "UPDATE attempt SET state = 'started', error_class = NULL WHERE error_class = 'withdrawn'",
+    ],
+    "nobody marked what they approved": [
+        "UPDATE payment_mark SET marked_by = 'user:ada'",
+        "UPDATE approval SET actor = marked_by FROM payment_mark m WHERE m.payout_id = approval.payout_id",
     ],
     "a payout's status and its attempts agree": [
         "UPDATE attempt SET state = 'unknown', provider_ref = NULL WHERE state = 'succeeded'",
@@ -231,7 +259,22 @@ def live(desk: Desk) -> None:
     queue_due(desk.engine, now=NOW, run_id=1, partner="AUTO")
     desk.send()
     send_back(desk)
+    pay_by_file(desk)
     assert desk.faults() == []
+
+
+def pay_by_file(desk: Desk) -> None:
+    """Files of bank transfers: one marked paid and failed, one handed in, one cancelled."""
+    with_files(desk)
+    codes = [by_bank(desk, f"BANK{n}", iban) for n, iban in enumerate((*IBANS, IBANS[0]))]
+    first, second, third, fourth = approved_for(desk, *codes)
+    marked = sent(desk, file_of(desk, first, second))
+    paid, failed = references(desk, marked)
+    mark(desk, paid, "paid")
+    mark(desk, failed, "failed")
+    sent(desk, file_of(desk, third))
+    withdrawn = file_of(desk, fourth)
+    desk.decide(lambda c: cancel_file(c, withdrawn, why="wrong day", actor=MIA, now=NOW))
 
 
 def send_back(desk: Desk) -> None:
@@ -307,7 +350,16 @@ def test_no_check_is_without_a_way_to_break_it() -> None:
 def test_books_in_which_everything_has_happened_are_green(owner: Connection) -> None:
     assert red(owner) == {}
     statuses = set(owner.execute(text("SELECT status FROM payout")).scalars())
-    assert statuses == {"paid", "reversed", "cancelled", "failed", "retrying", "processing", "pending"}
+    assert statuses == {
+        "paid",
+        "reversed",
+        "approved",
+        "cancelled",
+        "failed",
+        "retrying",
+        "processing",
+        "pending",
+    }
 
 
 @pytest.mark.parametrize(("check", "broken"), [(check, sql) for check, all_ in BREAK.items() for sql in all_])
