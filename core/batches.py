@@ -10,7 +10,8 @@ from sqlalchemy import Connection, text
 
 from core import audit
 from core.access import Actor
-from core.decisions import Decision, UnknownPayout, Wanted, approve_payouts, reject_payouts
+from core.decisions import Decision, UnknownPayout, Wanted, approve_payouts
+from core.ending import reject_payouts
 from core.money import plain
 from core.refusals import Refusal
 from core.steering import process_payouts, set_aside

@@ -15,7 +15,7 @@ from typing import Any
 from sqlalchemy import Connection, text
 
 from core.access import Actor
-from core.fees import fee_minor
+from core.fees import fee_minor, platform_cost_minor
 from core.guards import HOLD_WORDS
 from core.money import plain
 from core.policy import Method, Policy
@@ -220,7 +220,11 @@ def draft_payout(
 ) -> Draft:
     """Draft a payout of what was taken, with its fee and the approvals it needs. Refuses FeeExceedsAmount."""
     assert payee.destination_id is not None
-    fee = fee_minor(policy.fee(payee.method), gross_minor=taken.gross_minor, amount_minor=taken.amount_minor)
+    terms, base = (
+        policy.fee(payee.method),
+        {"gross_minor": taken.gross_minor, "amount_minor": taken.amount_minor},
+    )
+    fee = fee_minor(terms, **base)
     if fee >= taken.amount_minor:
         raise FeeExceedsAmount(
             fee=plain(fee, payee.currency), amount=plain(taken.amount_minor, payee.currency)
@@ -243,4 +247,5 @@ def draft_payout(
         slot=slot,
         one_open_request=policy.one_open_request,
         note=note,
+        platform_cost_minor=platform_cost_minor(terms, **base),
     )

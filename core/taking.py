@@ -143,18 +143,21 @@ class Draft:
     one_open_request: bool = False
     priority: str = "normal"
     note: str = ""
+    platform_cost_minor: int = 0
 
 
 ADD_PAYOUTS = text("""
     INSERT INTO payout (ref, program_id, partner_id, origin, amount_minor, fee_minor, currency, method, destination_id,
-                        policy_id, cap_month, slot, one_open_request, approvals_needed, priority, note, made_by, queued_at)
+                        policy_id, cap_month, slot, one_open_request, approvals_needed, priority, note, made_by, queued_at,
+                        platform_cost_minor)
     SELECT ref, program_id, partner_id, origin, amount_minor, fee_minor, currency, method, destination_id,
-           policy_id, cap_month, slot, one_open_request, approvals_needed, priority, note, made_by, queued_at
+           policy_id, cap_month, slot, one_open_request, approvals_needed, priority, note, made_by, queued_at,
+           platform_cost_minor
       FROM jsonb_to_recordset(CAST(:rows AS jsonb)) AS r (
                ref uuid, program_id int, partner_id bigint, origin text, amount_minor bigint, fee_minor bigint,
                currency text, method text, destination_id bigint, policy_id bigint, cap_month date, slot timestamptz,
                one_open_request boolean, approvals_needed smallint, priority text, note text, made_by text,
-               queued_at timestamptz)
+               queued_at timestamptz, platform_cost_minor bigint)
      ORDER BY partner_id
     RETURNING id, ref
 """)

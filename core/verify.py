@@ -220,6 +220,8 @@ CHECKS: dict[str, str] = {
               FROM payout p JOIN program g ON g.id = p.program_id
              CROSS JOIN LATERAL (VALUES ('paid', p.amount_minor, p.status IN ('paid', 'reversed')),
                                         ('payout_fee', p.fee_minor, p.status IN ('paid', 'reversed')),
+                                        ('payout_cost', p.platform_cost_minor,
+                                         p.status IN ('paid', 'reversed') AND p.platform_cost_minor > 0),
                                         ('failed', p.amount_minor, p.status = 'failed')) AS m (measure, amount, wanted)
              WHERE m.wanted) difference
          GROUP BY 1, 2, 3 HAVING sum(n) <> 0 OR sum(amount_minor) <> 0""",

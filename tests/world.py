@@ -9,7 +9,8 @@ from datetime import datetime, timedelta
 from sqlalchemy import Connection, Engine, text
 
 from core.access import Actor
-from core.decisions import Wanted, approve_payouts, reject_payouts
+from core.decisions import Wanted, approve_payouts
+from core.ending import reject_payouts
 from core.providers.simulator import Simulator
 from core.sending import send_due
 from core.steering import set_aside

@@ -29,6 +29,7 @@ DEFINITIONS: dict[str, str] = {
     "completed_payouts": "Gross of payouts the provider confirmed, by the day they were paid. What comes back later leaves it"
     " as it was.",
     "payout_fees": "The partners' part of payout fees, by the day the payout was paid.",
+    "payout_costs": "Our part of payout fees, where a policy lets us bear them, by the day the payout was paid.",
     "failed_payouts": "Gross of payouts that failed for good, by that day.",
     "pending_payouts": "Gross of payouts that are pending, approved, processing or retrying, as of now.",
     "held": "Earned and not yet released or on hold, as of now.",
@@ -43,6 +44,7 @@ METRIC_OF_MEASURE = {
     "earned": "partner_earnings",
     "paid": "completed_payouts",
     "payout_fee": "payout_fees",
+    "payout_cost": "payout_costs",
     "failed": "failed_payouts",
 }
 

@@ -9,7 +9,8 @@ from random import Random
 
 from sqlalchemy import Engine, event, text
 
-from core.decisions import Wanted, cancel_payouts, reject_payouts
+from core.decisions import Wanted
+from core.ending import cancel_payouts, reject_payouts
 from core.holds import lift_hold, place_hold
 from core.programs import install_presets
 from db.demo.automatic import AGREED_DAYS_AGO, agree_on_small_ones, propose_terms

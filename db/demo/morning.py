@@ -10,7 +10,8 @@ from decimal import Decimal
 from sqlalchemy import text
 
 from core.access import Actor
-from core.decisions import Decision, Wanted, approve_payouts, cancel_payouts, reject_payouts
+from core.decisions import Decision, Wanted, approve_payouts
+from core.ending import cancel_payouts, reject_payouts
 from core.guards import STOPS_APPROVAL, blocking_reasons
 from core.holds import place_hold
 from core.providers import Order

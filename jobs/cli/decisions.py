@@ -78,12 +78,12 @@ def decide(args: argparse.Namespace, desk: Desk) -> int:
 def _decide(
     decision: str, ids: Sequence[int], reason: str, desk: Desk, *, told: str
 ) -> tuple[list[int], list[int], list[dict[str, object]]]:
-    from core import decisions, steering
+    from core import decisions, ending, steering
 
     operations: dict[str, Callable[..., Decision]] = {
         "approve": decisions.approve_payouts,
-        "reject": partial(decisions.reject_payouts, told=told),
-        "cancel": decisions.cancel_payouts,
+        "reject": partial(ending.reject_payouts, told=told),
+        "cancel": ending.cancel_payouts,
         "take-back": steering.take_back_payouts,
     }
     wanted = [decisions.Wanted(id=id_, version=None) for id_ in ids]

@@ -23,6 +23,7 @@ FIGURES = {
 }
 COMPARED = FIGURES | {
     "payout_fees": ("Payout fees", "payout"),
+    "payout_costs": ("Payout fees we bear", "payout"),
     "failed_payouts": ("Failed payouts", "payout"),
 }
 

@@ -9,7 +9,8 @@ from functools import partial
 from typing import Any, Protocol
 
 from core.access import Actor
-from core.decisions import Decision, Wanted, approve_payouts, cancel_payouts, reject_payouts
+from core.decisions import Decision, Wanted, approve_payouts
+from core.ending import cancel_payouts, reject_payouts
 from core.guards import STOPS_SENDING, blocking_reasons, leaves_by_itself_at
 from core.reads.operations import scheduler_beat
 from core.steering import (

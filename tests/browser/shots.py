@@ -1,53 +1,106 @@
-"""A picture of every page, both themes, two widths: `python -m tests.browser.shots [FOLDER] [URL NAME PASSWORD]`.
+"""A picture of every page, full and empty, both themes, two widths: `python -m tests.browser.shots [FOLDER] [NAME …]`.
 
-Without an address it makes a desk of its own, fills it, and ends it.
+The full desk is the demo, the empty one has programs and people and nothing else. A page that shows a fault is named, and the
+command ends with 1. With names only those pages are taken.
 """
 
 from __future__ import annotations
 
 import sys
 import tempfile
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import get_args
 
-from playwright.sync_api import Page
+from playwright.sync_api import Browser, Page
+from sqlalchemy import Engine, text
 
+from core.access import Actor
 from core.programs import install_presets
+from core.settings import Settings
+from core.users import add_user
 from db import server
+from db.demo import SIGN_INS, load
 from db.engine import make_engine
 from db.migrate import migrate
 from tests.browser.desk import dashboard
 from tests.browser.driving import Theme, browser, new_page, settle, sign_in, tick
-from tests.world import PASSWORD, populate
 
 SIZES = ((1440, 900), (1024, 768))
+PASSWORDS = {name: password for name, password, _ in SIGN_INS}
+FAULT = "stException"
 PAGES = {
     "overview": "",
     "queue": "queue",
-    "payout": "payout?id=2",
-    "payout-paid": "payout?id=60",
+    "queue-blocked": "queue?view=blocked",
     "batch-build": "batch",
+    "payment-files": "payment_files",
     "partners": "partners",
     "analytics": "analytics",
     "month-end": "month_end",
+    "as-of": "as_of",
     "reconciliation": "reconciliation?days=shown",
+    "operations": "operations",
     "imports": "imports",
     "programs": "programs",
     "program": "programs?program=affiliate&edit=1",
-    "operations": "operations",
     "people": "people",
     "audit": "audit",
+    "find": "find?q=an",
+}
+# One of each kind: the newest payout with a status, a partner and a customer with much to tell.
+ONES = {
+    "payout-pending": "SELECT 'payout?id=' || max(id) FROM payout WHERE status = 'pending'",
+    "payout-paid": "SELECT 'payout?id=' || max(id) FROM payout WHERE status = 'paid'",
+    "payout-failed": "SELECT 'payout?id=' || max(id) FROM payout WHERE status = 'failed'",
+    "partner": """
+        SELECT 'partner?code=' || r.code FROM partner r JOIN hold h ON h.partner_id = r.id AND h.closed_at IS NULL
+         ORDER BY (SELECT count(*) FROM payout p WHERE p.partner_id = r.id) DESC, r.id LIMIT 1""",
+    "customer": """
+        SELECT 'customer?id=' || c.id FROM customer c
+         ORDER BY (SELECT count(*) FROM earning e WHERE e.customer_id = c.id) DESC, c.id LIMIT 1""",
 }
 
 
-def main() -> None:
-    """Take the pictures into a folder, `shots` unless told otherwise."""
+def main() -> int:
+    """Take the pictures into a folder, `shots` unless told otherwise; return 1 when a page shows a fault."""
     folder = Path(sys.argv[1] if len(sys.argv) > 1 else "shots")
+    names = frozenset(sys.argv[2:])
     folder.mkdir(parents=True, exist_ok=True)
-    if len(sys.argv) > 2:
-        take(folder, *sys.argv[2:5])
-        return
+    faults = _desk(folder, names, "", _fill, _one_of_each)
+    faults += _desk(folder, names, "empty-", _leave_empty, lambda _engine: {})
+    taken = len(list(folder.glob("*.png")))
+    sys.stdout.write(f"{taken} pictures in {folder}; {len(faults)} show a fault\n")
+    for fault in faults:
+        sys.stdout.write(f"  {fault}\n")
+    return 1 if faults else 0
+
+
+def _fill(engine: Engine, data_dir: Path, now: datetime) -> None:
+    load(engine, Settings.from_env({"PAYDESK_ENV": "demo", "PAYDESK_DATA_DIR": str(data_dir)}), now=now)
+
+
+def _leave_empty(engine: Engine, _data_dir: Path, now: datetime) -> None:
+    maker = Actor(name="os:pictures", channel="cli")
+    with engine.begin() as conn:
+        for name, password, roles in SIGN_INS:
+            add_user(conn, name, password, roles, actor=maker, now=now, full_name=name.title(), rounds=4)
+
+
+def _one_of_each(engine: Engine) -> Mapping[str, str]:
+    with engine.connect() as conn:
+        found = {name: conn.execute(text(query)).scalar() for name, query in ONES.items()}
+    return {name: str(path) for name, path in found.items() if path is not None}
+
+
+def _desk(
+    folder: Path,
+    names: frozenset[str],
+    prefix: str,
+    fill: Callable[[Engine, Path, datetime], None],
+    ones: Callable[[Engine], Mapping[str, str]],
+) -> list[str]:
     with tempfile.TemporaryDirectory() as name:
         data_dir = Path(name)
         url = server.start(data_dir)
@@ -56,28 +109,35 @@ def main() -> None:
             migrate(engine)
             with engine.begin() as conn:
                 install_presets(conn, now=now)
-            populate(engine, now=now)
+            fill(engine, data_dir, now)
+            pages = {**PAGES, **ones(engine)}
             engine.dispose()
-            with dashboard(url, data_dir) as address:
-                take(folder, address, "ada", PASSWORD)
+            wanted = {shown: path for shown, path in pages.items() if not names or shown in names}
+            with dashboard(url, data_dir, PAYDESK_ENV="demo") as address, browser() as opened:
+                return _take(opened, folder, address, wanted, prefix)
         finally:
             server.stop(data_dir)
 
 
-def take(folder: Path, url: str, name: str, password: str) -> None:
-    """Take every page of a running desk as this person."""
-    with browser() as opened:
-        for theme in get_args(Theme):
-            for width, height in SIZES:
-                page = new_page(opened, width=width, height=height, theme=theme)
-                sign_in(page, url, name, password)
-                for shown, path in PAGES.items():
-                    page.goto(f"{url}/{path}")
-                    page.get_by_role("button", name="Sign out").wait_for()
-                    settle(page)
-                    page.screenshot(path=folder / f"{shown}_{theme}_{width}.png")
+def _take(opened: Browser, folder: Path, url: str, pages: Mapping[str, str], prefix: str) -> list[str]:
+    """Take the pages as whoever sees most of them, an approver; the one dialog that every morning sees, on a full desk."""
+    faults = []
+    for theme in get_args(Theme):
+        for width, height in SIZES:
+            page = new_page(opened, width=width, height=height, theme=theme)
+            sign_in(page, url, "ada", PASSWORDS["ada"])
+            for shown, path in pages.items():
+                page.goto(f"{url}/{path}")
+                page.get_by_role("button", name="Sign out").wait_for()
+                settle(page)
+                name = f"{prefix}{shown}_{theme}_{width}"
+                page.screenshot(path=folder / f"{name}.png")
+                if page.get_by_test_id(FAULT).count():
+                    faults.append(name)
+            if not prefix and "queue" in pages:
                 _with_a_dialog(page, url, folder, f"{theme}_{width}")
-                page.context.close()
+            page.context.close()
+    return faults
 
 
 def _with_a_dialog(page: Page, url: str, folder: Path, suffix: str) -> None:
@@ -93,4 +153,4 @@ def _with_a_dialog(page: Page, url: str, folder: Path, suffix: str) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

@@ -6,7 +6,8 @@ import pytest
 from pydantic import ValidationError
 from sqlalchemy import text
 
-from core.decisions import Wanted, cancel_payouts
+from core.decisions import Wanted
+from core.ending import cancel_payouts
 from core.holds import place_hold
 from core.policy import Approval
 from core.reads.automatic import approved_by_policy_today

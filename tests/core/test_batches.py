@@ -13,15 +13,8 @@ from core.batches import (
     fix_batch,
     leave_out,
 )
-from core.decisions import (
-    Decision,
-    NoReason,
-    NothingWhole,
-    UnknownPayout,
-    Wanted,
-    approve_payouts,
-    reject_payouts,
-)
+from core.decisions import Decision, NoReason, NothingWhole, UnknownPayout, Wanted, approve_payouts
+from core.ending import reject_payouts
 from core.steering import NotAhead, set_priority
 from tests.db.law import state
 from tests.desk import ABE, ADA, DAY, HOST, MIA, NOW, OLA, VIC, Balance, Desk

@@ -2,14 +2,8 @@ import pytest
 from sqlalchemy import Connection, text
 
 from core.access import Actor
-from core.decisions import (
-    NoReason,
-    NothingWhole,
-    Wanted,
-    approve_payouts,
-    cancel_payouts,
-    reject_payouts,
-)
+from core.decisions import NoReason, NothingWhole, Wanted, approve_payouts
+from core.ending import cancel_payouts, reject_payouts
 from tests import builders as b
 from tests.core.deciding import Decide, bring_to, refusal
 from tests.db.law import state

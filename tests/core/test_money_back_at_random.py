@@ -10,8 +10,9 @@ from sqlalchemy import Connection, text
 
 from core.claiming import Claim, claim_payout
 from core.corrections import correct_earning, correct_sale, reinstate_earning
-from core.decisions import Wanted, approve_payouts, cancel_payouts
+from core.decisions import Wanted, approve_payouts
 from core.earnings import NewEarning, record_earnings
+from core.ending import cancel_payouts
 from core.holds import lift_hold, place_hold
 from core.ledger import lock_partners
 from core.outcomes import record_outcome

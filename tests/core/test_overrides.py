@@ -8,8 +8,9 @@ import pytest
 from sqlalchemy import text
 
 from core.access import Actor, NotAllowed
-from core.decisions import Wanted, cancel_payouts, reject_payouts
+from core.decisions import Wanted
 from core.drafting import FeeExceedsAmount, OnHold, PartnerSuspended
+from core.ending import cancel_payouts, reject_payouts
 from core.holds import lift_hold, place_hold
 from core.overrides import NothingToOverride, OverEverything, override_content, rule_words
 from core.proposals import confirm, propose, read_proposal, refuse_proposal

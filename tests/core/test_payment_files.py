@@ -11,7 +11,8 @@ from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 
 from core.access import Actor, NotAllowed
-from core.decisions import NothingWhole, Wanted, cancel_payouts
+from core.decisions import NothingWhole, Wanted
+from core.ending import cancel_payouts
 from core.holds import place_hold
 from core.payment_contents import FileDiffers, FileEnded, NoSuchFormat, file_document
 from core.payment_files import MixedFile, PaidByHand, make_file

@@ -9,7 +9,8 @@ import pytest
 from sqlalchemy import text
 
 from core.access import Actor, NotAllowed
-from core.decisions import Wanted, cancel_payouts
+from core.decisions import Wanted
+from core.ending import cancel_payouts
 from core.proposals import KINDS, confirm, open_proposals, propose, read_proposal, refuse_proposal
 from core.providers import Succeeded, Unknown
 from core.refusals import Refusal

@@ -8,7 +8,8 @@ from typing import NamedTuple
 import pytest
 from sqlalchemy import text
 
-from core.decisions import Wanted, reject_payouts
+from core.decisions import Wanted
+from core.ending import reject_payouts
 from core.queueing import queue_due
 from tests.core.giving import earn
 from tests.desk import ABE, ADA, DAY, HOUR, NOW, Balance, Desk

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from core.access import NotAllowed
-from core.decisions import Wanted, cancel_payouts
+from core.decisions import Wanted
 from core.drafting import (
     BelowMinimum,
     CapReached,
@@ -16,6 +16,7 @@ from core.drafting import (
     OverBalance,
     PartnerSuspended,
 )
+from core.ending import cancel_payouts
 from core.programs import UnknownPartner
 from core.refusals import Refusal
 from core.requests import NotAnAmount, RequestOpen, WhyAsked, request_payout

@@ -5,8 +5,9 @@ import pytest
 from sqlalchemy import text
 
 from core.claiming import ParamsDrifted, claim_payout, take_up
-from core.decisions import Wanted, cancel_payouts
+from core.decisions import Wanted
 from core.due import due_payouts
+from core.ending import cancel_payouts
 from core.guards import blocking_reasons
 from core.providers import Order, Succeeded
 from core.resolving import resolve_due

@@ -8,8 +8,9 @@ import pytest
 from sqlalchemy import text
 
 from core.claiming import claim_payout
-from core.decisions import Wanted, cancel_payouts
+from core.decisions import Wanted
 from core.due import DUE, due_payouts
+from core.ending import cancel_payouts
 from core.guards import Blocking, blocking_reasons, leaves_by_itself_at
 from core.holds import place_hold
 from core.sending import send_due

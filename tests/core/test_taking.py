@@ -11,8 +11,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import text
 
-from core.decisions import Decision, Wanted, cancel_payouts, reject_payouts
+from core.decisions import Decision, Wanted
 from core.drafting import OverBalance
+from core.ending import cancel_payouts, reject_payouts
 from core.holds import place_hold
 from tests.core.giving import earn
 from tests.desk import ADA, DAY, HOUR, MIA, NOW, Balance, Desk

@@ -7,7 +7,8 @@ from sqlalchemy import Connection, Engine, text
 
 from core.access import job_actor
 from core.corrections import correct_sale, reinstate_earning
-from core.decisions import Wanted, cancel_payouts
+from core.decisions import Wanted
+from core.ending import cancel_payouts
 from core.payment_handing import cancel_file
 from core.proposals import refuse_proposal
 from core.queueing import queue_due

@@ -47,6 +47,8 @@ def ana(owner: Connection) -> int:
     ("declared_priority", {"priority": "now"}),
     ("pays_more_than_its_fee", {"fee_minor": 100_00}),
     ("pays_more_than_its_fee", {"fee_minor": -1}),
+    ("one_side_bears_the_fee", {"platform_cost_minor": -1}),
+    ("one_side_bears_the_fee", {"platform_cost_minor": 1, "fee_minor": 1}),
     ("one_or_two_approvals", {"approvals_needed": 0}),
     ("one_or_two_approvals", {"approvals_needed": 3}),
     ("taken_out_with_a_reason", {"aside_until": date(2026, 4, 1)}),
@@ -212,6 +214,13 @@ def test_what_a_payout_pays_is_fixed_when_it_is_queued(owner: Connection, ana: i
     payout = b.payout(owner, ana, [b.earning(owner, ana, 100)])
     with refused(owner, "payout_content_is_frozen"):
         owner.execute(text(f"UPDATE payout SET {change} WHERE id = :id"), {"id": payout})  # noqa: S608
+
+
+@proves("payout.platform_cost_is_frozen", "platform_cost_is_frozen")
+def test_what_a_payout_costs_us_is_fixed_when_it_is_queued(owner: Connection, ana: int) -> None:
+    payout = b.payout(owner, ana, [b.earning(owner, ana, 100)], platform_cost_minor=25)
+    with refused(owner, "platform_cost_is_frozen"):
+        owner.execute(text("UPDATE payout SET platform_cost_minor = 0 WHERE id = :id"), {"id": payout})
 
 
 def test_every_change_of_a_payout_raises_its_version(owner: Connection, ana: int) -> None:

@@ -88,16 +88,19 @@ def test_paid_and_failed_stand_on_the_day_they_ended(owner: Connection) -> None:
     paid, failed = (
         b.payout(owner, ana, [b.earning(owner, ana, amount)], fee_minor=10) for amount in (300, 200)
     )
-    for payout in (paid, failed):
+    borne = b.payout(owner, ana, [b.earning(owner, ana, 100)], platform_cost_minor=25)
+    for payout in (paid, failed, borne):
         b.approve(owner, payout)
         b.claim(owner, payout)
     b.pay(owner, paid)
+    b.pay(owner, borne)
     b.end_attempt(owner, failed, "declined", error_class="instruction")
     b.end(owner, failed, "failed")
     day = date(2026, 3, 2)
     found = totals(owner, program)
-    assert found[("paid", day)] == (1, 300)
-    assert found[("payout_fee", day)] == (1, 10)
+    assert found[("paid", day)] == (2, 400)
+    assert found[("payout_fee", day)] == (2, 10)
+    assert found[("payout_cost", day)] == (1, 25)
     assert found[("failed", day)] == (1, 200)
     owner.execute(text("SELECT fold_totals()"))
     assert totals(owner, program) == found

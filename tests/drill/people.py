@@ -12,8 +12,9 @@ from typing import Concatenate, ParamSpec
 
 from core.access import Actor
 from core.corrections import correct_earning, correct_sale, reinstate_earning
-from core.decisions import Decision, Wanted, approve_payouts, cancel_payouts, reject_payouts
+from core.decisions import Decision, Wanted, approve_payouts
 from core.differences import close_difference
+from core.ending import cancel_payouts, reject_payouts
 from core.holds import lift_hold, place_hold
 from core.proposals import confirm, propose
 from core.refusals import Refusal

@@ -10,7 +10,8 @@ from sqlalchemy import Connection, Engine, text
 from core.access import Actor
 from core.batches import decide_batch
 from core.claiming import claim_payout
-from core.decisions import Decision, Wanted, approve_payouts, cancel_payouts, reject_payouts
+from core.decisions import Decision, Wanted, approve_payouts
+from core.ending import cancel_payouts, reject_payouts
 from core.holds import place_hold
 from core.outcomes import record_outcome
 from core.providers import Declined, Order, Succeeded, Unknown

@@ -12,7 +12,8 @@ from sqlalchemy.exc import OperationalError
 from core.access import Actor
 from core.account_checks import tell_rail
 from core.claiming import claim_payout
-from core.decisions import Wanted, cancel_payouts
+from core.decisions import Wanted
+from core.ending import cancel_payouts
 from core.payment_files import make_file
 from core.payment_handing import cancel_file, mark_sent
 from core.payment_marks import Mark, mark_payments

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from core.decisions import Wanted, cancel_payouts, reject_payouts
+from core.decisions import Wanted
 from core.differences import WouldBePaidAgain, close_difference
+from core.ending import cancel_payouts, reject_payouts
 from core.gate import Gate
 from core.guards import blocking_reasons
 from core.paid_outside import PayoutInTheWay

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from datetime import UTC, datetime
 
@@ -94,6 +95,26 @@ def test_a_retry_that_succeeds_pays_once(journey: Journey) -> None:
     assert (by_hand["succeeded"], by_hand["amounts"]) == (1, [{"currency": "USD", "amount_minor": 24_75}])
     assert journey.do("retry", at=MORNING + DAY)["count"] == 0
     journey.has(code, paid=24_75, fees=25)
+
+
+def test_a_fee_that_the_platform_bears_leaves_the_partner_whole_and_is_booked_as_our_cost(
+    journey: Journey,
+) -> None:
+    code = journey.partner("affiliate", "AFF1")
+    file = journey.folder / "terms.json"
+    terms = journey.do("program", "affiliate")["terms"]
+    terms["fees"]["stripe"]["payer"] = "platform"
+    file.write_text(json.dumps({"terms": terms}))
+    asked = journey.do("program", "affiliate", "--propose", str(file), "--why", "it is on us", "--as", "ada")
+    journey.do("confirm", str(asked["id"]), "--as", "abe")
+    earned(journey, code, "25.00")
+    payout = approved(journey, code, "25.00")
+    journey.do("send")
+
+    journey.has(code, paid=25_00)
+    costs = "SELECT concat_ws(' ', measure, n, amount_minor) FROM daily_total WHERE measure LIKE 'payout_%' ORDER BY 1"
+    assert journey.desk.column(costs) == ["payout_cost 1 25", "payout_fee 1 0"]
+    assert ("Fee", "$0.25, borne by the platform", 0) in journey.why(payout)
 
 
 @pytest.mark.parametrize("refusal", ["invalid_bank_account", "account_restricted"])

@@ -10,7 +10,8 @@ from sqlalchemy import event, text
 from core.advance_notice import tell_of_upcoming
 from core.alerting import tell_of_alerts
 from core.daily_news import remind, tell_of_the_day
-from core.decisions import Wanted, reject_payouts
+from core.decisions import Wanted
+from core.ending import reject_payouts
 from core.message_preferences import choose_messages
 from core.messages.payout_rejected import REASONS, UNSAID
 from core.messages.reminder import EXPIRES_WITHIN

@@ -7,7 +7,8 @@ from typing import Any
 
 import pandas as pd
 
-from core.decisions import Wanted, reject_payouts
+from core.decisions import Wanted
+from core.ending import reject_payouts
 from core.reports.as_of import ACCOUNTS, payouts_under_way, standing
 from core.steering import take_back_payouts
 from tests.desk import ADA, DAY, HOUR, NOW, Desk, Rail, declined

@@ -14,7 +14,8 @@ from sqlalchemy import Connection, text
 from core.access import Actor
 from core.commission import Percent
 from core.corrections import correct_earning
-from core.decisions import Wanted, reject_payouts
+from core.decisions import Wanted
+from core.ending import reject_payouts
 from core.fees import Fee
 from core.holds import lift_hold, place_hold
 from core.policy import Approval, Hold, Policy
