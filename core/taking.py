@@ -8,13 +8,14 @@ that the sum is exact and no earning is ever in two payouts. The caller holds th
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import date, datetime
 from decimal import ROUND_HALF_EVEN, Decimal
+from typing import Any
 from uuid import UUID, uuid4
 
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection, Row, text
 
 from core.access import Actor
 from core.earnings import NewEarning, record_earnings
@@ -82,12 +83,16 @@ def take(
     """Take exactly this amount of one partner's available money, splitting the last earning when it must be.
 
     `amount_minor` is above zero and covered by the available balance: the caller has refused anything else. `days` has,
-    by earning, the release day of what was released early: what is left of one that must be split goes back to it.
+    by earning, the release day of what was released early: it is taken in that order after all else, so that none of it is
+    left over, and what is left of one that must be split goes back to its day.
     """
-    ref = uuid4()
+    ref, days = uuid4(), days or {}
     picked: list[int] = []
     reached = gross = 0
-    for row in conn.execute(OLDEST_FIRST, {"partner_id": partner_id}):
+    rows: Iterable[Row[Any]] = conn.execute(OLDEST_FIRST, {"partner_id": partner_id})
+    if days:
+        rows = sorted(rows, key=lambda row: (row.id in days, days.get(row.id, now)))
+    for row in rows:
         if row.amount_minor > 0 and reached >= amount_minor:
             break
         picked.append(row.id)
@@ -105,7 +110,7 @@ def take(
             "partner_id": partner_id,
             "source_ref": f"payout:{ref}",
             "occurred_at": last.occurred_at,
-            "release_at": (days or {}).get(last.id, last.open_release_at),
+            "release_at": days.get(last.id, last.open_release_at),
             "sale_id": last.sale_id,
             "customer_id": last.customer_id,
             "corrects_id": last.id,

@@ -230,6 +230,22 @@ class TestBeforeTheRelease:
             assert desk.balance(maturing) == Balance(held, 75_00 - held, 0, 64_75, 25)
             assert desk.faults() == []
 
+    def test_takes_the_next_day_first_in_whatever_order_the_earnings_were_written(self, desk: Desk) -> None:
+        desk.funded("AFF1", "20.00")
+        earn(desk, "AFF1", 100_00, at=NOW + 2 * DAY)
+        earn(desk, "AFF1", 10_00, at=NOW + DAY)
+
+        payout = agree(desk, ask_beyond(desk, "AFF1", "70.00"))
+
+        assert desk.balance("AFF1") == Balance(60_00, 0, 70_00, 0, 0)
+        assert desk.column("SELECT amount_minor FROM early_release ORDER BY release_at") == [10_00, 100_00]
+        assert desk.faults() == []
+        desk.decide(
+            lambda conn: reject_payouts(conn, [Wanted(id=payout)], actor=ABE, now=NOW, reason="not now")
+        )
+        assert desk.balance("AFF1") == Balance(110_00, 20_00, 0, 0, 0)
+        assert desk.faults() == []
+
     @pytest.mark.parametrize("end", ["reject", "cancel"])
     def test_what_comes_to_nothing_waits_for_its_day_again(self, desk: Desk, maturing: str, end: str) -> None:
         payout = agree(desk, ask_beyond(desk, maturing, "65.00"))
