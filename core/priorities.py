@@ -91,7 +91,7 @@ def _amount(facts: Facts) -> list[Reason]:
         return []
     share = Fraction(facts.amount_minor, usual)
     figure = f"{float(share):.1f} times" if share >= 1 else f"{float(share * 100):.0f}% of"
-    told = f"it is {figure} {whose}, {facts.currency} {to_decimal(usual, facts.currency)}"
+    told = f"it is {figure} {whose}, {to_decimal(usual, facts.currency):,} {facts.currency}"
     if share >= LARGE:
         return [(1, told)]
     return [(-1, told)] if share <= SMALL else []

@@ -45,11 +45,11 @@ def page() -> None:
         _needs(seen, now)
     with elements.card(middle, "Releases coming", _releases_note(seen)):
         _releases(seen)
+        st.markdown(elements.title("Is there cash?", "balance against what leaves, 30 days"))
+        cash.lines(lasting, now.date())
     bottom = st.grid(4, min_column_width=240)
     with elements.card(bottom, "Leaves today", "net"):
         _leaves(seen)
-        st.caption("Is there cash, for 30 days?")
-        cash.lines(lasting, now.date())
     not_paid.card(bottom, now)
     with elements.card(bottom, "Since your last visit", _visit_note(since, now)):
         _since(seen, since)

@@ -23,11 +23,11 @@ from pages.shared.tables import each
 ITEM_WIDTHS = {
     "Source": 170,
     "Kind": 126,
-    "Customer": 240,
+    "Customer": 190,
     "Active": 92,
-    "Earned": 136,
-    "Gross": 160,
-    "Earning": 160,
+    "Earned": 124,
+    "Gross": 146,
+    "Earning": 146,
 }
 WHY = "why"
 RIGHT = ("Active", "Gross", "Earning")
