@@ -44,7 +44,8 @@ LOOK = text("""
     SELECT p.id, p.program_id, g.code, g.zone, l.version, p.amount_minor, p.currency, p.approvals_needed,
            d.replaces_id IS NOT NULL AND NOT earlier.known_destination AS new_destination,
            earlier.paid_before >= 3 AND p.amount_minor > 3 * earlier.usual_minor AS above_usual,
-           EXISTS (SELECT 1 FROM payout_writers(p.id) AS writer WHERE starts_with(writer, 'user:')) AS written_by_hand
+           EXISTS (SELECT 1 FROM payout_writers(p.id) AS writer WHERE starts_with(writer, 'user:')) AS written_by_hand,
+           again.id AS again_after, again.status AS ended_as
       FROM payout p
       JOIN program g ON g.id = p.program_id
       JOIN policy l ON l.id = p.policy_id
@@ -56,6 +57,7 @@ LOOK = text("""
               FROM (SELECT amount_minor, destination_id, status FROM payout q
                      WHERE q.partner_id = p.partner_id AND q.status IN ('paid', 'reversed') AND q.id < p.id
                      ORDER BY q.id DESC LIMIT 24) q) earlier
+      LEFT JOIN payout again ON again.id = payout_again_after(p.id)
      WHERE p.id = ANY(:ids)
      ORDER BY p.program_id, p.id
 """)
@@ -128,6 +130,11 @@ def _why_a_person(row: Row[Any], terms: Policy) -> Why:
         return "above_usual", "It is more than three times what the partner usually gets"
     if row.written_by_hand:
         return "written_by_hand", "A person wrote an earning in it by hand"
+    if row.again_after is not None:
+        return (
+            "paid_again",
+            f"It pays again what payout {row.again_after} did not: that one was {row.ended_as}",
+        )
     return None
 
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 from pydantic import ValidationError
 from sqlalchemy import text
 
-from core.decisions import Wanted
-from core.ending import cancel_payouts
+from core.decisions import Decision, Wanted
+from core.ending import cancel_payouts, reject_payouts
 from core.holds import place_hold
 from core.policy import Approval
 from core.reads.automatic import approved_by_policy_today
@@ -181,6 +183,30 @@ class TestPeopleLook:
             b.earning(conn, partner, 5_00, kind="bonus", made_by="user:mia", release_at=NOW - DAY)
         desk.queue()
         assert (payouts(desk), left(desk)) == ([("CR1", "pending", 45_00)], ["written_by_hand"])
+
+    @pytest.mark.parametrize(("end", "word"), [(reject_payouts, "rejected"), (cancel_payouts, "cancelled")])
+    def test_what_a_person_ended_before(self, desk: Desk, end: Callable[..., Decision], word: str) -> None:
+        allow(
+            desk,
+            approval=Approval(
+                dual_above_minor=100_00, auto=True, auto_up_to_minor=60_00, auto_per_day_minor=80_00
+            ),
+        )
+        creator(desk, "CR0", "60.00")
+        creator(desk, "CR1", "40.00")
+        desk.queue()
+        assert payouts(desk) == [("CR0", "approved", 60_00), ("CR1", "pending", 40_00)]
+        waits = desk.scalar("SELECT id FROM payout WHERE status = 'pending'")
+        assert isinstance(waits, int)
+        desk.decide(lambda conn: end(conn, [Wanted(id=waits)], actor=ADA, now=NOW, reason="no such sale"))
+
+        desk.queue(now=NOW + DAY)
+
+        assert payouts(desk)[1:] == [("CR1", word, 40_00), ("CR1", "pending", 40_00)]
+        assert left(desk) == ["day_full", "paid_again"]
+        sentence = desk.scalar("SELECT sentence FROM left_to_person WHERE reason = 'paid_again'")
+        assert sentence == f"It pays again what payout {waits} did not: that one was {word}"
+        assert desk.faults() == []
 
     def test_a_partner_on_hold_is_not_even_queued(self, desk: Desk) -> None:
         allow(desk)

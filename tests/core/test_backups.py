@@ -21,7 +21,7 @@ from core.partner_edits import destination_content
 from core.proposals import confirm, propose
 from core.second_person import OwnProposal
 from core.vault import hold_key
-from tests.desk import ABE, ADA, MIA, NOW, VIC, Desk, Rail, declined
+from tests.desk import ABE, ADA, DAY, HOUR, MIA, NOW, VIC, Desk, Rail, declined
 
 
 @pytest.fixture
@@ -98,6 +98,31 @@ def test_after_a_final_failure_one_proposal_changes_to_it_with_its_address(desk:
     holds = "SELECT ARRAY[reason, (closed_at IS NULL)::text] FROM hold ORDER BY id"
     assert desk.column(holds) == [["destination_failed", "false"], ["destination_changed", "true"]]
     assert desk.faults() == []
+
+
+def test_who_kept_the_backup_never_approves_what_is_paid_there(desk: Desk) -> None:
+    desk.funded()
+    agree(desk, ask(desk, ADA, method="stripe", account="acct_2"), ABE)
+    assert desk.approve(desk.request("AFF1", "10.00"), actor=ADA).refused == []
+    with desk.engine.begin() as conn:
+        content = content_of_backup(conn, partner_of(desk))
+        change = propose(
+            conn,
+            "change_destination",
+            ids=[partner_of(desk)],
+            why="use it",
+            content=content,
+            actor=MIA,
+            now=NOW + HOUR,
+        )
+    desk.decide(lambda conn: confirm(conn, change, actor=ABE, now=NOW + HOUR))
+    later = NOW + 8 * DAY
+    payout = desk.request("AFF1", "20.00", now=later)
+
+    refusal = desk.approve(payout, actor=ADA, now=later)
+
+    assert [(one.code, desk.status(payout)) for one in refusal.refused] == [("own_payout", "pending")]
+    assert desk.approve(payout, actor=ABE, now=later).refused == []
 
 
 def test_a_new_backup_takes_the_olds_place_and_its_address_is_blanked(desk: Desk) -> None:

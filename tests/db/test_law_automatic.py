@@ -126,6 +126,28 @@ def test_a_policy_never_approves_what_a_person_must_look_at(owner: Connection, a
     assert counted(owner) == []
 
 
+@proves("approval.policy_never_overrules", "policy_never_overrules")
+@pytest.mark.parametrize(
+    ("status", "code", "answer"),
+    [("rejected", "person", "no"), ("cancelled", "person", "no"), ("cancelled", "earning_on_hold", "yes")],
+)
+def test_a_policy_never_approves_again_what_a_person_ended(
+    owner: Connection, ana: int, status: str, code: str, answer: str
+) -> None:
+    earned = b.earning(owner, ana, 40_00, made_by="job:accrue")
+    ended = b.payout(owner, ana, [earned])
+    b.set_status(owner, ended, status, reason="no", reason_code=code)
+    b.move(owner, ana, "unreserve", "reserved", "available", 40_00, payout_id=ended)
+    b.open_item(owner, earned)
+    again = b.payout(owner, ana, [earned])
+    if answer == "yes":
+        by_policy(owner, again)
+        return
+    with refused(owner, "policy_never_overrules"):
+        by_policy(owner, again)
+    b.decision(owner, again, "user:ann")
+
+
 @proves("policy_approves_within_its_day")
 def test_a_policy_approves_no_more_a_day_than_its_version_says_by_the_programs_own_day(
     owner: Connection, ana: int
