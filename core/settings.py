@@ -33,6 +33,7 @@ KNOWN = (
     "PAYDESK_DATA_DIR",
     "PAYDESK_ENV",
     "PAYDESK_HEARTBEAT_URL",
+    "PAYDESK_SENTRY_DSN",
     "PAYDESK_HTTP_PORT",
     "PAYDESK_NOTIFY_APPROVERS",
     "PAYDESK_NOTIFY_CHAT_URL",
@@ -96,6 +97,7 @@ class Settings(BaseModel):
     notify_language: str  # of the team, and of partners for whom nobody said one
     public_url: str | None  # where partners are led back to from a form of the provider's
     heartbeat_url: str | None  # asked for after every check that found no fault; None: nobody listens
+    sentry_dsn: str | None  # where unexpected faults are told to; None: the log alone
     cookie_key: str | None  # None, in demo and test only: made into data_dir
     secrets_key: str | None  # the new one first, old ones after commas
     payer_name: str | None  # whose account payment files for banks are drawn on; None: they are CSV alone
@@ -150,6 +152,7 @@ class Settings(BaseModel):
             notify_language=reading.read("PAYDESK_NOTIFY_LANGUAGE", mail_settings.language, "en"),
             public_url=reading.read("PAYDESK_PUBLIC_URL", mail_settings.public_url, None),
             heartbeat_url=reading.read("PAYDESK_HEARTBEAT_URL", parsing.heartbeat_url, None),
+            sentry_dsn=reading.read("PAYDESK_SENTRY_DSN", parsing.sentry_dsn, None),
             cookie_key=reading.read("PAYDESK_COOKIE_KEY", parsing.secret, None),
             secrets_key=reading.read("PAYDESK_SECRETS_KEY", parsing.secrets, None),
             payer_name=reading.read("PAYDESK_PAYER_NAME", parsing.payer_name, None),

@@ -54,6 +54,15 @@ def heartbeat_url(written: str) -> str:
     return written
 
 
+def sentry_dsn(written: str) -> str:
+    """Read where unexpected faults are told to, as Sentry writes it. Refuses BadSetting."""
+    parts = urlsplit(written)
+    project = parts.path.rpartition("/")[2]
+    if parts.scheme not in {"http", "https"} or not parts.hostname or not parts.username or not project:
+        raise BadSetting("is no DSN; Sentry writes it as https://KEY@sentry.example.com/PROJECT")
+    return written
+
+
 def webhook_secrets(written: str) -> tuple[str, ...]:
     """Read the secrets that webhooks are signed with, with commas between them. Refuses BadSetting."""
     secrets = tuple(secret.strip() for secret in written.split(","))

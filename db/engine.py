@@ -34,6 +34,7 @@ def make_engine(
     return create_engine(
         make_url(url).set(drivername=DRIVER),
         isolation_level="READ COMMITTED",
+        hide_parameters=True,  # names and accounts stay out of logs when a statement fails
         pool_size=pool_size,
         max_overflow=pool_size,
         pool_pre_ping=True,

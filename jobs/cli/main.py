@@ -110,6 +110,10 @@ def _desk(args: object, *, as_json: bool) -> Desk:
         settings = Settings.from_env(os.environ)
     except SettingsFault as fault:
         raise WrongUsage(str(fault)) from fault
+    if settings.sentry_dsn:
+        from core.channels.sentry import listen_for_faults
+
+        listen_for_faults(settings.sentry_dsn, environment=settings.env)
     now = getattr(args, "now", None)
     if now is not None and settings.env == "production":
         raise WrongUsage("--now is refused in production: the clock decides")

@@ -12,6 +12,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 import streamlit as st
 
 from core.access import RIGHTS
+from core.channels.sentry import listen_for_faults
 from core.settings import Settings
 from core.vault import hold_key
 from db import secrets, server
@@ -42,8 +43,11 @@ class Person:
 
 @st.cache_resource(show_spinner=False)
 def settings() -> Settings:
-    """The settings of this process, checked once."""
-    return Settings.from_env(os.environ, sends=False)
+    """The settings of this process, checked once; from then on its faults are told to whoever watches for them."""
+    mine = Settings.from_env(os.environ, sends=False)
+    if mine.sentry_dsn:
+        listen_for_faults(mine.sentry_dsn, environment=mine.env)
+    return mine
 
 
 @st.cache_resource(show_spinner=False)
