@@ -43,6 +43,8 @@ class FileDiffers(Refusal):
 
 
 FILE = text("SELECT * FROM payment_file WHERE id = :id")
+# Whoever cancels it waits, and then finds in the trail that somebody has it in hand.
+KEEP = text("SELECT id FROM payment_file WHERE id = :id FOR SHARE")
 LINES = text("""
     SELECT l.position, l.payout_id, l.reference, l.amount_minor, t.code, d.fingerprint
       FROM payment_file_line l JOIN payout p ON p.id = l.payout_id JOIN partner t ON t.id = p.partner_id
@@ -116,6 +118,7 @@ def file_document(
     handed in, and FileDiffers where the bytes would not be those it was made of.
     """
     actor.must("write payment files")
+    conn.execute(KEEP, {"id": file_id})
     file = read_file(conn, file_id)
     if file.state == "cancelled":
         raise FileEnded(id=file_id, state=file.state)

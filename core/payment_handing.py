@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import datetime
 
 from sqlalchemy import Connection, text
@@ -12,6 +13,7 @@ from core.outcomes import record_outcome
 from core.payment_contents import FileEnded, note_file, read_file
 from core.providers import Declined, Order
 from core.refusals import Refusal
+from core.steering import TAKE_BACK
 
 
 class ApproverMarks(Refusal):
@@ -71,12 +73,25 @@ CANCEL = text("""
     UPDATE payment_file SET state = 'cancelled', cancel_reason = :why, cancelled_by = :actor, cancelled_at = :now
      WHERE id = :id AND state = 'made' RETURNING id
 """)
+DOWNLOADED = text("""
+    SELECT EXISTS (SELECT 1 FROM audit WHERE subject = 'payment_file' AND action = 'payment_file.downloaded'
+                      AND ids @> ARRAY[CAST(:id AS bigint)])
+""")
 
 
-def cancel_file(conn: Connection, file_id: int, *, why: str, actor: Actor, now: datetime) -> list[int]:
-    """Cancel a file that was not handed in: its payouts are approved as before; returns their ids.
+@dataclass(frozen=True, kw_only=True)
+class Cancelled:
+    """The payouts of a cancelled file: approved as before, or with `reviewed_again` waiting for approval once more."""
 
-    Refuses NotAllowed, NoReason, UnknownFile, FileEnded.
+    payouts: list[int]
+    reviewed_again: bool
+
+
+def cancel_file(conn: Connection, file_id: int, *, why: str, actor: Actor, now: datetime) -> Cancelled:
+    """Cancel a file that was not handed in, by the word of one person: its payouts are approved as before.
+
+    Where somebody had it in hand that word is not enough: they are reviewed again before anything is paid. Refuses
+    NotAllowed, NoReason, UnknownFile, FileEnded.
     """
     actor.must("write payment files")
     if not why.strip():
@@ -89,6 +104,7 @@ def cancel_file(conn: Connection, file_id: int, *, why: str, actor: Actor, now: 
     values = {"id": file_id, "why": why.strip(), "actor": actor.name, "now": now}
     if conn.execute(CANCEL, values).first() is None:
         raise FileEnded(id=file_id, state=read_file(conn, file_id).state)
+    downloaded: bool = conn.execute(DOWNLOADED, {"id": file_id}).scalar_one()
     taken_back = Declined(code="withdrawn", error_class="withdrawn", message=why.strip())
     for row in rows:
         order = Order(key=row.idem_key, params=row.params, payout_id=row.payout_id, n=row.n, at=now)
@@ -102,5 +118,8 @@ def cancel_file(conn: Connection, file_id: int, *, why: str, actor: Actor, now: 
             now=now,
             person=actor,
         )
-    note_file(conn, "cancelled", file_id, actor, now, {"why": why.strip(), "payouts": ids})
-    return ids
+    if downloaded:
+        conn.execute(TAKE_BACK, {"ids": ids})
+    details = {"why": why.strip(), "payouts": ids, "reviewed_again": downloaded}
+    note_file(conn, "cancelled", file_id, actor, now, details)
+    return Cancelled(payouts=ids, reviewed_again=downloaded)

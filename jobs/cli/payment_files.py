@@ -230,12 +230,13 @@ def mark(args: argparse.Namespace, desk: Desk) -> int:
 
 
 def cancel(args: argparse.Namespace, desk: Desk) -> int:
-    """Cancel a file and print the payouts that are approved again."""
+    """Cancel a file and print the payouts that are approved again, or wait to be."""
     from core.payment_handing import cancel_file
 
     def work(conn: Connection, actor: Actor) -> Document:
-        ids = cancel_file(conn, args.id, why=args.reason, actor=actor, now=desk.now)
-        return {"file_id": args.id, "approved_again": ids}
+        ended = cancel_file(conn, args.id, why=args.reason, actor=actor, now=desk.now)
+        approved, waiting = ([], ended.payouts) if ended.reviewed_again else (ended.payouts, [])
+        return {"file_id": args.id, "approved_again": approved, "waiting_again": waiting}
 
     _run("cancel", work, desk)
     return 0

@@ -124,7 +124,8 @@ def ask_cancel(file_id: int) -> None:
 @st.dialog("Cancel the file", width="medium", icon=":material/do_not_disturb_on:")
 def _cancel(file_id: int) -> None:
     st.markdown(
-        "Its payouts are approved as before, and may go into another file. Destroy every copy you have."
+        "Its payouts are approved as before, and may go into another file; once it was downloaded they are reviewed again."
+        " Destroy every copy you have."
     )
     st.text_input("Reason", key=WHY, max_chars=500, placeholder="Why, for the audit")
     token = token_for(f"file_cancel_{file_id}")
@@ -141,8 +142,9 @@ def _cancelled(token: UUID, file_id: int) -> None:
     why = _typed(WHY)
 
     def work(conn: Connection, actor: Actor, now: datetime) -> Outcome:
-        ids = cancel_file(conn, file_id, why=why, actor=actor, now=now)
-        then = f"{fmt.count(len(ids), 'payout')} may go into another."
+        ended = cancel_file(conn, file_id, why=why, actor=actor, now=now)
+        may = "wait for approval again" if ended.reviewed_again else "may go into another"
+        then = f"{fmt.count(len(ended.payouts), 'payout')} {may}."
         return Outcome(badge="done", headline=f"File {file_id} is cancelled.", then=then)
 
     in_dialog.decide_in_dialog(f"file_cancel_{file_id}", token, work)

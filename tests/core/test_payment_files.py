@@ -294,6 +294,19 @@ class TestCancelling:
         mark(filing, files.references(filing, sent(filing, again))[0], "paid")
         assert filing.status(payout) == "paid"
 
+    def test_one_that_somebody_had_in_hand_waits_for_approval_again(self, filing: Desk) -> None:
+        [payout] = approved_for(filing, files.by_bank(filing))
+        file_id = file_of(filing, payout)
+        content(filing, file_id)
+        before = filing.balance("CRE1")
+
+        filing.decide(lambda conn: cancel_file(conn, file_id, why="wrong day", actor=MIA, now=NOW))
+
+        assert (filing.status(payout), filing.balance("CRE1")) == ("pending", before)
+        assert make(filing, payout).file_id is None
+        assert filing.approve(payout, actor=ADA).done == [payout]
+        assert files.references(filing, file_of(filing, payout))[0].endswith("-2")
+
     def test_what_was_cancelled_can_be_taken_back_or_cancelled_by_its_people(self, filing: Desk) -> None:
         [payout] = approved_for(filing, files.by_bank(filing))
         file_id = file_of(filing, payout)
