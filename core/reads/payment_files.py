@@ -148,11 +148,11 @@ def files_of_payout(conn: Connection, payout_id: int) -> list[InFile]:
     return [InFile(**row) for row in conn.execute(OF_PAYOUT, {"id": payout_id}).mappings()]
 
 
+# From what is under way, not from the files there ever were: one that was not handed in has all its attempts under way.
 WAITING = text("""
-    SELECT count(*) AS n, min(f.made_at) AS oldest_at FROM payment_file f
-     WHERE f.made_at < :before AND f.state <> 'cancelled'
-       AND (f.state = 'made' OR EXISTS (SELECT 1 FROM payment_file_line l JOIN attempt a USING (payout_id, n)
-                                         WHERE l.file_id = f.id AND a.state = 'started'))
+    SELECT count(DISTINCT f.id) AS n, min(f.made_at) AS oldest_at
+      FROM attempt a JOIN payment_file_line l USING (payout_id, n) JOIN payment_file f ON f.id = l.file_id
+     WHERE a.state = 'started' AND a.provider = 'file' AND f.made_at < :before
 """)
 
 

@@ -19,10 +19,11 @@ from core.payment_files import MixedFile, PaidByHand, make_file
 from core.payment_formats import check_sepa
 from core.payment_handing import ApproverMarks, NoReference, cancel_file, mark_sent
 from core.payment_marks import AlreadyMarked, Mark, NotSentYet, Result, mark_payments, pay_by_hand
+from core.reads.payment_files import waiting_files
 from core.stops import SendingStopped, stop_sending
 from tests.core import paying_by_file as files
 from tests.core.paying_by_file import IBANS, MAX, OURS, approved_for, content, file_of, make, mark, sent
-from tests.desk import ADA, HOUR, MIA, NOW, OLA, Balance, Desk
+from tests.desk import ADA, DAY, HOUR, MIA, NOW, OLA, Balance, Desk
 
 
 @pytest.fixture
@@ -376,3 +377,21 @@ def test_a_batch_of_none_or_all_refuses_all(filing: Desk) -> None:
     with pytest.raises(NothingWhole), filing.engine.begin() as conn:
         make_file(conn, wanted, debtor=OURS, actor=MIA, now=NOW, whole=True)
     assert filing.status(free) == "approved"
+
+
+def test_files_wait_until_they_are_handed_in_and_everything_is_known(filing: Desk) -> None:
+    codes = [files.by_bank(filing, f"CRE{place}", IBANS[place % 3]) for place in range(5)]
+    first, second, third, fourth, fifth = approved_for(filing, *codes)
+    file_of(filing, first)
+    half = sent(filing, file_of(filing, second, third))
+    mark(filing, files.references(filing, half)[0], "paid")
+    whole = sent(filing, file_of(filing, fourth))
+    mark(filing, files.references(filing, whole)[0], "failed")
+    off = file_of(filing, fifth)
+    filing.decide(lambda conn: cancel_file(conn, off, why="wrong day", actor=MIA, now=NOW))
+
+    with filing.engine.connect() as conn:
+        early, late = (waiting_files(conn, now=NOW + days * DAY) for days in (5, 6))
+
+    assert (early.count, early.oldest_at) == (0, None)
+    assert (late.count, late.oldest_at) == (2, NOW)
