@@ -21,7 +21,8 @@ COLUMNS = (
     Column(name="date", limit=10),
     Column(name="fault", limit=20, required=False, may_miss=True),
 )
-LINES_MAX = 20_000
+# As many as one payment file has. All are marked in one transaction, and until its end everybody else's decision waits.
+LINES_MAX = 5_000
 # Of which column a refusal of a mark tells.
 FIELD_OF = {"no_reason": "reason", "wrong_date": "date", "already_marked": "outcome"}
 

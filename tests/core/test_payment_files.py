@@ -14,11 +14,13 @@ from core.access import Actor, NotAllowed
 from core.decisions import NothingWhole, Wanted
 from core.ending import cancel_payouts
 from core.holds import place_hold
+from core.imports.reading import UnreadableFile
 from core.payment_contents import FileDiffers, FileEnded, NoSuchFormat, file_document
 from core.payment_files import MixedFile, PaidByHand, make_file
 from core.payment_formats import check_sepa
 from core.payment_handing import ApproverMarks, NoReference, cancel_file, mark_sent
 from core.payment_marks import AlreadyMarked, Mark, NotSentYet, Result, mark_payments, pay_by_hand
+from core.payment_results import take_results, template
 from core.reads.payment_files import waiting_files
 from core.stops import SendingStopped, stop_sending
 from tests.core import paying_by_file as files
@@ -395,3 +397,11 @@ def test_files_wait_until_they_are_handed_in_and_everything_is_known(filing: Des
 
     assert (early.count, early.oldest_at) == (0, None)
     assert (late.count, late.oldest_at) == (2, NOW)
+
+
+def test_a_result_file_is_no_longer_than_a_payment_file(filing: Desk) -> None:
+    lines = [f"PD{place:016d}-1,paid,,2026-11-20,\r\n" for place in range(5_001)]
+    data = (template().decode() + "".join(lines)).encode()
+
+    with pytest.raises(UnreadableFile, match="5,001 lines; 5,000 are the most"):
+        filing.decide(lambda conn: take_results(conn, data, actor=MIA, now=NOW))
