@@ -15,7 +15,7 @@ from sqlalchemy import Connection, text
 
 from core import audit
 from core.access import Actor
-from core.partner_edits import FORGET_EMAIL, copy_of, moves_money
+from core.partner_edits import FORGET_EMAIL, copy_of, moves_money, payee_of
 from core.refusals import Refusal
 from core.requests import lock_payee
 from core.second_person import Content, Kind, Proposal
@@ -96,7 +96,9 @@ def _content_now(conn: Connection, ids: Sequence[int], asked: Content) -> Conten
     now = backup_of(conn, partner_id)
     if (dict(now.asked) if now else {"method": None}) == wanted:
         raise SameBackup(partner=code)
-    return {"partner": code, "asked": wanted, "was_method": now.method if now else None}
+    content = {"partner": code, "asked": wanted, "was_method": now.method if now else None}
+    payee = payee_of(conn, partner_id, wanted)
+    return content if payee is None else content | {"shown": payee.shown}
 
 
 ADD = text("""
@@ -135,7 +137,8 @@ def _about(content: Content) -> str:
     if asked["method"] is None:
         return f"{content['partner']}: none any more"
     method = str(asked["method"]).replace("_", " ")
-    return f"{content['partner']}: {method}" + (f", {asked['account']}" if asked.get("account") else "")
+    account = asked.get("account") or content.get("shown")
+    return f"{content['partner']}: {method}" + (f", {account}" if account else "")
 
 
 SET_BACKUP = Kind(

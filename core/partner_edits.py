@@ -205,13 +205,14 @@ def _change_of(conn: Connection, ids: Sequence[int], asked: Content) -> PartnerC
         account=asked.get("account"),
         joined_on=known.joined_on,
         status=known.status,
-        payee=_payee_of(conn, known.id, asked),
+        payee=payee_of(conn, known.id, asked),
     )
     changes = compare_partners(conn, {known.id: details})
     return changes[0] if changes and changes[0].moves else None
 
 
-def _payee_of(conn: Connection, partner_id: int, asked: Content) -> Payee | None:
+def payee_of(conn: Connection, partner_id: int, asked: Content) -> Payee | None:
+    """Return what may be seen of the details that a content of `change_destination` names, None where it names none."""
     ref = asked.get("payee_ref")
     return None if ref is None else kept_payee(conn, ref, partner_id=partner_id, method=asked["method"])
 

@@ -18,7 +18,7 @@ from core.backups import (
 )
 from core.destination_details import details_content
 from core.partner_edits import destination_content
-from core.proposals import confirm, propose
+from core.proposals import KINDS, confirm, propose, read_proposal
 from core.second_person import OwnProposal
 from core.vault import hold_key
 from tests.desk import ABE, ADA, DAY, HOUR, MIA, NOW, VIC, Desk, Rail, declined
@@ -161,6 +161,8 @@ def test_bank_details_of_a_backup_are_sealed_and_become_the_destination_only_by_
             actor=MIA,
             now=NOW,
         )
+    asked_of = desk.decide(lambda conn: read_proposal(conn, kept_by))
+    assert KINDS["set_backup"].about(asked_of.content) == "AFF1: bank transfer, DE ····3000"
     agree(desk, kept_by)
     assert iban not in str(desk.column("SELECT asked::text || content::text FROM backup_method, proposal"))
     with desk.engine.begin() as conn:
