@@ -138,8 +138,12 @@ def _why_a_person(row: Row[Any], terms: Policy) -> Why:
     return None
 
 
+# Whoever may take in sales may also hand in payment files and mark them: a person who can do neither looks at those.
+STOPS_THE_POLICY = STOPS_APPROVAL | {"leaves_in_file"}
+
+
 def _blocked(reasons: Iterable[Any]) -> Why:
-    stop = next((reason for reason in reasons if reason.code in STOPS_APPROVAL), None)
+    stop = next((reason for reason in reasons if reason.code in STOPS_THE_POLICY), None)
     return None if stop is None else ("blocked", stop.sentence)
 
 

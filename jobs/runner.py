@@ -109,7 +109,7 @@ def perform(
     duration_ms = round((time.monotonic() - began) * 1000)
     run = Run(job=job.name, run_id=run_id, result=result, duration_ms=duration_ms, fault=fault)
     if not orders.dry_run and not (isinstance(fault, Refusal) and slot is None):
-        note = str(result.details.get("note", "")) if fault is None else f"{FAILED}{_words(fault)}"
+        note = str(result.details.get("note", "")) if fault is None else f"{FAILED}{words_of(fault)}"
         if is_alive(lock):  # else it stood still for so long that another process runs the job now
             lock.execute(END_BEAT, {"job": job.name, "note": note})
         if fault or slot or result.count or result.details.get("skipped"):
@@ -157,14 +157,15 @@ def _write_row(
             "ok": run.fault is None,
             "count": run.result.count,
             "result": json.dumps(shown, default=str),
-            "error": None if run.fault is None else _words(run.fault),
+            "error": None if run.fault is None else words_of(run.fault),
             "made_by": made_by,
         },
     )
 
 
-def _words(fault: Exception) -> str:
-    return f"{type(fault).__name__}: {fault}"[:2_000]
+def words_of(fault: Exception) -> str:
+    """Return what went wrong in a line; what the database adds to it below may hold anybody's row."""
+    return f"{type(fault).__name__}: {str(fault).partition(chr(10))[0]}"[:2_000]
 
 
 def run_by_hand(job: Job, orders: Orders, *, clock: Clock, made_by: str, wait_s: float = 60) -> Run:

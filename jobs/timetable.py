@@ -18,7 +18,7 @@ from core.settings import Settings
 from jobs.clock import Clock
 from jobs.due import due_slot
 from jobs.job import Job, Orders
-from jobs.runner import Run, job_lock, perform
+from jobs.runner import Run, job_lock, perform, words_of
 
 log = logging.getLogger(__name__)
 
@@ -66,7 +66,7 @@ class Desk:
     def _carry_out(self, job: Job, order: JobOrder, lock: Connection) -> Run:
         orders = replace(self._orders(), dry_run=order.dry_run)
         run = perform(job, orders, lock, clock=self.clock, made_by=order.asked_by)
-        fault = None if run.fault is None else f"{type(run.fault).__name__}: {run.fault}"[:2_000]
+        fault = None if run.fault is None else words_of(run.fault)
         with self.engine.begin() as conn:
             end_order(
                 conn,

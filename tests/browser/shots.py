@@ -38,6 +38,8 @@ PAGES = {
     "payment-files": "payment_files",
     "partners": "partners",
     "analytics": "analytics",
+    "analytics-partners": "analytics?view=partners",
+    "simulator": "simulator",
     "month-end": "month_end",
     "as-of": "as_of",
     "reconciliation": "reconciliation?days=shown",

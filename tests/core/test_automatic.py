@@ -16,6 +16,7 @@ from core.reads.automatic import approved_by_policy_today
 from core.reads.payout import story
 from core.stops import stop_sending
 from tests.core.allowing import allow, creator, sell
+from tests.core.paying_by_file import by_bank, with_files
 from tests.desk import ADA, DAY, HOUR, MIA, NOW, OLA, Balance, Desk
 
 
@@ -207,6 +208,18 @@ class TestPeopleLook:
         sentence = desk.scalar("SELECT sentence FROM left_to_person WHERE reason = 'paid_again'")
         assert sentence == f"It pays again what payout {waits} did not: that one was {word}"
         assert desk.faults() == []
+
+    def test_what_leaves_in_a_payment_file(self, desk: Desk) -> None:
+        allow(desk)
+        with_files(desk)
+        by_bank(desk, "CR1")
+        sell(desk, "CR1", "5.00", ref="more")
+        desk.own_terms("CR1", max_per_partner_month_minor=40_00)
+        desk.queue()
+        assert (payouts(desk), left(desk)) == ([("CR1", "pending", 40_00)], ["blocked"])
+        assert desk.column("SELECT sentence FROM left_to_person") == [
+            "Paid by bank transfer: it leaves with the next payment file"
+        ]
 
     def test_a_partner_on_hold_is_not_even_queued(self, desk: Desk) -> None:
         allow(desk)
