@@ -134,6 +134,12 @@ def _month(day: date) -> str:
 
 
 def _tools(story: PartnerStory) -> None:
+    st.page_link(
+        "pages/analytics.py",
+        label="Analytics",
+        icon=":material/insights:",
+        query_params={"view": "partners", "partner": story.header.code},
+    )
     st.download_button(
         "Statement",
         data=partial(_statement, story.header.code),
