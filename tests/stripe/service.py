@@ -60,6 +60,9 @@ CURRENCIES = frozenset({"usd", "eur", "gbp", "jpy", "kwd", "isk", "huf", "ugx", 
 PAGE = b"<html><body><h1>Bad gateway</h1></body></html>"
 
 
+BAD_REQUEST = 400
+
+
 @dataclass(frozen=True, kw_only=True)
 class Asked:
     """One request as it arrived."""
@@ -161,8 +164,10 @@ class Service:
             return _reply(200, self._execute(asked, asked.params))
 
     def _keyed(self, asked: Asked, fault: Fault | None, request_id: str) -> Reply:
-        if fault is not None and fault.kind == "error" and not fault.kept:
-            return _reply(fault.status, fault.error)
+        unkept = fault if fault is not None and fault.kind == "error" and not fault.kept else None
+        # What a request is refused for by itself comes after its key: one that was answered gets its answer again.
+        if unkept is not None and unkept.status != BAD_REQUEST:
+            return _reply(unkept.status, unkept.error)
         key = asked.key or new_id("key")
         with self._lock:
             kept = self.keys.begin(asked.account, key, asked.path, asked.params, request_id)
@@ -177,6 +182,9 @@ class Service:
             except Refusal:
                 self.keys.forget(asked.account, key)
                 raise
+            if unkept is not None:
+                self.keys.forget(asked.account, key)
+                return _reply(unkept.status, unkept.error)
         if fault is not None and fault.kind == "delay_before":
             fault.delay()
         with self._lock:
