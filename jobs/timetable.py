@@ -6,7 +6,7 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Iterable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 import schedule
@@ -26,6 +26,14 @@ FIRST_PAUSE_S, LONGEST_PAUSE_S = 5.0, 300.0
 TICK_S = 0.2
 
 
+@dataclass(frozen=True, kw_only=True)
+class Wanted:
+    """Why a job runs now: a person's order, or its turn, which serves `slot` where it has slots."""
+
+    ordered: bool = False
+    slot: datetime | None = None
+
+
 class Desk:
     """What every worker shares."""
 
@@ -41,18 +49,19 @@ class Desk:
 
         A person's order goes before the timetable's turn, and is carried out while the job is paused too.
         """
-        if not self._wanted(job):
+        if self._wanted(job) is None:
             return None
         with job_lock(self.engine, job.name) as lock:
             # Again under the lock: another process may just have served it.
-            if lock is None or not self._wanted(job):
+            if lock is None or (wanted := self._wanted(job)) is None:
                 return None
-            with self.engine.begin() as conn:
-                order = begin_order(conn, job.name, now=self.clock.now())
-            if order is not None:
-                return self._carry_out(job, order, lock)
-            slot = self._due(job)
-            return perform(job, self._orders(), lock, clock=self.clock, made_by=f"job:{job.name}", slot=slot)
+            if wanted.ordered:
+                with self.engine.begin() as conn:
+                    order = begin_order(conn, job.name, now=self.clock.now())
+                return None if order is None else self._carry_out(job, order, lock)
+            return perform(
+                job, self._orders(), lock, clock=self.clock, made_by=f"job:{job.name}", slot=wanted.slot
+            )
 
     def _orders(self) -> Orders:
         return Orders(
@@ -78,19 +87,17 @@ class Desk:
             )
         return run
 
-    def _wanted(self, job: Job) -> bool:
+    def _wanted(self, job: Job) -> Wanted | None:
+        """Return what a job should do now, asked on one connection; None when nobody wants it to run."""
         with self.engine.connect() as conn:
-            if order_waits(conn, job.name) or (job.asked is not None and job.asked(conn)):
-                return True
-            if job.name in current_pauses(conn, now=self.clock.now()):
-                return False
-        return job.slots is None or self._due(job) is not None
-
-    def _due(self, job: Job) -> datetime | None:
-        if job.slots is None:
-            return None
-        with self.engine.connect() as conn:
-            return due_slot(conn, job, self.jobs, now=self.clock.now())
+            now = self.clock.now()
+            if order_waits(conn, job.name):
+                return Wanted(ordered=True)
+            asked = job.asked is not None and job.asked(conn)
+            if not asked and job.name in current_pauses(conn, now=now):
+                return None
+            slot = due_slot(conn, job, self.jobs, now=now)
+        return Wanted(slot=slot) if asked or job.slots is None or slot is not None else None
 
 
 class Worker(threading.Thread):

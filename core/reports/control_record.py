@@ -83,27 +83,28 @@ def control_record(conn: Connection, payout_id: int, *, now: datetime, masked: b
         return to_frame(conn.execute(statement, {"id": payout_id}))
 
     content = conn.execute(CONTENT, {"id": payout_id}).one()
-
-    def rows(statement: TextClause) -> Rows:
-        return [dict(row) for row in conn.execute(statement, {"id": payout_id}).mappings()]
-
+    approvals, attempts, trail = read(APPROVALS), read(ATTEMPTS), read(AUDIT)
     proofs = [
         *_of_the_amount(told),
-        *_of_the_people(told, rows(APPROVALS), rows(ATTEMPTS)),
-        *_of_the_sending(told, rows(ATTEMPTS)),
+        *_of_the_people(told, _rows(approvals), _rows(attempts)),
+        *_of_the_sending(told, _rows(attempts)),
         _of_the_reservation(conn, told),
-        _of_the_trail(rows(AUDIT)),
+        _of_the_trail(_rows(trail)),
     ]
     return ControlRecord(
         story=told,
         content_hash=content.content_hash,
         policy_version=content.version,
-        approvals=read(APPROVALS),
-        attempts=read(ATTEMPTS),
-        audit=read(AUDIT),
+        approvals=approvals,
+        attempts=attempts,
+        audit=trail,
         proofs=tuple(proofs),
         made_at=now,
     )
+
+
+def _rows(frame: pd.DataFrame) -> Rows:
+    return [{str(name): value for name, value in row.items()} for row in frame.to_dict("records")]
 
 
 def _of_the_amount(told: PayoutStory) -> Iterator[Proof]:
