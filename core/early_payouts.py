@@ -14,17 +14,11 @@ from core.drafting import (
     cap_left,
     check_minimum,
     check_partner,
-    draft_payout,
-    read_payees,
 )
-from core.ledger import lock_partners
 from core.money import plain
-from core.policy import resolve
-from core.programs import UnknownPartner, current_policy, lock_programs
 from core.refusals import Refusal
-from core.requests import FIND, WhyAsked, check_open_request
+from core.requests import begin_request, check_open_request, queue_request
 from core.schedule import next_slot
-from core.taking import build_payouts, take
 
 
 class NotScheduled(Refusal):
@@ -47,17 +41,8 @@ def request_early_payout(
     (suspended, on hold, no destination), nothing available, below the minimum, over the cap, eaten by its fee, and a
     second request where the program takes one at a time.
     """
-    actor.must("request payouts")
-    if not reason.strip():
-        raise WhyAsked
-    partner = conn.execute(FIND, {"code": partner_code}).one_or_none()
-    if partner is None:
-        raise UnknownPartner(partner=partner_code)
-    lock_programs(conn, [partner.program_id])
-    lock_partners(conn, [partner.id])
-    (payee,) = read_payees(conn, [partner.id], now=now)
-    current = current_policy(conn, partner.program_id, now=now)
-    policy = resolve(current.policy, payee.tier, payee.overrides)
+    asked = begin_request(conn, partner_code, reason=reason, actor=actor, now=now)
+    payee, policy = asked.payee, asked.policy
     slot = next_slot(policy.schedule, zone=ZoneInfo(payee.zone), now=now)
     if slot is None:
         raise NotScheduled(partner=payee.code)
@@ -69,18 +54,7 @@ def request_early_payout(
     amount_minor = payee.available_minor if left is None else min(payee.available_minor, left)
     check_minimum(payee, policy, amount_minor)
 
-    taken = take(conn, payee.id, amount_minor, actor=actor, now=now)
-    draft = draft_payout(
-        payee,
-        policy,
-        taken,
-        policy_id=current.id,
-        origin="request",
-        actor=actor,
-        now=now,
-        note=reason.strip(),
-    )
-    (payout_id,) = build_payouts(conn, [draft], now=now)
+    payout_id = queue_request(conn, asked, amount_minor, reason=reason, actor=actor, now=now)
     conn.execute(ADD_EARLY, {"payout_id": payout_id, "before_slot": slot, "now": now})
     details = {"partner": payee.code, "amount_minor": amount_minor, "early": True, "before_slot": slot}
     audit.record(

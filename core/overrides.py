@@ -16,14 +16,13 @@ from sqlalchemy import Connection, text
 
 from core import audit
 from core.access import Actor
-from core.drafting import OverBalance, Payee, check_partner, draft_payout, read_payees
+from core.drafting import OverBalance, Payee, check_partner, read_payees
 from core.money import plain
 from core.policy import Policy, resolve
 from core.programs import PolicyVersion, current_policy
 from core.refusals import Refusal
-from core.requests import check_open_request, lock_payee, read_amount
+from core.requests import Asked, check_open_request, lock_payee, queue_request, read_amount
 from core.second_person import Content, Kind, OutdatedProposal, Proposal
-from core.taking import build_payouts, take
 
 
 class NothingToOverride(Refusal):
@@ -178,18 +177,10 @@ def _pay(conn: Connection, proposal: Proposal, actor: Actor, now: datetime) -> N
     values = {"partner_id": partner_id, "earning_ids": list(days), "days": list(days.values()), "now": now}
     if days:
         conn.execute(RELEASE_EARLY, values | {"currency": beyond.payee.currency})
-    taken = take(conn, partner_id, beyond.amount_minor, actor=proposer, now=now, days=days)
-    draft = draft_payout(
-        beyond.payee,
-        beyond.policy,
-        taken,
-        policy_id=beyond.version.id,
-        origin="request",
-        actor=proposer,
-        now=now,
-        note=proposal.why,
+    asked = Asked(payee=beyond.payee, policy_id=beyond.version.id, policy=beyond.policy)
+    payout_id = queue_request(
+        conn, asked, beyond.amount_minor, reason=proposal.why, actor=proposer, now=now, days=days
     )
-    (payout_id,) = build_payouts(conn, [draft], now=now)
     values |= {"payout_id": payout_id, "proposal_id": proposal.id}
     conn.execute(ADD_OVERRIDE, values)
     if days:

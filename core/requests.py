@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import datetime
 
 from sqlalchemy import Connection, text
@@ -53,14 +55,19 @@ OPEN_REQUEST = text("""
 """)
 
 
-def request_payout(
-    conn: Connection, partner_code: str, amount: str, *, reason: str, actor: Actor, now: datetime
-) -> int:
-    """Queue one payout of `amount` (decimal major units, like `25.00`) and return its id.
+@dataclass(frozen=True, kw_only=True)
+class Asked:
+    """Whose payout is asked for, locked, and the version and terms that hold for them now."""
 
-    Refuses by name: no right to ask, an unknown partner, a partner who gets nothing now (suspended, on hold, no
-    destination), an amount that is not one, not positive, over the balance, below the minimum, over the monthly cap or
-    eaten by its fee, and a second request where the program takes one at a time.
+    payee: Payee
+    policy_id: int
+    policy: Policy
+
+
+def begin_request(conn: Connection, partner_code: str, *, reason: str, actor: Actor, now: datetime) -> Asked:
+    """Lock the partner somebody asks for, and return them with their terms of `now`.
+
+    Refuses NotAllowed, WhyAsked, UnknownPartner.
     """
     actor.must("request payouts")
     if not reason.strip():
@@ -73,6 +80,49 @@ def request_payout(
     (payee,) = read_payees(conn, [partner.id], now=now)
     current = current_policy(conn, partner.program_id, now=now)
     policy = resolve(current.policy, payee.tier, payee.overrides)
+    return Asked(payee=payee, policy_id=current.id, policy=policy)
+
+
+def queue_request(
+    conn: Connection,
+    asked: Asked,
+    amount_minor: int,
+    *,
+    reason: str,
+    actor: Actor,
+    now: datetime,
+    days: Mapping[int, datetime] | None = None,
+) -> int:
+    """Take so much for a request whose rules were looked at, queue its payout and return the id.
+
+    `days` are the release days of the earnings it takes before they are due. Refuses FeeExceedsAmount.
+    """
+    taken = take(conn, asked.payee.id, amount_minor, actor=actor, now=now, days=days)
+    draft = draft_payout(
+        asked.payee,
+        asked.policy,
+        taken,
+        policy_id=asked.policy_id,
+        origin="request",
+        actor=actor,
+        now=now,
+        note=reason.strip(),
+    )
+    (payout_id,) = build_payouts(conn, [draft], now=now)
+    return payout_id
+
+
+def request_payout(
+    conn: Connection, partner_code: str, amount: str, *, reason: str, actor: Actor, now: datetime
+) -> int:
+    """Queue one payout of `amount` (decimal major units, like `25.00`) and return its id.
+
+    Refuses by name: no right to ask, an unknown partner, a partner who gets nothing now (suspended, on hold, no
+    destination), an amount that is not one, not positive, over the balance, below the minimum, over the monthly cap or
+    eaten by its fee, and a second request where the program takes one at a time.
+    """
+    asked = begin_request(conn, partner_code, reason=reason, actor=actor, now=now)
+    payee, policy = asked.payee, asked.policy
 
     check_partner(payee)
     amount_minor = read_amount(amount, payee.currency)
@@ -90,18 +140,7 @@ def request_payout(
         }
         raise CapReached(partner=payee.code, **words)
 
-    taken = take(conn, payee.id, amount_minor, actor=actor, now=now)
-    draft = draft_payout(
-        payee,
-        policy,
-        taken,
-        policy_id=current.id,
-        origin="request",
-        actor=actor,
-        now=now,
-        note=reason.strip(),
-    )
-    (payout_id,) = build_payouts(conn, [draft], now=now)
+    payout_id = queue_request(conn, asked, amount_minor, reason=reason, actor=actor, now=now)
     details = {"partner": payee.code, "amount_minor": amount_minor, "reason": reason.strip()}
     audit.record(
         conn, "payout.requested", subject="payout", ids=[payout_id], actor=actor, now=now, details=details
