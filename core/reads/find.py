@@ -7,7 +7,7 @@ from datetime import datetime
 
 from sqlalchemy import Connection, text
 
-from core.reads.search import EARNING_KINDS, beginning, is_number
+from core.reads.search import PARTNERS_CALLED, PAYOUTS_NAMED, wanted
 
 SHOWN = 10  # of a kind; more than that is no answer
 
@@ -101,58 +101,21 @@ class Findings:
 
 
 # Of several ways to the same thing the first named counts: a code is more than a name that begins like it.
-PARTNERS = text("""
-    WITH found (id, by, place) AS (
-        SELECT id, 'code', 0 FROM partner WHERE lower(code) LIKE lower(:prefix)
-         UNION ALL
-        SELECT r.id, 'name', 1 FROM identity i JOIN partner r ON r.identity_id = i.id
-         WHERE :personal AND lower(i.name) LIKE lower(:prefix)
-         UNION ALL
-        SELECT r.id, 'email', 2 FROM identity i JOIN partner r ON r.identity_id = i.id
-         WHERE :personal AND lower(i.email) LIKE lower(:prefix)
-         UNION ALL
-        SELECT partner_id, 'account', 3 FROM destination WHERE :personal AND account = :term
-         UNION ALL
-        SELECT r.id, 'former ' || f.kind, 4 FROM former_name f JOIN partner r USING (identity_id)
-         WHERE :personal AND lower(f.value) LIKE lower(:prefix))
+PARTNERS = text(f"""
+    {PARTNERS_CALLED}
     SELECT r.code, CASE WHEN :personal THEN i.name END AS name, g.name AS program, r.status, b.by
       FROM (SELECT DISTINCT ON (id) id, by, place FROM found ORDER BY id, place) b
       JOIN partner r USING (id) JOIN identity i ON i.id = r.identity_id JOIN program g ON g.id = r.program_id
      ORDER BY lower(r.code) <> lower(:term), b.place, r.code LIMIT :limit
-""")
-PAYOUTS = text("""
-    WITH RECURSIVE provider (name) AS (          -- each provider's name by one step through the index
-        SELECT min(provider) FROM attempt
-         UNION ALL
-        SELECT (SELECT min(a.provider) FROM attempt a WHERE a.provider > p.name) FROM provider p WHERE p.name IS NOT NULL
-    ), found (id, by, place) AS (
-        SELECT id, 'number', 0 FROM payout WHERE id = CAST(:number AS bigint)
-         UNION ALL
-        SELECT a.payout_id, 'transfer', 1 FROM provider p JOIN attempt a ON a.provider = p.name AND a.provider_ref = :term
-         UNION ALL
-        SELECT payout_id, 'request', 2 FROM attempt_call WHERE request_id = :term
-         UNION ALL
-        SELECT payout_id, 'bank payout', 3 FROM bank_arrival WHERE bank_ref = :term
-         UNION ALL
-        SELECT payout_id, 'reversal', 4 FROM reversal WHERE provider_ref = :term
-         UNION ALL
-        SELECT i.payout_id, 'sale', 5 FROM sale s JOIN earning e ON e.partner_id = s.partner_id AND e.sale_id = s.id
-          JOIN payout_item i ON i.earning_id = e.id AND i.live
-         WHERE s.program_id IN (SELECT id FROM program) AND s.source_ref = :term
-         UNION ALL
-        SELECT i.payout_id, 'earning', 6 FROM program g CROSS JOIN unnest(CAST(:kinds AS text[])) AS k (kind)
-          JOIN earning e ON e.program_id = g.id AND e.kind = k.kind AND e.source_ref = :term
-          JOIN payout_item i ON i.earning_id = e.id AND i.live
-         UNION ALL
-        SELECT i.payout_id, 'customer', 7 FROM customer c JOIN earning e ON e.customer_id = c.id
-          JOIN payout_item i ON i.earning_id = e.id AND i.live
-         WHERE c.program_id IN (SELECT id FROM program) AND c.ref = :term)
+""")  # noqa: S608 - our own parts
+PAYOUTS = text(f"""
+    {PAYOUTS_NAMED}
     SELECT p.id, r.code AS partner_code, CASE WHEN :personal THEN i.name END AS partner_name, p.net_minor, p.currency,
            p.status, b.by
       FROM (SELECT DISTINCT ON (id) id, by, place FROM found ORDER BY id, place) b
       JOIN payout p USING (id) JOIN partner r ON r.id = p.partner_id JOIN identity i ON i.id = r.identity_id
      ORDER BY b.place, p.id DESC LIMIT :limit
-""")
+""")  # noqa: S608 - our own parts
 CUSTOMERS = text("""
     WITH found (id, by, place) AS (
         SELECT id, 'reference', 0 FROM customer WHERE program_id IN (SELECT id FROM program) AND ref = :term
@@ -195,14 +158,7 @@ def find_anything(conn: Connection, term: str, *, masked: bool) -> Findings:
     term = term.replace("\x00", "").strip()
     if not term:
         return Findings(term="", partners=(), payouts=(), customers=(), sales=(), more=frozenset())
-    asked = {
-        "term": term,
-        "prefix": beginning(term),
-        "number": int(term.removeprefix("#")) if is_number(term) else None,
-        "kinds": list(EARNING_KINDS),
-        "personal": not masked,
-        "limit": SHOWN + 1,
-    }
+    asked = wanted(term, masked=masked) | {"limit": SHOWN + 1}
     partners = [FoundPartner(**row) for row in conn.execute(PARTNERS, asked).mappings()]
     payouts = [FoundPayout(**row) for row in conn.execute(PAYOUTS, asked).mappings()]
     customers = [FoundCustomer(**row) for row in conn.execute(CUSTOMERS, asked).mappings()]

@@ -17,41 +17,57 @@ class Matches:
     partner_ids: frozenset[int]
 
 
-# Each part is reached through an index.
-FIND_BY_CODE = text("SELECT id FROM partner WHERE lower(code) LIKE lower(:prefix)")
+# Each part is reached through an index. Of several ways to the same thing the first named counts.
+PARTNERS_CALLED = """
+    WITH found (id, by, place) AS (
+        SELECT id, 'code', 0 FROM partner WHERE lower(code) LIKE lower(:prefix)
+         UNION ALL
+        SELECT r.id, 'name', 1 FROM identity i JOIN partner r ON r.identity_id = i.id
+         WHERE :personal AND lower(i.name) LIKE lower(:prefix)
+         UNION ALL
+        SELECT r.id, 'email', 2 FROM identity i JOIN partner r ON r.identity_id = i.id
+         WHERE :personal AND lower(i.email) LIKE lower(:prefix)
+         UNION ALL
+        SELECT partner_id, 'account', 3 FROM destination WHERE :personal AND account = :term
+         UNION ALL
+        SELECT r.id, 'former ' || f.kind, 4 FROM former_name f JOIN partner r USING (identity_id)
+         WHERE :personal AND lower(f.value) LIKE lower(:prefix))
+"""
+PAYOUTS_NAMED = """
+    WITH RECURSIVE provider (name) AS (          -- each provider's name by one step through the index
+        SELECT min(provider) FROM attempt
+         UNION ALL
+        SELECT (SELECT min(a.provider) FROM attempt a WHERE a.provider > p.name) FROM provider p WHERE p.name IS NOT NULL
+    ), found (id, by, place) AS (
+        SELECT id, 'number', 0 FROM payout WHERE id = CAST(:number AS bigint)
+         UNION ALL
+        SELECT a.payout_id, 'transfer', 1 FROM provider p JOIN attempt a ON a.provider = p.name AND a.provider_ref = :term
+         UNION ALL
+        SELECT payout_id, 'request', 2 FROM attempt_call WHERE request_id = :term
+         UNION ALL
+        SELECT payout_id, 'bank payout', 3 FROM bank_arrival WHERE bank_ref = :term
+         UNION ALL
+        SELECT payout_id, 'reversal', 4 FROM reversal WHERE provider_ref = :term
+         UNION ALL
+        SELECT i.payout_id, 'sale', 5 FROM sale s JOIN earning e ON e.partner_id = s.partner_id AND e.sale_id = s.id
+          JOIN payout_item i ON i.earning_id = e.id AND i.live
+         WHERE s.program_id IN (SELECT id FROM program) AND s.source_ref = :term
+         UNION ALL
+        SELECT i.payout_id, 'earning', 6 FROM program g CROSS JOIN unnest(CAST(:kinds AS text[])) AS k (kind)
+          JOIN earning e ON e.program_id = g.id AND e.kind = k.kind AND e.source_ref = :term
+          JOIN payout_item i ON i.earning_id = e.id AND i.live
+         UNION ALL
+        SELECT i.payout_id, 'customer', 7 FROM customer c JOIN earning e ON e.customer_id = c.id
+          JOIN payout_item i ON i.earning_id = e.id AND i.live
+         WHERE c.program_id IN (SELECT id FROM program) AND c.ref = :term)
+"""
+FIND_PARTNERS = text(f"{PARTNERS_CALLED} SELECT DISTINCT id FROM found")  # noqa: S608 - our own part
+FIND_PAYOUTS = text(f"{PAYOUTS_NAMED} SELECT DISTINCT id FROM found")  # noqa: S608 - our own part
 FIND_BY_CUSTOMER = text("""
     SELECT partner_id FROM customer WHERE program_id IN (SELECT id FROM program) AND ref = :term
 """)
 FIND_BY_SALE = text("""
     SELECT partner_id FROM sale WHERE program_id IN (SELECT id FROM program) AND source_ref = :term
-""")
-FIND_BY_PERSON = text("""
-    SELECT r.id FROM identity i JOIN partner r ON r.identity_id = i.id WHERE lower(i.name) LIKE lower(:prefix)
-     UNION SELECT r.id FROM identity i JOIN partner r ON r.identity_id = i.id WHERE lower(i.email) LIKE lower(:prefix)
-     UNION SELECT r.id FROM former_name f JOIN partner r USING (identity_id) WHERE lower(f.value) LIKE lower(:prefix)
-     UNION SELECT partner_id FROM destination WHERE account = :term
-""")
-FIND_PAYOUTS = text("""
-    WITH RECURSIVE provider (name) AS (          -- each provider's name by one step through the index
-        SELECT min(provider) FROM attempt
-         UNION ALL
-        SELECT (SELECT min(a.provider) FROM attempt a WHERE a.provider > p.name) FROM provider p WHERE p.name IS NOT NULL
-    ), source (earning_id) AS (
-        SELECT e.id FROM sale s JOIN earning e ON e.partner_id = s.partner_id AND e.sale_id = s.id
-         WHERE s.program_id IN (SELECT id FROM program) AND s.source_ref = :term
-         UNION
-        SELECT e.id FROM program g CROSS JOIN unnest(CAST(:kinds AS text[])) AS k (kind)
-          JOIN earning e ON e.program_id = g.id AND e.kind = k.kind AND e.source_ref = :term
-         UNION
-        SELECT e.id FROM customer c JOIN earning e ON e.customer_id = c.id
-         WHERE c.program_id IN (SELECT id FROM program) AND c.ref = :term
-    )
-    SELECT id FROM payout WHERE id = CAST(:number AS bigint)
-     UNION SELECT a.payout_id FROM provider p JOIN attempt a ON a.provider = p.name AND a.provider_ref = :term
-     UNION SELECT payout_id FROM attempt_call WHERE request_id = :term
-     UNION SELECT payout_id FROM bank_arrival WHERE bank_ref = :term
-     UNION SELECT payout_id FROM reversal WHERE provider_ref = :term
-     UNION SELECT i.payout_id FROM source s JOIN payout_item i ON i.earning_id = s.earning_id AND i.live
 """)
 EARNING_KINDS = (
     "booking",
@@ -87,12 +103,19 @@ def beginning(term: str) -> str:
     return term.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_") + "%"
 
 
+def wanted(term: str, *, masked: bool) -> dict[str, object]:
+    """Return what the parts above ask for; with `masked`, nothing personal."""
+    return {
+        "term": term,
+        "prefix": beginning(term),
+        "number": int(term.removeprefix("#")) if is_number(term) else None,
+        "kinds": list(EARNING_KINDS),
+        "personal": not masked,
+    }
+
+
 def _partners_called(conn: Connection, term: str, *, masked: bool) -> frozenset[int]:
-    prefix = beginning(term)
-    by_code = frozenset(conn.execute(FIND_BY_CODE, {"prefix": prefix}).scalars())
-    if masked:
-        return by_code
-    return by_code | frozenset(conn.execute(FIND_BY_PERSON, {"term": term, "prefix": prefix}).scalars())
+    return frozenset(conn.execute(FIND_PARTNERS, wanted(term, masked=masked)).scalars())
 
 
 def is_number(term: str) -> bool:
@@ -107,8 +130,7 @@ def find_payouts(conn: Connection, term: str, *, masked: bool) -> Matches:
     and partners by code, and unless `masked` by name, email, account.
     """
     term = term.strip()
-    number = int(term.removeprefix("#")) if is_number(term) else None
-    found = conn.execute(FIND_PAYOUTS, {"term": term, "number": number, "kinds": list(EARNING_KINDS)})
+    found = conn.execute(FIND_PAYOUTS, wanted(term, masked=masked))
     return Matches(
         payout_ids=frozenset(found.scalars()), partner_ids=_partners_called(conn, term, masked=masked)
     )
