@@ -24,6 +24,7 @@ from core.notifying import Post, notify_due
 from core.providers.simulator import SUCCESS, Simulator
 from core.queueing import queue_due
 from core.readers import Team
+from core.reconciling import reconcile
 from core.refusals import Refusal
 from core.release import release_due
 from core.requests import request_payout
@@ -109,6 +110,10 @@ class Desk:
     def queue(self) -> None:
         """Run the job of this name."""
         self._run("queue", lambda run_id: queue_due(self.engine, now=self.now, run_id=run_id))
+
+    def reconcile(self) -> None:
+        """Run the job of this name against the simulator's books."""
+        self._run("reconcile", lambda _: reconcile(self.engine, Simulator(engine=self.engine), now=self.now))
 
     def _run(self, job: str, work: Callable[[int], RunResult]) -> None:
         with self.engine.begin() as conn:

@@ -125,6 +125,9 @@ def _night(desk: Desk, day: date) -> None:
     desk.release()
     desk.at(day, 2, 15)
     desk.queue()
+    if day.isoweekday() == 1 or desk.ends_at - desk.now < timedelta(days=2):
+        desk.at(day, 6, 0)
+        desk.reconcile()
 
 
 FAILED_LONG_AGO = text("""

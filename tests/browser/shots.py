@@ -1,11 +1,13 @@
 """A picture of every page, full and empty, both themes, two widths: `python -m tests.browser.shots [FOLDER] [NAME …]`.
 
-The full desk is the demo, the empty one has programs and people and nothing else. A page that shows a fault is named, and the
-command ends with 1. With names only those pages are taken.
+The full desk is the demo after a look at the books, with a scheduler's heartbeat and no scheduler, so that it stands still;
+the empty one has programs and people and nothing else. A page that shows a fault is named, and the command ends with 1. With
+names only those pages are taken.
 """
 
 from __future__ import annotations
 
+import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Mapping
@@ -16,21 +18,26 @@ from typing import get_args
 from playwright.sync_api import Browser, Page
 from sqlalchemy import Engine, text
 
-from core.access import Actor
+from core.access import Actor, load_actor
+from core.batches import fix_batch
 from core.programs import install_presets
+from core.reads.filters import PayoutFilter
+from core.reads.payouts import list_payouts
 from core.settings import Settings
 from core.users import add_user
 from db import server
 from db.demo import SIGN_INS, load
 from db.engine import make_engine
 from db.migrate import migrate
-from tests.browser.desk import dashboard
+from jobs.scheduler import Heart
+from tests.browser.desk import ROOT, dashboard, environment
 from tests.browser.driving import Theme, browser, new_page, settle, sign_in, tick
 
 SIZES = ((1440, 900), (1024, 768))
 PASSWORDS = {name: password for name, password, _ in SIGN_INS}
 FAULT = "stException"
 PAGES = {
+    "sign-in": "",
     "overview": "",
     "queue": "queue",
     "queue-blocked": "queue?view=blocked",
@@ -38,7 +45,12 @@ PAGES = {
     "payment-files": "payment_files",
     "partners": "partners",
     "analytics": "analytics",
+    "analytics-owed": "analytics?view=owed",
+    "analytics-speed": "analytics?view=speed",
     "analytics-partners": "analytics?view=partners",
+    "analytics-customers": "analytics?view=customers",
+    "analytics-fees": "analytics?view=fees",
+    "analytics-cash": "analytics?view=cash",
     "simulator": "simulator",
     "month-end": "month_end",
     "as-of": "as_of",
@@ -62,7 +74,14 @@ ONES = {
     "customer": """
         SELECT 'customer?id=' || c.id FROM customer c
          ORDER BY (SELECT count(*) FROM earning e WHERE e.customer_id = c.id) DESC, c.id LIMIT 1""",
+    "earning": """
+        SELECT 'earning?id=' || max(i.earning_id)
+          FROM payout_item i JOIN payout p ON p.id = i.payout_id WHERE p.status = 'paid'""",
+    "batch": "SELECT 'batch?id=' || max(id) FROM batch WHERE decision IS NULL",
+    "batch-decided": "SELECT 'batch?id=' || max(id) FROM batch WHERE decision IS NOT NULL",
+    "payment-file": "SELECT 'payment_files?id=' || min(id) FROM payment_file",
 }
+QUIET = ("release", "reconcile", "check")  # jobs that send nothing
 
 
 def main() -> int:
@@ -81,6 +100,14 @@ def main() -> int:
 
 def _fill(engine: Engine, data_dir: Path, now: datetime) -> None:
     load(engine, Settings.from_env({"PAYDESK_ENV": "demo", "PAYDESK_DATA_DIR": str(data_dir)}), now=now)
+    url = engine.url.render_as_string(hide_password=False)
+    for job in QUIET:
+        command = [sys.executable, "-m", "jobs", job]
+        subprocess.run(command, cwd=ROOT, env=environment(url, data_dir, PAYDESK_ENV="demo"), check=False)
+    with engine.begin() as conn:
+        ready = list_payouts(conn, PayoutFilter(view="ready"), now=now, masked=False).frame["id"]
+        ada = load_actor(conn, "ada", channel="page")
+        fix_batch(conn, [int(one) for one in ready], filter_query={"view": "ready"}, actor=ada, now=now)
 
 
 def _leave_empty(engine: Engine, _data_dir: Path, now: datetime) -> None:
@@ -113,10 +140,14 @@ def _desk(
                 install_presets(conn, now=now)
             fill(engine, data_dir, now)
             pages = {**PAGES, **ones(engine)}
-            engine.dispose()
             wanted = {shown: path for shown, path in pages.items() if not names or shown in names}
+            heart = Heart(engine)
+            heart.start()
             with dashboard(url, data_dir, PAYDESK_ENV="demo") as address, browser() as opened:
-                return _take(opened, folder, address, wanted, prefix)
+                faults = _take(opened, folder, address, wanted, prefix)
+            heart.end()
+            engine.dispose()
+            return faults
         finally:
             server.stop(data_dir)
 
@@ -127,8 +158,15 @@ def _take(opened: Browser, folder: Path, url: str, pages: Mapping[str, str], pre
     for theme in get_args(Theme):
         for width, height in SIZES:
             page = new_page(opened, width=width, height=height, theme=theme)
+            if "sign-in" in pages:
+                page.goto(url)
+                page.get_by_label("Password", exact=True).wait_for()
+                settle(page)
+                page.screenshot(path=folder / f"{prefix}sign-in_{theme}_{width}.png")
             sign_in(page, url, "ada", PASSWORDS["ada"])
             for shown, path in pages.items():
+                if shown == "sign-in":
+                    continue
                 page.goto(f"{url}/{path}")
                 page.get_by_role("button", name="Sign out").wait_for()
                 settle(page)
