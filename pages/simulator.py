@@ -66,7 +66,7 @@ def _result(found: Simulation, policy: Policy, changed: Policy) -> None:
     changes = changes_between(policy, changed, found.currency)
     if found.actual.payouts == found.today.payouts == found.changed.payouts == 0:
         elements.empty(
-            "Nothing to live again",
+            "Nothing to replay",
             f"No payout of this program was made since {found.since.day} {found.since:%b} {found.since.year}.",
             "history_toggle_off",
         )

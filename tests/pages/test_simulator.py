@@ -82,4 +82,4 @@ def test_what_cannot_be_read_is_named_and_nothing_is_tried(open_page: Open) -> N
 def test_a_program_without_payouts_says_so(open_page: Open) -> None:
     app = open_page("ada", "simulator", program="creator", schedule="daily", hold="14")
     assert not app.exception
-    assert "Nothing to live again" in words(app)
+    assert "Nothing to replay" in words(app)
