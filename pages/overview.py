@@ -7,23 +7,21 @@ from datetime import datetime, timedelta
 import pandas as pd
 import streamlit as st
 
-from core.reads.overview import Need, Overview, overview
+from core.reads.overview import Overview, overview
 from core.reads.visits import last_visit
 from core.reports.runway import runway
-from pages.shared import automatic, charts, colours, elements, frame, not_paid, running, status
+from pages.shared import automatic, charts, colours, elements, frame, needs, not_paid, running, status
 from pages.shared import format as fmt
 from pages.shared import runway as cash
 from pages.shared.cells import number
 from pages.shared.drawing import draw
 from pages.shared.lines import figure, line, quiet
 from pages.shared.timed import waiting_line
-from pages.shared.two_people import proposals_waiting
 
-QUEUE, PARTNERS, OPERATIONS = "pages/queue.py", "pages/partners.py", "pages/operations.py"
+QUEUE, PARTNERS = "pages/queue.py", "pages/partners.py"
 SHOWN_METHODS = 6
+DATES_OF_A_QUARTER = 3  # as many as fit under a chart of a quarter of the page
 COMING = timedelta(days=7)
-BLOCKED_SHOWN = 3
-WHOSE = {"ours": "We decide", "partner": "Partner", "provider": "Provider"}
 
 
 def page() -> None:
@@ -41,18 +39,23 @@ def page() -> None:
     )
     _figures(seen, now)
     middle = st.grid(2, min_column_width=400)
-    with elements.card(middle, "Yours to decide" if person.may("approve payouts") else "To be decided"):
-        _needs(seen, now)
-    with elements.card(middle, "Releases coming", _releases_note(seen)):
-        _releases(seen)
-        st.markdown(elements.title("Is there cash?", "balance against what leaves, 30 days"))
-        cash.lines(lasting, now.date())
+    name = "Yours to decide" if person.may("approve payouts") else "To be decided"
+    with elements.card(middle, name), st.container(gap="xxsmall"):
+        needs.mine(seen, now)
+        needs.taken_out(seen, now)
+    with elements.card(middle, "Not yours today", "whose move it is"), st.container(gap="xxsmall"):
+        needs.others(seen, now)
+        automatic.lines(now)
     bottom = st.grid(4, min_column_width=240)
     with elements.card(bottom, "Leaves today", "net"):
         _leaves(seen)
-    not_paid.card(bottom, now)
+        st.markdown(elements.title("Is there cash?", "30 days"))
+        cash.lines(lasting, now.date())
+    with elements.card(bottom, "Releases coming", _releases_note(seen)):
+        _releases(seen)
     with elements.card(bottom, "Since your last visit", _visit_note(since, now)):
         _since(seen, since)
+        not_paid.lines(now)
     with elements.card(bottom, "Health"):
         running.draw(seen, now)
 
@@ -64,7 +67,7 @@ def _review(count: int) -> None:
 
 def _figures(seen: Overview, now: datetime) -> None:
     grid = st.grid(4, min_column_width=220)
-    _note(grid, "Ready to approve", fmt.count(seen.ready.count, "payout"), _oldest(seen.ready, now))
+    _note(grid, "Ready to approve", fmt.count(seen.ready.count, "payout"), needs.oldest(seen.ready, now))
     partner = int(seen.blocked_by.loc[seen.blocked_by["whose"] == "partner", "count"].sum())
     note = f"{partner:,} wait for the partner" if partner else "nothing waits for a partner"
     _note(grid, "Blocked", fmt.count(seen.blocked.count, "payout"), note)
@@ -99,10 +102,6 @@ def _sum(
     _note(grid, f"{label}, {currency}", value, counted + _others(rows, column, currency))
 
 
-def _oldest(need: Need, now: datetime) -> str:
-    return f"oldest {fmt.span(now - need.oldest_at)}" if need.oldest_at else "nothing waits"
-
-
 def _others(shown: pd.DataFrame, column: str, currency: str) -> str:
     sums = shown[shown["currency"] != currency].groupby("currency")[column].sum()
     return "".join(f", and {fmt.money(int(minor), str(other))}" for other, minor in sums.items())
@@ -124,80 +123,9 @@ def _within(releases: pd.DataFrame, now: datetime) -> pd.DataFrame:
     return releases[days <= (now + COMING).date()]
 
 
-def _needs(seen: Overview, now: datetime) -> None:
-    mine = [
-        (
-            seen.ready,
-            "payout ready to approve",
-            "payouts ready to approve",
-            "fact_check",
-            QUEUE,
-            {"view": "ready"},
-        ),
-        (
-            seen.second_person,
-            "needs a second person",
-            "need a second person",
-            "group",
-            QUEUE,
-            {"view": "second_person"},
-        ),
-        (seen.unknown, "unknown outcome", "unknown outcomes", "help", OPERATIONS, {}),
-        (seen.payments, "payment has no partner", "payments have no partner", "person_off", PARTNERS, {}),
-        (seen.aside, "set aside for later", "set aside for later", "event_busy", QUEUE, {"view": "aside"}),
-    ]
-    with st.container(gap="xxsmall"):
-        asked = proposals_waiting(now)
-        waiting = [one for one in mine if one[0].count > one[0].mine]
-        for need, one, many, icon, page, query in waiting:
-            yours = f"{need.mine:,} with your approval, " if need.mine else ""
-            label = fmt.count(need.count, one, many)
-            line(label, quiet(yours + _oldest(need, now)), page=page, icon=icon, query=query)
-        if not waiting and not asked:
-            st.markdown(
-                ":small[:green[:material/task_alt:] Nothing waits for you. New payouts are queued at night.]"
-            )
-        another = seen.second_person
-        others = another.count if another.count == another.mine else 0
-        if others or len(seen.blocked_by) or seen.retrying.count or seen.sent_back.count:
-            st.caption("Not yours today")
-        if others:
-            words = fmt.count(others, "waits for another approver", "wait for another approver")
-            line(words, quiet("approved by you"), page=QUEUE, icon="group", query={"view": "second_person"})
-        for row in seen.blocked_by.head(BLOCKED_SHOWN).itertuples(name="Blocked"):
-            line(
-                f"{fmt.count(number(row.count), 'waits', 'wait')}: {row.sentence}",
-                quiet(WHOSE[str(row.whose)]),
-                page=QUEUE,
-                icon="block",
-                query={"view": "blocked"},
-            )
-        if more := int(seen.blocked_by["count"].iloc[BLOCKED_SHOWN:].sum()):
-            words = fmt.count(more, "waits for another reason", "wait for other reasons")
-            line(words, page=QUEUE, icon="block", query={"view": "blocked"})
-        if seen.sent_back.count:
-            words = fmt.count(seen.sent_back.count, "was sent back by a bank", "were sent back by banks")
-            line(
-                words,
-                quiet(WHOSE["partner"]),
-                page=QUEUE,
-                icon="assignment_return",
-                query={"view": "sent_back"},
-            )
-        if seen.retrying.count:
-            line(
-                fmt.count(seen.retrying.count, "retries by itself", "retry by themselves"),
-                quiet(f"next {fmt.moment(seen.retrying.next_at, frame.zone(), now)}"),
-                page=QUEUE,
-                icon="replay",
-                query={"view": "retrying"},
-            )
-        automatic.lines(now)
-
-
 def _releases_note(seen: Overview) -> str:
     currency = _leading(seen.releases, "count")
-    return f"{currency}, by release day, next 30 days" if currency else "next 30 days"
+    return f"{currency}, 30 days" if currency else "30 days"
 
 
 def _releases(seen: Overview) -> None:
@@ -210,7 +138,8 @@ def _releases(seen: Overview) -> None:
         [charts.Series("amount_minor", "Becomes available", "amber")],
         currency=currency,
         colours=colours.palette(st.context.theme.type),
-        height=charts.HALF,
+        height=charts.THIRD,
+        dates=DATES_OF_A_QUARTER,
     )
     draw(chart, key="releases")
 
@@ -265,7 +194,12 @@ def _since(seen: Overview, since: datetime | None) -> None:
                 query={"view": "all", "queued_after": after},
             )
         if visit.new_partners:
-            line(f"{fmt.count(visit.new_partners, 'new partner')}", page=PARTNERS, icon="person_add")
+            line(
+                f"{fmt.count(visit.new_partners, 'new partner')}",
+                page=PARTNERS,
+                icon="person_add",
+                query={"only": "new", "since": after},
+            )
         if visit.paid.empty and visit.failed.empty and not visit.new_partners and not visit.queued:
             st.markdown(":small[Nothing was queued or paid, nothing failed, nobody is new.]")
 

@@ -61,6 +61,7 @@ def page() -> None:
             program=wanted.program,
             status=wanted.state,
             skipped=wanted.skipped,
+            subset=wanted.subset,
             masked=masked,
         )
         apart = (
@@ -76,6 +77,7 @@ def page() -> None:
             program=wanted.program,
             status=wanted.state,
             skipped=wanted.skipped,
+            subset=wanted.subset,
             sort=wanted.sort,
             descending=wanted.descending,
             cursor=address.given("cursor") or None,
@@ -146,6 +148,7 @@ def _every_page(wanted: Wanted) -> Iterator[pd.DataFrame]:
                 program=wanted.program,
                 status=wanted.state,
                 skipped=wanted.skipped,
+                subset=wanted.subset,
                 sort=wanted.sort,
                 descending=wanted.descending,
                 cursor=cursor,
@@ -225,7 +228,7 @@ def _turn(label: str, icon: str, cursor: str | None) -> None:
 
 
 def _nobody(wanted: Wanted) -> None:
-    if not (wanted.search or wanted.program or wanted.status or wanted.skipped):
+    if not (wanted.search or wanted.program or wanted.status or wanted.skipped or wanted.subset):
         elements.empty(
             "No partner yet", "Take a file of partners in on the Import page, or add one here.", "group_add"
         )
@@ -237,6 +240,7 @@ def _nobody(wanted: Wanted) -> None:
             wanted.program,
             wanted.status,
             wanted.skipped and counted_words(wanted.skipped.reason),
+            wanted.subset and partner_filters.subset_words(wanted.subset),
         )
         if part
     ]

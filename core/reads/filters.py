@@ -22,6 +22,7 @@ __all__ = [
     "PayoutFilter",
     "conditions",
     "statuses",
+    "told_instant",
 ]
 
 
@@ -77,8 +78,8 @@ class PayoutFilter:
             days=_one_of(query, "days", DAYS),
             since=_day(query, "since"),
             until=_day(query, "until"),
-            queued_after=_instant(query, "queued_after"),
-            ended_after=_instant(query, "ended_after"),
+            queued_after=told_instant(query, "queued_after"),
+            ended_after=told_instant(query, "ended_after"),
             search=_plain(query, "search"),
         )
 
@@ -99,7 +100,8 @@ def _day(query: Mapping[str, str], name: str) -> date | None:
         return None
 
 
-def _instant(query: Mapping[str, str], name: str) -> datetime | None:
+def told_instant(query: Mapping[str, str], name: str) -> datetime | None:
+    """Return the aware instant that an address tells under this name, in UTC; None when it tells none."""
     try:
         told = datetime.fromisoformat(query.get(name, "").replace(" ", "+"))
         return told.astimezone(UTC) if told.tzinfo else None

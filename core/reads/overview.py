@@ -14,6 +14,7 @@ from core.guards import FILE_METHODS, HOLD_WORDS, PARTNERS_MOVE
 from core.reads.accounts import sent_back
 from core.reads.frames import to_frame
 from core.reads.operations import scheduler_beat
+from core.reads.partner_subsets import TakenOut, taken_out
 from core.reads.payments import waiting_count
 from core.reads.tables import payout
 from core.reads.timed import Waits, waiting_for_their_time
@@ -56,6 +57,8 @@ class Overview:
     aside: Need
     payments: Need
     sent_back: Need
+    differences: Need
+    taken_out: TakenOut
     leaves_today: pd.DataFrame
     timed: Waits
     since_visit: SinceVisit | None
@@ -114,6 +117,9 @@ RETRYING = text("""
 BACK_ON = text("""
     SELECT min(aside_until)::timestamp AT TIME ZONE 'UTC' FROM payout WHERE status = 'pending' AND aside_until > :today
 """)
+DIFFERENCES = text("""
+    SELECT count(*) AS n, min(found_at) AS oldest_at FROM difference WHERE closed_at IS NULL
+""")
 PAID_SINCE = text("""
     SELECT currency, count(*) AS count, sum(net_minor)::bigint AS net_minor
       FROM payout WHERE status IN ('paid', 'reversed') AND processed_at > :since GROUP BY currency ORDER BY currency
@@ -164,6 +170,7 @@ def overview(conn: Connection, *, now: datetime, since: datetime | None = None, 
     payments, oldest_payment = waiting_count(conn)
     back_on = conn.execute(BACK_ON, {"today": now.date()}).scalar_one()
     returned, returned_at = sent_back(conn)
+    differing = conn.execute(DIFFERENCES).one()
     return Overview(
         ready=_need(waiting["ready"]),
         second_person=_second_person(conn, waiting["second_person"], reader),
@@ -174,6 +181,8 @@ def overview(conn: Connection, *, now: datetime, since: datetime | None = None, 
         aside=_need(waiting["aside"], next_at=back_on),
         payments=Need(count=payments, oldest_at=oldest_payment, next_at=None),
         sent_back=Need(count=returned, oldest_at=returned_at, next_at=None),
+        differences=Need(count=differing.n, oldest_at=differing.oldest_at, next_at=None),
+        taken_out=taken_out(conn, now=now),
         leaves_today=_leaves_today(conn, now=now),
         timed=waiting_for_their_time(conn, now=now),
         since_visit=None if since is None else _since_visit(conn, since),

@@ -12,6 +12,7 @@ from sqlalchemy import ARRAY, BigInteger, ColumnElement, Connection, cast, func,
 
 from core.reads.frames import to_frame
 from core.reads.keyset import read_slice
+from core.reads.partner_subsets import Subset
 from core.reads.search import find_partners
 from core.reads.shown import mask
 from core.reads.tables import identity, partner, partner_balance, skip
@@ -59,6 +60,7 @@ def list_partners(
     program: str | None = None,
     status: str | None = None,
     skipped: Skipped | None = None,
+    subset: Subset | None = None,
     sort: str = "code",
     descending: bool = False,
     cursor: str | None = None,
@@ -68,7 +70,7 @@ def list_partners(
     last_paid_at, and why_not (code, words, since when), in the order of `sort` (a key of SORTS).
 
     `status` is one of a partner's, CURRENT for all but the archived, or None for all; `skipped` are those one queue run
-    passed over for one reason.
+    passed over for one reason, `subset` those a link asks for.
     """
     keys = SORTS["code"] if masked and sort == "name" else SORTS.get(sort, SORTS["code"])
     page = read_slice(
@@ -76,7 +78,15 @@ def list_partners(
         partner.join(identity, identity.c.id == partner.c.identity_id).join(
             partner_balance, partner_balance.c.partner_id == partner.c.id
         ),
-        _conditions(conn, search=search, program_code=program, status=status, skipped=skipped, masked=masked),
+        _conditions(
+            conn,
+            search=search,
+            program_code=program,
+            status=status,
+            skipped=skipped,
+            subset=subset,
+            masked=masked,
+        ),
         id_column=partner.c.id,
         keys=keys,
         descending=descending,
@@ -96,6 +106,7 @@ def partner_totals(
     program: str | None = None,
     status: str | None = None,
     skipped: Skipped | None = None,
+    subset: Subset | None = None,
 ) -> pd.DataFrame:
     """Return currency, count, available_minor, held_minor, reserved_minor, paid_minor of all that match."""
     return to_frame(
@@ -115,7 +126,13 @@ def partner_totals(
             )
             .where(
                 *_conditions(
-                    conn, search=search, program_code=program, status=status, skipped=skipped, masked=masked
+                    conn,
+                    search=search,
+                    program_code=program,
+                    status=status,
+                    skipped=skipped,
+                    subset=subset,
+                    masked=masked,
                 )
             )
             .group_by(program_table.c.currency)
@@ -131,6 +148,7 @@ def _conditions(
     program_code: str | None,
     status: str | None,
     skipped: Skipped | None,
+    subset: Subset | None,
     masked: bool,
 ) -> list[ColumnElement[bool]]:
     found: list[ColumnElement[bool]] = []
@@ -145,6 +163,8 @@ def _conditions(
         found.append(partner.c.status != "archived")
     elif status:
         found.append(partner.c.status == status)
+    if subset is not None:
+        found.append(subset.condition)
     if skipped is not None:
         of_run = select(skip.c.partner_id).where(
             skip.c.run_id == skipped.run_id, skip.c.reason == skipped.reason

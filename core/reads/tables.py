@@ -54,6 +54,7 @@ partner = table(
     column("identity_id", BigInteger),
     column("status", Text),
     column("destination_id", BigInteger),
+    column("created_at", _WHEN),
 )
 identity = table("identity", column("id", BigInteger), column("name", Text), column("email", Text))
 partner_balance = table(
@@ -77,6 +78,7 @@ hold = table(
     column("partner_id", BigInteger),
     column("earning_id", BigInteger),
     column("payout_id", BigInteger),
+    column("reason", Text),
     column("until", _WHEN),
     column("closed_at", _WHEN),
 )

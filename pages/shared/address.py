@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from datetime import datetime
 
 import streamlit as st
+
+from core.reads.filters import told_instant
 
 
 def given(name: str, default: str = "") -> str:
@@ -16,6 +19,11 @@ def given_id(name: str) -> int | None:
     """One id of the address; None when there is none or it is no number of a row."""
     text = given(name)
     return int(text) if text.isascii() and text.isdigit() and len(text) < 19 else None  # noqa: PLR2004 - fits a bigint
+
+
+def given_instant(name: str) -> datetime | None:
+    """One instant of the address, in UTC; None when there is none."""
+    return told_instant(st.query_params, name)
 
 
 def one_of(name: str, allowed: Iterable[str], default: str) -> str:

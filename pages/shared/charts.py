@@ -72,8 +72,10 @@ def _money_axis(figure: go.Figure, minors: Sequence[int], currency: str) -> None
     figure.update_yaxes(tickvals=values, ticktext=texts, range=[values[0], values[-1] * 1.02])
 
 
-def _label_days(figure: go.Figure, days: Sequence[date], labels: Sequence[str]) -> None:
-    every = max(1, ceil(len(days) / DATE_TICKS))
+def _label_days(
+    figure: go.Figure, days: Sequence[date], labels: Sequence[str], dates: int = DATE_TICKS
+) -> None:
+    every = max(1, ceil(len(days) / dates))
     figure.update_xaxes(
         type="category",
         tickmode="array",
@@ -108,8 +110,11 @@ def money_over_time(
     colours: Palette,
     height: int = HALF,
     months: bool = False,
+    dates: int = DATE_TICKS,
 ) -> Chart:
-    """Draw amounts by `day` (the first day of each bar); `series` name columns of minor units."""
+    """Draw amounts by `day` (the first day of each bar); `series` name columns of minor units; at most so many `dates`
+    are written under it.
+    """
     days = _days(frame)
     labels = [month(day) if months else short_day(day) for day in days]
     x = [day.isoformat() for day in days]
@@ -133,7 +138,7 @@ def money_over_time(
             figure.add_scatter(**drawn, mode="lines", line={"color": colour, "width": 2, "dash": dash})
     styled(figure, colours, height, legend=len(series) > 1)
     _money_axis(figure, seen, currency)
-    _label_days(figure, days, labels)
+    _label_days(figure, days, labels, dates)
     return Chart(figure, _over_time_in_words(frame, series, labels, currency))
 
 

@@ -77,6 +77,11 @@ def now() -> datetime:
     return datetime.now(UTC)
 
 
+def provider_name() -> str:
+    """The provider in use as people call it."""
+    return "Stripe" if settings().provider == "stripe" else "Provider"
+
+
 def zone() -> ZoneInfo:
     """The zone of the browser; UTC when it does not say."""
     try:

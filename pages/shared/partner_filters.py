@@ -7,8 +7,10 @@ from dataclasses import dataclass
 import streamlit as st
 
 from core.reads.not_paid import NotPaid, counted_words
+from core.reads.partner_subsets import Subset
 from core.reads.partners import CURRENT, Skipped
-from pages.shared import address
+from pages.shared import address, desk
+from pages.shared.format import moment
 
 ORDERS = {
     "available": ("most available first", True),
@@ -35,6 +37,7 @@ class Wanted:
     program: str | None
     status: str
     skipped: Skipped | None
+    subset: Subset | None
     sort: str
     masked: bool
 
@@ -58,6 +61,7 @@ def read_wanted(names: dict[str, str], last: NotPaid | None, *, masked: bool) ->
         program=address.one_of("program", names, "") or None,
         status=address.one_of("status", STATES, ""),
         skipped=_skipped(last),
+        subset=_subset(),
         sort=address.one_of("sort", ORDERS, "available"),
         masked=masked,
     )
@@ -68,6 +72,28 @@ def _skipped(last: NotPaid | None) -> Skipped | None:
     reason = address.given("why")
     run_id = address.given_id("run") or (last and last.run_id)
     return Skipped(run_id=run_id, reason=reason) if reason and run_id else None
+
+
+def _subset() -> Subset | None:
+    """Whom a link asks for: `only=ending`, `only=excluded`, `only=new` since an instant."""
+    match address.given("only"):
+        case "ending" | "excluded" as kind:
+            return Subset(kind=kind, at=desk.now())
+        case "new":
+            since = address.given_instant("since")
+            return Subset(kind="new", at=since) if since else None
+    return None
+
+
+def subset_words(subset: Subset) -> str:
+    """Whom a link asked for, in words."""
+    match subset.kind:
+        case "ending":
+            return "with a hold that ends within 7 days"
+        case "excluded":
+            return "excluded or suspended, until somebody allows them again"
+        case "new":
+            return f"new since {moment(subset.at, desk.zone(), desk.now())}"
 
 
 def draw(names: dict[str, str], wanted: Wanted, last: NotPaid | None) -> None:
@@ -91,6 +117,10 @@ def draw(names: dict[str, str], wanted: Wanted, last: NotPaid | None) -> None:
             words = {"": "Paid or not"} | {reason: _not_paid_words(reason, last) for reason in reasons}
             _choice("why", words, wanted.skipped.reason if wanted.skipped else "", 190)
         _choice("sort", {key: words.capitalize() for key, (words, _) in ORDERS.items()}, wanted.sort, 162)
+    if wanted.subset is not None:
+        with st.container(horizontal=True, vertical_alignment="center"):
+            st.caption(f":material/link: Only partners {subset_words(wanted.subset)}.", width="content")
+            st.button("Clear filters", type="tertiary", key="partners-all", on_click=clear)
 
 
 def _asked_for(wanted: Wanted) -> list[str]:
@@ -125,4 +155,6 @@ def clear() -> None:
     """Take every filter out of the address."""
     for key in ("partners-search", "partners-program", "partners-status", "partners-why"):
         st.session_state.pop(key, None)
-    address.put(search=None, program=None, status=None, why=None, run=None, cursor=None)
+    address.put(
+        search=None, program=None, status=None, why=None, run=None, only=None, since=None, cursor=None
+    )

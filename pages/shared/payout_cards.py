@@ -27,7 +27,6 @@ ICONS = {
     "bank_failed": "assignment_return", "stopped": "front_hand", "started": "sync", "absent": "search_off", "retrying": "replay",
 }  # fmt: skip
 YOURS = "**yours**"
-WHOSE = {"partner": "**Partner’s**", "provider": "**Provider’s**"}
 # What is no fault of anything: it takes its time, or a person's.
 WAITS = ITS_TIME | {"approvals_missing", "set_aside", "waits_for_retry", "outcome_open"}
 # Who may move when it is ours: the right, and whose move it is for those without.
@@ -113,8 +112,12 @@ def _at_the_bank(told: PayoutStory) -> list[tuple[str, str]]:
     if told.arrival is None:
         return []
     if told.arrival.status == "failed":
-        return [(f":red[:material/assignment_return:] {plain(told.arrival.sentence)}", WHOSE["partner"])]
+        return [(f":red[:material/assignment_return:] {plain(told.arrival.sentence)}", _others("partner"))]
     return [(f":gray[:material/account_balance:] {plain(told.arrival.sentence)}", "")]
+
+
+def _others(whose: str) -> str:
+    return f"**{'Partner' if whose == 'partner' else desk.provider_name()}’s**"
 
 
 def _holds(what: str, figure: str) -> tuple[str, str]:
@@ -130,7 +133,7 @@ def may_decide(told: PayoutStory, who: Person) -> bool:
 
 def _whose(reason: Blocking, told: PayoutStory, who: Person) -> str:
     if reason.whose != "ours":
-        return WHOSE[reason.whose]
+        return _others(reason.whose)
     right, other = MOVES.get(reason.code, ("steer payouts", "**ours**"))
     if not who.may(right):
         return other

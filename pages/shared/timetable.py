@@ -54,3 +54,12 @@ TIMETABLE = {
     "notify": Turn(does="tell partners and the finance team what happened", every_s=60),
     "check": Turn(does="recompute the books, fold the counters, look for late jobs", every_s=300),
 }
+
+
+LATE_AFTER = timedelta(minutes=5)
+
+
+def is_late(job: str, seen: datetime, now: datetime) -> bool:
+    """Tell whether a job of the timetable has missed its turn since it was last `seen`."""
+    turn = TIMETABLE.get(job)
+    return turn is not None and turn.following(seen, seen) + LATE_AFTER <= now
