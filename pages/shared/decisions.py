@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -29,6 +29,8 @@ log = logging.getLogger("paydesk.pages")
 
 RESULT = "result"
 TOKENS = "tokens"
+SETTLED = "settled"
+SAME_CLICK = timedelta(seconds=2)
 REFUSED_SHOWN = 5
 
 
@@ -66,12 +68,14 @@ def decide(name: str, token: UUID, work: Work) -> None:
     """Run a decision inside an `on_click` callback and keep its result for the next run.
 
     `work` gets the connection, the actor read in the same transaction, and the instant; it calls the operation and
-    never Streamlit. A token seen before changes nothing and shows the first outcome. A refusal is shown as it is;
-    anything else as one line with a reference, its trace in the log.
+    never Streamlit. A token seen before changes nothing and shows the first outcome; so does the second click of a
+    double click, whose button was drawn with a new token in between. A refusal is shown as it is; anything else as one
+    line with a reference, its trace in the log.
     """
     engine, person = desk.engine(), desk.person()
     now = datetime.now(UTC)
-    settled = True
+    token = _same_click(name, now) or token
+    settled, refused = True, False
     try:
         with engine.begin() as conn:
             actor = deciding(conn, person)
@@ -81,6 +85,7 @@ def decide(name: str, token: UUID, work: Work) -> None:
             else:
                 outcome = _told(outcome_of(conn, token, actor=actor))
     except Refusal as refusal:
+        refused = True
         outcome = Outcome(badge="refused", headline=refusal.sentence)
     except Exception:
         reference, settled = uuid4().hex[:8], False
@@ -91,8 +96,22 @@ def decide(name: str, token: UUID, work: Work) -> None:
             then=f"Click again: what was already decided is not decided twice. Reference {reference}.",
         )
     if settled:
-        st.session_state.get(TOKENS, {}).pop(name, None)
+        _used(token)
+    if settled and not refused:
+        st.session_state.setdefault(SETTLED, {})[name] = (datetime.now(UTC), token)
     st.session_state[RESULT] = asdict(outcome)
+
+
+def _same_click(name: str, now: datetime) -> UUID | None:
+    """The token this decision was settled under a moment ago; nobody reads an outcome and decides anew that fast."""
+    at, token = st.session_state.get(SETTLED, {}).get(name, (None, None))
+    return token if at is not None and now - at < SAME_CLICK else None
+
+
+def _used(token: UUID) -> None:
+    """Let the next decision have a token of its own, whatever it was drawn as."""
+    tokens: dict[str, UUID] = st.session_state.get(TOKENS, {})
+    st.session_state[TOKENS] = {name: kept for name, kept in tokens.items() if kept != token}
 
 
 def deciding(conn: Connection, person: Person) -> Actor:

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
+from types import FrameType
 from typing import Any
 
 import pytest
 import streamlit as st
 from sqlalchemy import Engine, text
 from streamlit.runtime.pages_manager import PagesManager
+from streamlit.runtime.scriptrunner.script_runner import ScriptRunner
+from streamlit.runtime.state.session_state import WStates
 from streamlit.testing.v1 import AppTest
 
+from pages.shared import decisions
 from pages.shared.sign_in import STATUS, USERNAME
 from tests.world import add_people
 
@@ -55,6 +60,38 @@ def _navigation_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
         PagesManager.uses_pages_directory = False
 
     monkeypatch.setattr(PagesManager, "__init__", began)
+
+
+@pytest.fixture(autouse=True)
+def every_click_is_a_double_click(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever a click runs, it runs twice with what the button was drawn with: the second changes nothing."""
+    call = WStates.call_callback
+
+    def twice(self: WStates, widget_id: str) -> None:
+        call(self, widget_id)
+        if self.widget_metadata[widget_id].value_type == "trigger_value":
+            call(self, widget_id)
+
+    monkeypatch.setattr(WStates, "call_callback", twice)
+
+
+@pytest.fixture(autouse=True)
+def nothing_of_streamlit_is_asked_for_while_deciding(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """A click elsewhere, F5 or a closed tab cuts a run short where it asks Streamlit for anything: never in a decision."""
+    asked: list[str] = []
+    control = ScriptRunner._maybe_handle_execution_control_request
+
+    def cut(self: ScriptRunner) -> None:
+        calls: FrameType | None = sys._getframe(1)
+        while calls is not None and calls.f_code is not decisions.decide.__code__:
+            calls = calls.f_back
+        if calls is not None and "actor" in calls.f_locals and "outcome" not in calls.f_locals:
+            asked.append(str(calls.f_locals["name"]))
+        control(self)
+
+    monkeypatch.setattr(ScriptRunner, "_maybe_handle_execution_control_request", cut)
+    yield
+    assert not asked
 
 
 @pytest.fixture

@@ -13,6 +13,7 @@ from streamlit.testing.v1 import AppTest
 from core.earnings import NewEarning, record_earnings
 from core.ledger import lock_partners
 from core.release import release_due
+from pages.shared import decisions
 from pages.shared.partner_actions import ALLOW, ANSWER, BACKUP, BEYOND, BLOCK, EARLY, WRITE
 from tests.core.giving import FIND
 from tests.desk import MIA, Desk, open_desk
@@ -122,6 +123,23 @@ def test_a_note_is_shown_with_its_author_and_hidden_from_viewers(books: Desk, op
     assert "sister" not in shown
     assert "hidden from viewers" in shown
     assert books.scalar("SELECT count(*) FROM partner_note") == 1
+
+
+def test_two_notes_in_one_sitting_are_two_and_the_second_click_of_a_double_click_is_none(
+    books: Desk, open_page: Open, monkeypatch: pytest.MonkeyPatch
+):
+    def written(app: AppTest, note: str) -> AppTest:
+        with chosen(app, WRITE) as asked:
+            asked.text_area(key="partner-new-note").set_value(note)
+            return asked.button(key="partner-note-add").click().run()
+
+    app = open_page("max", "partner", code="RSL1")
+    for _ in range(2):  # the second one's button is drawn anew, with a token of its own
+        app = written(app, "Called back")
+    assert books.column("SELECT note FROM partner_note") == ["Called back"]
+    monkeypatch.setattr(decisions, "SAME_CLICK", timedelta(0))  # as if time had passed
+    written(app, "Answered")
+    assert books.column("SELECT note FROM partner_note ORDER BY id") == ["Called back", "Answered"]
 
 
 def test_a_backup_is_offered_after_a_failure_and_one_click_proposes_the_change(
