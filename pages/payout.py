@@ -8,14 +8,13 @@ from dataclasses import asdict
 import streamlit as st
 
 from core.guards import STOPS_APPROVAL
-from core.reads.filters import PayoutFilter
 from core.reads.payout import PayoutStory, customer_history, standing, story
 from core.reads.payout_header import PayoutHeader
-from core.reads.payouts import list_payouts
 from core.reads.priorities import proposed_priorities
 from pages.shared import (
     address,
     elements,
+    following,
     frame,
     payment_file,
     payout_cards,
@@ -53,7 +52,7 @@ from pages.shared.payout_actions import (
 from pages.shared.payout_confirm import confirm
 from pages.shared.status import badge, look, tag
 
-LAST_SEEN, ASKED = "queue_ids", "payout_asked"
+ASKED = "payout_asked"
 WATCH_S = 2
 
 
@@ -245,18 +244,11 @@ def _rare(told: PayoutStory, seen: Sequence[Seen], who: Person) -> None:
 
 
 def _next(payout_id: int) -> None:
-    ids: list[int] = st.session_state.get(LAST_SEEN, [])
-    if payout_id in ids and payout_id != ids[-1]:
-        following = ids[ids.index(payout_id) + 1]
-    else:
-        with frame.reading() as conn:
-            ready = list_payouts(conn, PayoutFilter(view="ready"), now=frame.now(), masked=True)
-        others = [int(other) for other in ready.frame["id"] if other != payout_id]
-        if not others:
-            st.switch_page("pages/queue.py")
-        following = others[0]
+    another = following.after(payout_id, now=frame.now(), masked=not frame.person().may("see personal data"))
+    if another is None:
+        st.switch_page("pages/queue.py")
     st.session_state.pop(RESULT, None)
-    st.switch_page("pages/payout.py", query_params={"id": str(following)})
+    st.switch_page("pages/payout.py", query_params={"id": str(another)})
 
 
 page()

@@ -10,7 +10,7 @@ import pandas as pd
 import streamlit as st
 
 from core.reads.payouts import PAGE_ROWS, PayoutPage, counters, list_payouts, totals
-from pages.shared import address, automatic, elements, frame, queue_bar, queue_cards, queue_filters
+from pages.shared import address, automatic, elements, following, frame, queue_bar, queue_cards, queue_filters
 from pages.shared.format import count
 from pages.shared.format import totals as in_words
 from pages.shared.payout_actions import Seen
@@ -19,7 +19,6 @@ from pages.shared.queue_filters import Shown
 from pages.shared.tables import each
 
 ROW_HEIGHT_PX = 32
-LAST_SEEN = "queue_ids"
 
 
 def page() -> None:
@@ -54,7 +53,7 @@ def page() -> None:
     if listed.frame.empty:
         _nothing(shown)
         return
-    st.session_state[LAST_SEEN] = [int(payout_id) for payout_id in listed.frame["id"]]
+    following.remember(shown.wanted, listed, sort=shown.sort, descending=shown.descending)
     seen = _grid(listed.frame, shown, now, ticks=person.may("steer payouts"))
     _pages(listed, shown, matching, sums)
     queue_bar.bar(seen, shown.wanted, matching, person)

@@ -65,6 +65,7 @@ class PayoutStory:
     out: Out
     ledger: pd.DataFrame
     holds: pd.DataFrame
+    shared_with: pd.DataFrame  # other partners who are paid at the same destination: code, name
     notes: pd.DataFrame
     audit: pd.DataFrame
 
@@ -125,7 +126,16 @@ NOTES = text("""
          UNION ALL SELECT at, actor, reason, decision FROM approval WHERE payout_id = :id
          UNION ALL SELECT opened_at, made_by, note, 'hold' FROM hold WHERE payout_id = :id
          UNION ALL SELECT closed_at, closed_by, close_note, 'hold ended' FROM hold WHERE payout_id = :id
+         UNION ALL SELECT n.at, n.made_by, n.note, 'partner' FROM partner_note n
+                     JOIN payout p ON p.partner_id = n.partner_id AND p.id = :id WHERE NOT :masked
         ) all_notes WHERE note <> '' ORDER BY at
+""")
+SHARED = text("""
+    SELECT r.code, w.name
+      FROM payout p JOIN destination d ON d.id = p.destination_id
+      JOIN destination o ON o.fingerprint = d.fingerprint AND o.partner_id <> d.partner_id
+      JOIN partner r ON r.destination_id = o.id JOIN identity w ON w.id = r.identity_id
+     WHERE p.id = :id ORDER BY r.code LIMIT 5
 """)
 AUDIT = text("""
     SELECT seq, at, actor, channel, action, details
@@ -140,13 +150,14 @@ def story(conn: Connection, payout_id: int, *, now: datetime, masked: bool) -> P
         return None
 
     def read(statement: TextClause) -> pd.DataFrame:
-        return to_frame(conn.execute(statement, {"id": payout_id, "now": now}))
+        return to_frame(conn.execute(statement, {"id": payout_id, "now": now, "masked": masked}))
 
     items, approvals, attempts = read(ITEMS), read(APPROVALS), read(ATTEMPTS)
     reversals = reversals_of(conn, payout_id)
     blocking = blocking_reasons(conn, [payout_id], now=now)[payout_id]
     stops = [reason.sentence for reason in blocking if reason.code in STOPS_SENDING]
     leaves_at = leaves_by_itself_at(blocking)
+    shared = read(SHARED)
     makers = list(conn.execute(MAKERS, {"id": payout_id}).scalars())
     arrival, left = read_arrival(conn, payout_id), left_to_person(conn, payout_id)
     rails = attempts.loc[attempts["state"] == "succeeded", "provider"]
@@ -181,6 +192,7 @@ def story(conn: Connection, payout_id: int, *, now: datetime, masked: bool) -> P
         calls=read(CALLS),
         ledger=read(LEDGER),
         holds=read(HOLDS),
+        shared_with=mask(shared, ("name",)) if masked else shared,
         notes=read(NOTES),
         audit=read(AUDIT),
     )

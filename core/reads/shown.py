@@ -29,6 +29,10 @@ SHOW = text("""
                CASE WHEN earlier.paid_before = 0 THEN 'first_payout' END,
                CASE WHEN earlier.paid_before >= 3 AND p.amount_minor > 3 * earlier.usual_minor THEN 'above_usual' END,
                CASE WHEN d.replaces_id IS NOT NULL AND NOT earlier.known_destination THEN 'new_destination' END,
+               CASE WHEN p.status IN ('pending', 'approved', 'retrying') AND EXISTS (
+                        SELECT 1 FROM destination o JOIN partner q ON q.destination_id = o.id
+                         WHERE o.fingerprint = d.fingerprint AND o.partner_id <> p.partner_id)
+                    THEN 'shared_destination' END,
                CASE WHEN p.approvals_needed > 1 THEN 'second_person' END,
                CASE WHEN p.aside_until > :today THEN 'set_aside' END,
                CASE WHEN EXISTS (SELECT 1 FROM payout_override v WHERE v.payout_id = p.id) THEN 'override' END,
@@ -84,7 +88,8 @@ def show(conn: Connection, ids: Sequence[int], *, now: datetime, masked: bool) -
 
     Amounts are minor units of `currency`; `customer` and `customer_ref` are set for a single customer, else
     `customers` counts them; days are whole 24 h; `usual_minor` is the median of up to 24 earlier paid payouts;
-    `signals` is a list of first_payout, above_usual, new_destination, second_person, set_aside, override (beyond
+    `signals` is a list of first_payout, above_usual, new_destination, shared_destination (another partner is paid there
+    too), second_person, set_aside, override (beyond
     a rule), early (before its slot), ineligible (the partner is), by_policy (approved by it),
     left_to_person (by the policy) and sent_back (by the bank).
     With `masked` the personal columns are empty.

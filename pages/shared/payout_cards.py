@@ -13,7 +13,7 @@ from core.guards import ITS_TIME, Blocking
 from core.overrides import rule_words
 from core.reads.payout import PayoutStory
 from pages.shared import desk, elements, tables
-from pages.shared.cells import linked
+from pages.shared.cells import linked, linked_to
 from pages.shared.desk import Person
 from pages.shared.format import ABSENT, ago, method, moment, money, person, plain, story_moment, until
 from pages.shared.tables import each
@@ -178,6 +178,8 @@ def signals(grid: DeltaGenerator, told: PayoutStory, now: datetime) -> None:
             lines.append(
                 f":orange[:material/swap_horiz:] New destination, set {at} by {set_by}, never paid before"
             )
+        if not told.shared_with.empty:
+            lines.append(f":orange[:material/group_work:] {_shared(told)}")
         if header.paid_before == 0:
             lines.append(":material/person_add: First payout to this partner")
         elif header.usual_minor:
@@ -194,6 +196,15 @@ def signals(grid: DeltaGenerator, told: PayoutStory, now: datetime) -> None:
         if header.partner_status != "active":
             lines.append(f":red[:material/block:] The partner is {header.partner_status}")
         tables.rows([(line,) for line in lines or [f"{ABSENT} none"]], ["signal"], header=False)
+
+
+def _shared(told: PayoutStory) -> str:
+    who = [
+        linked_to("partner", str(row.called) if pd.notna(row.called) else row.code, code=row.code)
+        for row in each(told.shared_with.rename(columns={"name": "called"}))
+    ]
+    are = "is" if len(who) == 1 else "are"
+    return f"Shared account: {', '.join(who)} {are} paid there too"
 
 
 def approvals(grid: DeltaGenerator, told: PayoutStory, who: Person) -> None:

@@ -14,9 +14,9 @@ import streamlit as st
 
 from core.reads.payout import PayoutStory
 from core.reports.control_page import control_file
-from pages.shared import frame, payout_reversal, tables
-from pages.shared.cells import linked, linked_to
-from pages.shared.format import ABSENT, day, money, person, plain, story_moment
+from pages.shared import frame, payout_notes, payout_reversal, tables
+from pages.shared.cells import instant, linked, linked_to
+from pages.shared.format import ABSENT, day, moment, money, person, plain, story_moment, until
 from pages.shared.status import badge
 from pages.shared.tables import each
 
@@ -31,6 +31,7 @@ ITEM_WIDTHS = {
 }
 WHY = "why"
 RIGHT = ("Active", "Gross", "Earning")
+EVEN_EMPTY = frozenset({"Notes", "Audit"})  # what can be done there needs no row
 FIELD = 120  # characters of one detail shown
 
 
@@ -43,14 +44,14 @@ def tabs(told: PayoutStory, customers: pd.DataFrame, zone: ZoneInfo, now: dateti
         ("Reversals", told.reversals, lambda: payout_reversal.rows(told.reversals, zone, now)),
         ("Ledger", told.ledger, lambda: _ledger(told, zone, now)),
         ("Holds", told.holds, lambda: _holds(told, zone, now)),
-        ("Notes", told.notes, lambda: _notes(told, zone, now)),
+        ("Notes", told.notes, lambda: payout_notes.tab(told, zone, now)),
         ("Audit", told.audit, lambda: _audit(told, zone, now)),
     ]
     for tab, (name, rows, draw) in zip(
         st.tabs([f"{name} {len(rows)}" for name, rows, _ in parts]), parts, strict=True
     ):
         with tab:
-            if rows.empty:
+            if rows.empty and name not in EVEN_EMPTY:
                 st.caption(f"No {name.lower()}.")
             else:
                 draw()
@@ -112,7 +113,7 @@ def _customers(customers: pd.DataFrame, currency: str, zone: ZoneInfo, now: date
 
 
 def _attempts(told: PayoutStory, zone: ZoneInfo, now: datetime) -> None:
-    st.caption("Each with its own key, never sent twice.")
+    st.caption(f"Each with its own key, never sent twice.{_following(told, zone, now)}")
     tables.rows(
         [
             (
@@ -121,18 +122,47 @@ def _attempts(told: PayoutStory, zone: ZoneInfo, now: datetime) -> None:
                 badge(row.state),
                 plain(_or_dash(row.message, row.code)),
                 plain(_or_dash(row.error_class)),
-                _reference(told, row),
+                linked(str(row.provider_ref), told.transfer_address)
+                if pd.notna(row.provider_ref)
+                else ABSENT,
+                plain(_or_dash(row.request_id)),
             )
             for row in each(told.attempts.sort_values("n", ascending=False))
         ],
-        ["No.", "Sent", "Outcome", "Provider says", "Class", "Reference"],
+        ["No.", "Sent", "Outcome", "Provider says", "Class", "Reference", "Request id"],
     )
+    if not told.calls.empty:
+        _calls(told, zone, now)
 
 
-def _reference(told: PayoutStory, row: Any) -> str:  # noqa: ANN401 - a row of the attempts
-    if pd.notna(row.provider_ref):
-        return linked(str(row.provider_ref), told.transfer_address)
-    return plain(_or_dash(row.request_id))
+def _following(told: PayoutStory, zone: ZoneInfo, now: datetime) -> str:
+    """When it is tried or asked for again by itself."""
+    header = told.header
+    if header.status == "retrying" and header.retry_at is not None:
+        return f" Tried again {moment(header.retry_at, zone, now)}, {until(header.retry_at, now)}."
+    open_ones = told.attempts[told.attempts["state"] == "unknown"]
+    look = None if open_ones.empty else instant(open_ones["next_look_at"].iloc[-1])
+    return f" Asked for again {moment(look, zone, now)}, {until(look, now)}." if look else ""
+
+
+def _calls(told: PayoutStory, zone: ZoneInfo, now: datetime) -> None:
+    st.caption("Every call to the provider")
+    tables.rows(
+        [
+            (
+                str(row.n),
+                story_moment(row.at, zone, now),
+                plain(row.what),
+                plain(_or_dash(row.outcome)),
+                plain(_or_dash(row.message, row.code)),
+                f"{int(row.duration_ms):,} ms" if pd.notna(row.duration_ms) else ABSENT,
+                plain(_or_dash(row.request_id)),
+            )
+            for row in each(told.calls)
+        ],
+        ["No.", "When", "Call", "Outcome", "Provider says", "Took", "Request id"],
+        right=["Took"],
+    )
 
 
 def _ledger(told: PayoutStory, zone: ZoneInfo, now: datetime) -> None:
@@ -166,16 +196,6 @@ def _holds(told: PayoutStory, zone: ZoneInfo, now: datetime) -> None:
     )
 
 
-def _notes(told: PayoutStory, zone: ZoneInfo, now: datetime) -> None:
-    tables.rows(
-        [
-            (story_moment(row.at, zone, now), plain(person(row.who)), plain(row.about), plain(row.note))
-            for row in each(told.notes)
-        ],
-        ["When", "Who", "About", "Note"],
-    )
-
-
 def _audit(told: PayoutStory, zone: ZoneInfo, now: datetime) -> None:
     with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
         st.caption(
@@ -186,6 +206,9 @@ def _audit(told: PayoutStory, zone: ZoneInfo, now: datetime) -> None:
             file_name=f"control-record-{told.header.id}.html", mime="text/html", icon=":material/download:",
             type="tertiary", on_click="ignore", key="control-record",
         )  # fmt: skip
+    if told.audit.empty:
+        st.caption("No act of a person yet; what jobs did is in the story.")
+        return
     tables.rows(
         [
             (

@@ -69,6 +69,7 @@ SIGNALS: dict[str, Look] = {
     "new_destination": Look(word="New destination", colour="orange", icon="swap_horiz", glyph=""),
     "above_usual": Look(word="3× usual", colour="orange", icon="trending_up", glyph=""),
     "first_payout": Look(word="First payout", colour="gray", icon="person_add", glyph=""),
+    "shared_destination": Look(word="Shared account", colour="orange", icon="group_work", glyph=""),
     "second_person": Look(word="Second person", colour="violet", icon="group", glyph=""),
     "on_hold": Look(word="On hold", colour="yellow", icon="lock", glyph=""),
     "set_aside": Look(word="Set aside", colour="gray", icon="event_busy", glyph=""),

@@ -1,0 +1,132 @@
+"""Reviewing payouts one by one: what follows, what is unusual, what was tried, and what colleagues wrote."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+import pytest
+from sqlalchemy import Engine, text
+
+from core.reads.payouts import PAGE_ROWS
+from core.reads.shown import show
+from pages.shared import desk as pages_desk
+from tests import builders
+from tests.pages.conftest import Open
+from tests.pages.test_overview import words
+from tests.pages.test_payout import drawn, one_pending
+from tests.world import pending
+
+
+def test_next_goes_on_behind_the_last_row_of_the_page_that_was_seen(
+    desk: Engine, open_page: Open, now: datetime
+):
+    with desk.begin() as conn:
+        made = [pending(conn, [1_000 + n], now=now) for n in range(PAGE_ROWS + 2)]
+    newest_first = sorted(made, reverse=True)
+    app = open_page("ada", "queue", view="ready")
+    app.switch_page("pages/payout.py")
+    app.query_params["id"] = str(newest_first[PAGE_ROWS - 1])
+    app.run()
+
+    app.button(key="next").click().run()
+    assert app.query_params["id"] == str(newest_first[PAGE_ROWS])
+    app.button(key="next").click().run()
+    assert app.query_params["id"] == str(newest_first[PAGE_ROWS + 1])
+    app.button(key="next").click().run()
+    assert app.query_params["id"] == str(newest_first[0])
+
+
+def test_a_note_on_a_payout_is_kept_with_its_author_and_hidden_from_viewers(
+    desk: Engine, open_page: Open, now: datetime
+):
+    payout_id = one_pending(desk, now)
+    app = open_page("max", "payout", id=str(payout_id))
+    app.button(key="write-note").click().run()
+    app.text_area(key="payout-note").set_value("She moved banks, confirmed by phone")
+    app.button(key="payout-note-add").click().run()
+    assert not app.exception
+
+    with desk.connect() as conn:
+        kept = conn.execute(text("SELECT note, made_by FROM partner_note")).all()
+        code = conn.execute(text("SELECT code FROM partner")).scalar_one()
+    assert kept == [(f"Payout {payout_id}: She moved banks, confirmed by phone", "user:max")]
+    for page, query in (("payout", {"id": str(payout_id)}), ("partner", {"code": code})):
+        assert "moved banks" in "".join(drawn(table) for table in open_page("ada", page, **query).table)
+        assert "moved banks" not in "".join(drawn(table) for table in open_page("vera", page, **query).table)
+
+
+def test_a_note_that_says_nothing_is_not_kept(desk: Engine, open_page: Open, now: datetime):
+    app = open_page("max", "payout", id=str(one_pending(desk, now)))
+    app.button(key="write-note").click().run()
+    app.text_area(key="payout-note").set_value("   ")
+    app.button(key="payout-note-add").click().run()
+
+    with desk.connect() as conn:
+        assert conn.execute(text("SELECT count(*) FROM partner_note")).scalar_one() == 0
+
+
+def test_an_account_that_another_partner_is_paid_at_too_is_a_signal_with_the_name(
+    desk: Engine, open_page: Open, now: datetime
+):
+    payout_id = one_pending(desk, now)
+    with desk.begin() as conn:
+        account = conn.execute(text("SELECT account FROM destination")).scalar_one()
+        alone = show(conn, [payout_id], now=now, masked=False)["signals"].iloc[0]
+        other = builders.partner(conn, builders.program(conn), "TWIN", name="Ana Silva’s brother")
+        builders.destination(conn, other, account=account)
+        shared = show(conn, [payout_id], now=now, masked=False)["signals"].iloc[0]
+    assert "shared_destination" not in alone
+    assert "shared_destination" in shared
+
+    told = "".join(drawn(table) for table in open_page("ada", "payout", id=str(payout_id)).table)
+    assert "Shared account" in told
+    assert "/partner?code=TWIN" in told
+
+    with desk.begin() as conn:
+        builders.destination(conn, other)
+        assert "shared_destination" not in show(conn, [payout_id], now=now, masked=False)["signals"].iloc[0]
+
+
+def test_attempts_have_their_request_ids_and_the_time_of_the_next_try(
+    desk: Engine, open_page: Open, now: datetime
+):
+    payout_id = one_pending(desk, now)
+    again = now + timedelta(minutes=15)
+    with desk.begin() as conn:
+        builders.approve(conn, payout_id)
+        builders.claim(conn, payout_id)
+        builders.end_attempt(
+            conn, payout_id, "declined", request_id="req_first", code="rate_limit", message="Too fast",
+            error_class="transient",
+        )  # fmt: skip
+        call = {
+            "payout_id": payout_id, "n": 1, "at": now, "what": "send", "outcome": "declined", "code": "rate_limit",
+            "message": "Too fast", "request_id": "req_first", "duration_ms": 412,
+        }  # fmt: skip
+        builders.insert(conn, "attempt_call", call)
+        builders.set_status(conn, payout_id, "retrying", retry_at=again, retry_class="transient")
+
+    app = open_page("ada", "payout", id=str(payout_id))
+
+    assert not app.exception
+    told = "".join(drawn(table) for table in app.table)
+    assert ["req\\_first" in drawn(table) for table in app.table].count(
+        True
+    ) == 2  # the attempt, and its call
+    assert "412 ms" in told
+    assert f"Tried again {again:%H:%M}" in words(app)
+
+
+@pytest.mark.parametrize(("rail", "name"), [("simulator", "Provider"), ("stripe", "Stripe")])
+@pytest.mark.usefixtures("desk")
+def test_a_move_of_the_provider_is_called_by_its_name(monkeypatch: pytest.MonkeyPatch, rail: str, name: str):
+    monkeypatch.setenv("PAYDESK_PROVIDER", rail)
+    monkeypatch.setenv("STRIPE_ACCOUNT_ID", "acct_desk")
+    pages_desk.settings.clear()
+    assert pages_desk.provider_name() == name
+
+
+def test_the_control_record_is_there_before_anybody_has_acted(desk: Engine, open_page: Open, now: datetime):
+    app = open_page("ada", "payout", id=str(one_pending(desk, now)))
+
+    assert [one.proto.label for one in app.get("download_button")] == ["Control record"]
