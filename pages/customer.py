@@ -78,8 +78,8 @@ def _earnings(story: CustomerHistory, zone: ZoneInfo, now: datetime) -> None:
     header = story.header
     with st.container(border=True, gap="small"):
         st.markdown(elements.title("What they brought", f"newest first, days in {zone.key}"))
+        st.caption(fmt.plain(story.rule))
         if story.earnings.empty:
-            st.caption("Nothing yet. An earning appears here when the program's commission owes one.")
             return
         records = [
             (

@@ -93,6 +93,9 @@ def _origin(header: EarningHeader, zone: ZoneInfo, now: datetime) -> list[tuple[
     found.append(("Happened", fmt.moment(header.occurred_at, zone, now)))
     released = "Releases" if header.release_at > now else "Matured"
     found.append((released, fmt.moment(header.release_at, zone, now)))
+    if header.payout_id is None and header.state in {"held", "available"}:
+        why = linked_to("partner", "what keeps it, and what comes next", code=header.partner_code)
+        found.append(("In no payout yet", why))
     found.append(("Written", fmt.moment(header.recorded_at, zone, now)))
     source = f"from {header.file} by " if header.file else "by "
     found.append(("Came in", fmt.plain(source + fmt.person(header.made_by))))
@@ -129,10 +132,13 @@ def _payouts(payouts: pd.DataFrame, header: EarningHeader) -> None:
                 status.badge(str(row.status)),
                 "in it" if bool(row.live) else "given back",
                 amount(row.amount_minor, header.currency),
+                amount(row.gross_minor, header.currency),
+                amount(row.fee_minor, header.currency),
             )
             for row in tables.each(payouts)
         ]
-        tables.rows(records, ["Payout", "Status", "Now", "Amount"], right=["Amount"])
+        figures = ["Amount", "Whole payout", "Its fee"]
+        tables.rows(records, ["Payout", "Status", "Now", *figures], right=figures)
 
 
 def _holds(holds: pd.DataFrame, zone: ZoneInfo, now: datetime) -> None:

@@ -27,6 +27,7 @@ from pages.shared import (
     partner_beside,
     partner_cards,
     partner_lists,
+    partner_outlook,
     status,
     waiting_payments,
 )
@@ -70,13 +71,14 @@ def page() -> None:
     partner_cards.held(pair, story, now, zone)
     with elements.card(pair, "Paid per month", f"net, by payment date, {header.zone}"):
         _paid(monthly, header.currency)
+    partner_outlook.card(pair, story, now, zone)
+    partner_cards.why_not_paid(pair, story, now, zone)
     partner_lists.behind(story, now, zone)
     cards = st.grid(2, min_column_width=400)
-    partner_cards.why_not_paid(cards, story, now, zone)
     partner_cards.holds(cards, story, now, zone)
     partner_cards.terms(cards, story, now, zone)
     partner_cards.destination(cards, story, now, zone, partner_backup.lines(extras, zone, now))
-    partner_beside.notes(extras, now, zone)
+    partner_beside.notes(cards, extras, now, zone)
     if bounties is not None:
         partner_lists.bounties(bounties, header.currency, now, zone)
     if header.customers:

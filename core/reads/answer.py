@@ -7,6 +7,7 @@ from datetime import datetime, tzinfo
 from zoneinfo import ZoneInfo
 
 from core.guards import HOLD_WORDS
+from core.reads.outlook import BY_EARNING, Kept
 from core.reads.partner import PartnerStory
 from core.reads.words import METHOD_WORDS, amount, known
 
@@ -17,6 +18,9 @@ STANDS = {
     "processing": "being sent",
     "retrying": "not taken at the first try, tried again by itself",
 }
+
+# What `_kept` says by itself, with every hold there is.
+SAID = frozenset({"partner_suspended", "on_hold", "no_destination"})
 
 
 def answer(story: PartnerStory, *, now: datetime) -> str:
@@ -78,7 +82,17 @@ def _kept(story: PartnerStory, zone: tzinfo) -> Iterator[str]:
         until = known(row["until"])
         ends = f" until {_day(until, zone)}" if until is not None else ""
         yield f"No payout is made{ends}: {HOLD_WORDS[row['reason']]}."
-    skips = story.skips
+    for one in story.outlook.kept:
+        if one.code not in SAID:
+            yield f"{one.rule}; that clears {_clears(one, zone)}."
+    skips = story.skips[~story.skips["reason"].isin([one.code for one in story.outlook.kept])]
     if len(skips) and (story.header.last_paid_at is None or skips.iloc[0]["at"] > story.header.last_paid_at):
         told = str(skips.iloc[0]["sentence"])
         yield f"Passed over on {_day(skips.iloc[0]['at'], zone)}: {told}."
+
+
+def _clears(one: Kept, zone: tzinfo) -> str:
+    if one.clears_at is None:
+        return one.clears
+    held = " with what is held" if one.clears == BY_EARNING else ""
+    return f"on {_day(one.clears_at, zone)}{held}"

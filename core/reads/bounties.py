@@ -16,7 +16,7 @@ from core.reads.frames import to_frame
 
 @dataclass(frozen=True, kw_only=True)
 class Bounties:
-    """The customers of one partner who are on their way: `frame` has ref, name, signed_up_at, days_active, of_days, due_at
+    """The customers of one partner who are on their way: `frame` has id, ref, name, signed_up_at, days_active, of_days, due_at
     (when the bounty is earned if they stay) and amount_minor, the next one first; `count` and `total_minor` are of all.
     """
 
@@ -27,7 +27,7 @@ class Bounties:
 
 # The policy in force at its instant prices a bounty; what is shown is what the policy of now would give.
 UNDER_WAY = text("""
-    SELECT c.ref, CASE WHEN NOT :masked THEN w.name END AS name, c.signed_up_at,
+    SELECT c.id, c.ref, CASE WHEN NOT :masked THEN w.name END AS name, c.signed_up_at,
            floor(extract(epoch FROM CAST(:now AS timestamptz) - c.signed_up_at) / 86400)::bigint AS days_active,
            count(*) OVER () AS of
       FROM customer c JOIN identity w ON w.id = c.identity_id

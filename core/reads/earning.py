@@ -73,7 +73,7 @@ class EarningStory:
 
     `lines`: line, how, amount_minor; they add up to the amount. `relatives`: id, kind, source_ref, amount_minor, occurred_at,
     what corrects it or is corrected by it. `holds`: reason, note, until, made_by, opened_at, closed_at, in_force. `payouts`:
-    id, status, amount_minor, live.
+    id, status, amount_minor, live, gross_minor and fee_minor of the whole payout.
     """
 
     header: EarningHeader
@@ -120,7 +120,7 @@ HOLDS = text("""
      WHERE e.id = :id ORDER BY h.id DESC
 """)
 PAYOUTS = text("""
-    SELECT p.id, p.status, t.amount_minor, t.live
+    SELECT p.id, p.status, t.amount_minor, t.live, p.amount_minor AS gross_minor, p.fee_minor
       FROM payout_item t JOIN payout p ON p.id = t.payout_id WHERE t.earning_id = :id ORDER BY p.id DESC LIMIT 100
 """)
 

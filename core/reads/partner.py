@@ -10,6 +10,7 @@ from sqlalchemy import Connection, TextClause, text
 
 from core.reads.accounts import Account, read_account
 from core.reads.frames import to_frame
+from core.reads.outlook import Outlook, partner_outlook
 from core.reads.shown import mask, show
 from core.reads.statement import STATEMENT
 from core.reads.terms import terms_by_level
@@ -80,6 +81,7 @@ class PartnerStory:
     policy_version: int
     schedule: str
     next_slot: datetime | None
+    outlook: Outlook
 
 
 HEADER = text("""
@@ -147,8 +149,11 @@ EARNINGS = text("""
       LEFT JOIN customer c ON c.id = e.customer_id
       LEFT JOIN sale s ON s.id = e.sale_id
       LEFT JOIN earning x ON x.id = e.corrects_id
-     WHERE e.partner_id = :id ORDER BY e.id DESC LIMIT :rows
+     WHERE e.partner_id = :id AND (CAST(:kinds AS text[]) IS NULL OR e.kind = ANY(:kinds))
+     ORDER BY e.id DESC LIMIT :rows
 """)
+# A part of a split moves no sum, so it is none of these.
+CORRECTIONS = ("void", "clawback", "reinstate", "deduction", "bonus", "true_up", "return", "manual")
 PAYOUTS = text("SELECT id FROM payout WHERE partner_id = :id ORDER BY id DESC LIMIT :rows")
 HOLDS = text("""
     SELECT id, reason, note, until, earning_id, payout_id, made_by, opened_at, closed_at, closed_by, close_note,
@@ -177,6 +182,12 @@ SENT_BACK = text("""
 """)
 
 
+def corrections_of(conn: Connection, partner_id: int, *, rows: int = 200) -> pd.DataFrame:
+    """Return the newest earnings that changed a partner's sum, with the columns of `earnings`."""
+    wanted = {"id": partner_id, "rows": rows, "kinds": list(CORRECTIONS)}
+    return to_frame(conn.execute(EARNINGS, wanted))
+
+
 def partner_story(
     conn: Connection, code: str, *, now: datetime, masked: bool, rows: int = 200
 ) -> PartnerStory | None:
@@ -184,7 +195,7 @@ def partner_story(
     found = conn.execute(HEADER, {"code": code, "now": now}).mappings().one_or_none()
     if found is None:
         return None
-    who = {"id": found["id"], "now": now, "rows": rows}
+    who = {"id": found["id"], "now": now, "rows": rows, "kinds": None}
 
     def read(statement: TextClause) -> pd.DataFrame:
         wanted = {name: who[name] for name in statement._bindparams}  # noqa: SLF001 (the statement's own names)
@@ -222,4 +233,5 @@ def partner_story(
         policy_version=terms.version,
         schedule=terms.schedule,
         next_slot=terms.next_slot,
+        outlook=partner_outlook(conn, header.id, now=now),
     )

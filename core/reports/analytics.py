@@ -28,13 +28,17 @@ DEFINITIONS: dict[str, str] = {
     " refund, not on that of the sale.",
     "completed_payouts": "Gross of payouts the provider confirmed, by the day they were paid. What comes back later leaves it"
     " as it was.",
-    "payout_fees": "The partners' part of payout fees, by the day the payout was paid.",
-    "payout_costs": "Our part of payout fees, where a policy lets us bear them, by the day the payout was paid.",
-    "failed_payouts": "Gross of payouts that failed for good, by that day.",
-    "pending_payouts": "Gross of payouts that are pending, approved, processing or retrying, as of now.",
-    "held": "Earned and not yet released or on hold, as of now.",
+    "payout_fees": "The partners' part of payout fees, by the day the payout was paid. What comes back later had its fee all the"
+    " same.",
+    "payout_costs": "Our part of payout fees, where a policy lets us bear them, by the day the payout was paid. What comes back"
+    " later had its fee all the same.",
+    "failed_payouts": "Gross of payouts that failed for good, by that day. A later refund leaves it as it was.",
+    "pending_payouts": "Gross of payouts that are pending, approved, processing or retrying, as of now. A refund of what is"
+    " inside ends one that has not left; beside one under way it stands as a debt.",
+    "held": "Earned and not yet released or on hold, as of now. A refund takes its earning out.",
     "available": "Released and in no payout, as of now; debts, so refunds of what was paid, are taken off.",
-    "reserved": "Inside payouts that are not paid yet, as of now.",
+    "reserved": "Inside payouts that are not paid yet, as of now. A refund of what is inside ends a payout that has not left;"
+    " beside one under way it stands as a debt.",
     "statuses": "Payouts by the status they have now, by the day they were queued; one that was reversed later moves there.",
     "top_partners": "Partners by gross of payouts paid, by the day they were paid. What comes back later leaves it as it was.",
 }

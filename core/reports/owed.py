@@ -32,7 +32,7 @@ DEFINITIONS = {
     "owed": "Earnings in no payout, by the days since they could be paid; as of now. A later refund takes its earning out,"
     " or stands as a debt. Together they are what is held and available.",
     "waiting": "Gross of payouts that are pending, approved, processing or retrying, by the days since they were queued; as"
-    " of now.",
+    " of now. A refund of what is inside ends one that has not left; beside one under way it stands as a debt.",
 }
 OWED = text("""
     SELECT CASE WHEN t.kind = 'debt' THEN -3 WHEN t.kind = 'on_hold' THEN -2 WHEN t.day > d.today THEN -1

@@ -14,10 +14,11 @@ DEFINITIONS = {
     "success": "Payouts paid, of those that were paid or failed for good, by the day of that. One that is reversed later was"
     " paid all the same; rejected and cancelled ones were never sent.",
     "reasons": "Refusals of the provider by their code, by the day of the refusal, tries that were repeated with success"
-    " among them; and the payouts that failed for good with that code as the last.",
+    " among them; and the payouts that failed for good with that code as the last. A later refund plays no part.",
     "earned": "From an earning’s event to its payment, by the day it was paid, each earning above zero once; a part of a split"
     " one counts as one. A later refund leaves it as it was.",
-    "approved": "From the last approval to the payment, by the day it was paid, each payout once.",
+    "approved": "From the last approval to the payment, by the day it was paid, each payout once. A later refund leaves it as it"
+    " was.",
 }
 # A class of waits: its first second, and its words.
 CLASSES = {

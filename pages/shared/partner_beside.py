@@ -7,6 +7,7 @@ from uuid import UUID
 from zoneinfo import ZoneInfo
 
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
 from core.access import Actor
 from core.eligibility import allow_again, mark_ineligible
@@ -42,9 +43,9 @@ def waiting(extras: PartnerExtras, now: datetime, zone: ZoneInfo) -> None:
             two_people.show_proposal(one, names[one.id], now, zone)
 
 
-def notes(extras: PartnerExtras, now: datetime, zone: ZoneInfo) -> None:
+def notes(grid: DeltaGenerator, extras: PartnerExtras, now: datetime, zone: ZoneInfo) -> None:
     """Draw the notes, the newest first."""
-    with elements.card(st.container(), "Notes", "added to, never changed", tool=_write_button):
+    with elements.card(grid, "Notes", "added to, never changed", tool=_write_button):
         if extras.notes.empty:
             st.caption("No note yet. What the next colleague should know goes here.")
             return

@@ -15,7 +15,7 @@ from core.reads.accounts import BANK_SENT_BACK
 from core.reads.partner import PartnerStory
 from pages.shared import elements, own_terms, tables
 from pages.shared import format as fmt
-from pages.shared.cells import amount, day, instant, linked, number
+from pages.shared.cells import amount, day, instant, linked, linked_to, number
 from pages.shared.lines import card_text
 from pages.shared.status import badge
 
@@ -126,8 +126,10 @@ def holds(grid: DeltaGenerator, story: PartnerStory, now: datetime, zone: ZoneIn
 
 def _subject(earning_id: object, payout_id: object) -> str:
     if card_text(earning_id):
-        return f", earning {earning_id}"
-    return f", payout {payout_id}" if card_text(payout_id) else ""
+        return ", " + linked_to("earning", f"earning {earning_id}", id=str(number(earning_id)))
+    if card_text(payout_id):
+        return ", " + linked_to("payout", f"payout {payout_id}", id=str(number(payout_id)))
+    return ""
 
 
 def _until(hold: object, now: datetime, zone: ZoneInfo) -> str:

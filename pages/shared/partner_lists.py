@@ -3,34 +3,37 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import pandas as pd
 import streamlit as st
 
 from core.reads.bounties import Bounties
-from core.reads.partner import PartnerStory
+from core.reads.partner import PartnerStory, corrections_of
 from core.reads.words import EARNING_WORDS
-from pages.shared import address, elements, tables
+from pages.shared import address, elements, frame, tables
 from pages.shared import format as fmt
-from pages.shared.cells import amount, day, instant, linked_to
+from pages.shared.cells import amount, day, instant, linked_to, number
 from pages.shared.lines import card_text, figure, line
 from pages.shared.partner_cards import FIGURES, OPEN
 from pages.shared.status import badge
 
 SHOWN = 12
+LISTS = {"all": "All earnings", "corrections": "Corrections", "payouts": "All payouts"}
+NO_CORRECTION = "Nothing was taken back, added or entered by hand."
 REFERENCE_SHOWN = 20
 
 
 def behind(story: PartnerStory, now: datetime, zone: ZoneInfo) -> None:
     """Draw the earnings and payouts behind the figure that was clicked."""
-    options = [*FIGURES, "all"]
+    options = [*FIGURES, *LISTS]
     chosen = address.one_of("show", options, "available")
     currency = story.header.currency
     labels = {
         name: f"{label} {fmt.money(getattr(story.balance, f'{name}_minor'), currency)}"
         for name, label in FIGURES.items()
-    } | {"all": "All earnings"}
+    } | LISTS
     with st.container(border=True, gap="small"):
         st.markdown(elements.title("Behind the numbers", f"earnings and payouts, times in {zone.key}"))
         st.segmented_control(
@@ -47,13 +50,26 @@ def behind(story: PartnerStory, now: datetime, zone: ZoneInfo) -> None:
             statuses = OPEN if chosen == "reserved" else ("paid", "reversed")
             _payouts(story.payouts[story.payouts["status"].isin(statuses)], now, zone)
             return
+        if chosen == "payouts":
+            _payouts(story.payouts, now, zone)
+            return
+        if chosen == "corrections":
+            with frame.reading() as conn:
+                _earnings(corrections_of(conn, story.header.id), currency, now, zone, NO_CORRECTION)
+            return
         found = story.earnings if chosen == "all" else story.open_items[story.open_items["state"] == chosen]
         _earnings(found, currency, now, zone)
 
 
-def _earnings(found: pd.DataFrame, currency: str, now: datetime, zone: ZoneInfo) -> None:
+def _earnings(
+    found: pd.DataFrame,
+    currency: str,
+    now: datetime,
+    zone: ZoneInfo,
+    nothing: str = "No earning stands behind this figure.",
+) -> None:
     if found.empty:
-        st.caption("No earning stands behind this figure.")
+        st.caption(nothing)
         return
     records = [
         (
@@ -88,12 +104,18 @@ def _payouts(found: pd.DataFrame, now: datetime, zone: ZoneInfo) -> None:
         for row in found.head(SHOWN).itertuples(name="Payout"):
             when = instant(row.processed_at) or instant(row.queued_at)
             line(
-                f"Payout {row.id} :gray[:small[{fmt.moment(when, zone, now)}, {fmt.method(str(row.method))}]]",
+                f"Payout {row.id} :gray[:small[{fmt.moment(when, zone, now)}, {_made(row)}]]",
                 f"{badge(str(row.status))}\u2003{figure(amount(row.net_minor, str(row.currency)))}",
                 page="pages/payout.py",
                 query={"id": str(row.id)},
             )
     _and_more(len(found), "payout")
+
+
+def _made(payout: Any) -> str:  # noqa: ANN401 - a row of the payouts
+    """How a payout goes, and whether somebody asked for it."""
+    asked = "" if payout.origin != "request" else ", early" if "early" in payout.signals else ", requested"
+    return f"{fmt.method(str(payout.method))}{asked}"
 
 
 def customers(story: PartnerStory, now: datetime, zone: ZoneInfo) -> None:
@@ -129,7 +151,7 @@ def bounties(found: Bounties, currency: str, now: datetime, zone: ZoneInfo) -> N
             return
         records = [
             (
-                fmt.plain(card_text(row.name) or str(row.ref)),
+                linked_to("customer", card_text(row.name) or str(row.ref), id=str(row.id)),
                 fmt.moment(instant(row.signed_up_at), zone, now),
                 f"{row.days_active:,} of {row.of_days:,} days",
                 f"{day(instant(row.due_at), zone, now)} :gray[{fmt.until(instant(row.due_at), now)}]",
@@ -165,7 +187,7 @@ def statement(story: PartnerStory, now: datetime, zone: ZoneInfo) -> None:
         records = [
             (
                 day(instant(move.at), zone, now),
-                _movement(str(move.kind), card_text(move.earning_kind)),
+                _moved_by(move),
                 _source(card_text(move.reference)),
                 amount(move.amount_minor, currency, sign=True),
                 amount(move.balance_minor, currency),
@@ -174,6 +196,14 @@ def statement(story: PartnerStory, now: datetime, zone: ZoneInfo) -> None:
         ]
         columns = ["Date", "What", "Reference", "Amount", "Balance"]
         tables.rows(records, columns, right=["Amount", "Balance"])
+
+
+def _moved_by(move: Any) -> str:  # noqa: ANN401 - a row of the statement
+    """What moved the money, leading to why it is this much."""
+    words = _movement(str(move.kind), card_text(move.earning_kind))
+    if card_text(move.earning_id):
+        return linked_to("earning", words, id=str(number(move.earning_id)))
+    return linked_to("payout", words, id=str(number(move.payout_id))) if card_text(move.payout_id) else words
 
 
 def _movement(kind: str, earning: str) -> str:

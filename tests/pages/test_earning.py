@@ -8,6 +8,7 @@ from datetime import datetime
 from sqlalchemy import Engine, text
 from streamlit.testing.v1 import AppTest
 
+from tests import builders
 from tests.world import pending
 
 Open = Callable[..., AppTest]
@@ -36,3 +37,20 @@ def test_a_number_that_names_none_says_so(open_page: Open):
     app = open_page("ada", "earning", id="999999")
     assert not app.exception
     assert "No such earning" in words(app)
+
+
+def test_an_earning_in_no_payout_leads_to_what_keeps_it_and_one_in_a_payout_says_its_fee(
+    desk: Engine, open_page: Open, now: datetime
+):
+    with desk.begin() as conn:
+        payout_id = pending(conn, [5_000], now=now)
+        query = text("SELECT i.earning_id, p.partner_id, r.code FROM payout_item i JOIN payout p ON p.id = i.payout_id"
+                     " JOIN partner r ON r.id = p.partner_id WHERE p.id = :id")  # fmt: skip
+        inside, partner_id, code = conn.execute(query, {"id": payout_id}).one()
+        waiting = builders.earning(conn, partner_id, 700)
+
+    origin = open_page("ada", "earning", id=str(waiting)).table[1]
+    assert "In no payout yet" in set(origin.value["name"])
+    assert f"(/partner?code={code})" in str(origin.proto)
+    payouts = open_page("ada", "earning", id=str(inside)).table[-1].value
+    assert {"Whole payout", "Its fee"} <= set(payouts.columns)

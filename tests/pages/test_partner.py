@@ -94,6 +94,46 @@ def test_each_figure_has_its_earnings_behind_it(open_page: Open, figure: str, ro
     assert len(table) == rows
 
 
+@pytest.mark.usefixtures("partner")
+def test_what_comes_next_is_told_with_its_fee_and_the_policy_that_says_so(open_page: Open):
+    app = open_page("ada", "partner", code="AF-1")
+
+    assert "**$120.00** with a fee of $0.25 could be requested now" in words(app)
+    assert "by version 1 of the policy" in words(app)
+
+
+def test_what_keeps_the_money_is_told_with_what_is_short_and_the_day_it_clears(
+    partner: Partner, open_page: Open, now: datetime
+):
+    with partner.engine.begin() as conn:
+        builders.own_terms(conn, partner.id, {"min_payout_minor": 15_000})
+        builders.hold(conn, partner.id, "dispute", until=now + timedelta(days=5, hours=1))
+
+    app = open_page("ada", "partner", code="AF-1")
+
+    assert "Nothing would be paid now" in words(app)
+    (table,) = [table.value for table in app.table if "What keeps it" in table.value.columns]
+    kept = [list(row) for row in table.itertuples(index=False)]
+    assert [("in 5 d" in row[2], "in 3 d" in row[2]) for row in kept] == [(True, False), (False, True)]
+    assert "Below the minimum by" in kept[1][0]
+
+
+def test_corrections_stand_apart_and_every_movement_leads_to_why(
+    partner: Partner, open_page: Open, now: datetime
+):
+    with partner.engine.begin() as conn:
+        corrected = builders.earning(conn, partner.id, -500, kind="manual", occurred_at=now, release_at=now)
+
+    app = open_page("ada", "partner", code="AF-1", show="corrections")
+
+    (table,) = [table.value for table in app.table if "Source" in table.value.columns]
+    assert len(table) == 1
+    assert f"/earning?id={corrected})" in table.to_string()
+    (moves,) = [table.value for table in app.table if "Balance" in table.value.columns]
+    assert f"/earning?id={corrected})" in moves.to_string()
+    assert moves["What"].str.contains("/earning?id=", regex=False).all()
+
+
 def test_a_payout_stands_behind_the_reserved_figure(desk: Engine, open_page: Open, now: datetime):
     with desk.begin() as conn:
         payout_id = pending(conn, [5_000], now=now)

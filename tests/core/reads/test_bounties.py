@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import pytest
+
 from core.reads.bounties import Bounties, bounties_under_way
+from core.reads.customer import customer_story
 from tests.desk import DAY, HOUR, NOW, Desk
 
 
@@ -48,3 +51,37 @@ def test_nothing_is_under_way_where_nobody_is_and_where_the_program_pays_no_boun
     assert empty is not None
     assert (empty.count, empty.total_minor, len(empty.frame)) == (0, 0, 0)
     assert under_way(desk, "AFF1") is None
+
+
+@pytest.mark.parametrize(
+    ("program", "days", "cancelled", "rule"),
+    [
+        ("broker-bounty", 34, None, "$500.00 is earned on 16 Dec 2026 if they are still active then: 34 of 60 days so far."),
+        ("broker-bounty", 34, 1, "No bounty: cancelled after 33 of 60 days."),
+        ("broker-bounty", 61, None, "The bounty of 60 active days is earned once, and is."),
+        (
+            "broker-recurring",
+            3,
+            None,
+            "$50.00 is earned for each month they are active at its first instant, the next on 1 Dec 2026.",
+        ),
+        (
+            "broker-recurring",
+            3,
+            1,
+            "$50.00 is earned for each month they are active at its first instant; none since they cancelled.",
+        ),
+    ],
+)  # fmt: skip
+def test_a_customer_who_brought_nothing_yet_says_by_what_rule_what_is_short_and_the_day(
+    desk: Desk, program: str, days: int, cancelled: int | None, rule: str
+) -> None:
+    desk.partner("BRK1", program=program)
+    ends = None if cancelled is None else NOW - cancelled * DAY
+    desk.customer("cleo", "BRK1", signed_up=NOW - days * DAY, cancelled=ends)
+    desk.accrue()
+    customer = desk.scalar("SELECT id FROM customer")
+    assert isinstance(customer, int)
+
+    with desk.engine.connect() as conn:
+        assert customer_story(conn, customer, now=NOW, masked=False).rule == rule

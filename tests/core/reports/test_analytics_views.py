@@ -16,6 +16,12 @@ from core.corrections import correct_earning
 from core.fees import Fee
 from core.holds import lift_hold
 from core.policy import Approval, Hold, Policy
+from core.reports import analytics as analytics_report
+from core.reports import by_partner as by_partner_report
+from core.reports import cohorts as cohorts_report
+from core.reports import fee_saving as fee_saving_report
+from core.reports import owed, runway
+from core.reports import speed as speed_report
 from core.reports.analytics import analytics
 from core.reports.by_partner import by_partner, one_partner
 from core.reports.cohorts import cohorts
@@ -77,6 +83,11 @@ def span(desk: Desk, days: int = 30) -> Period:
         return last_days(conn, now=NOW, days=days, program="own")
 
 
+def between_days(desk: Desk, since: date, until: date) -> Period:
+    with desk.engine.connect() as conn:
+        return between(conn, since, until, program="own")
+
+
 def test_what_is_owed_by_age_adds_up_to_what_is_held_and_available(lived: Desk) -> None:
     with lived.engine.connect() as conn:
         found = owed_by_age(conn, now=NOW, program="own")
@@ -135,6 +146,54 @@ def test_time_to_pay_is_that_of_the_rows(lived: Desk) -> None:
     assert (found.approved.count, found.approved.average_s) == (7, 3600.0)
     assert found.approved.classes.to_dict("records") == [{"wait": "1–4 hours", "count": 7}]
     assert (nothing.earned.count, nothing.earned.average_s) == (0, None)
+
+
+SENTENCES = {
+    **{f"money {name}": said for name, said in analytics_report.DEFINITIONS.items()},
+    **{f"owed {name}": said for name, said in owed.DEFINITIONS.items()},
+    **{f"speed {name}": said for name, said in speed_report.DEFINITIONS.items()},
+    "partners": by_partner_report.DEFINITION,
+    "customers": cohorts_report.DEFINITION,
+    "fees": fee_saving_report.DEFINITION,
+    "cash": runway.DEFINITION,
+}
+
+
+@pytest.mark.parametrize("name", SENTENCES)
+def test_every_metric_says_by_which_date_it_goes_and_what_a_later_refund_does(name: str) -> None:
+    said = SENTENCES[name]
+    assert any(
+        words in said
+        for words in ("by the day", "by that day", "as of now", "As of now", "by the month", "last seen")
+    )
+    assert any(words in said for words in ("refund", "comes back later", "reversed later"))
+
+
+def test_the_money_of_a_period_is_what_the_ledger_moved_in_it(lived: Desk) -> None:
+    period = between_days(lived, date(2026, 10, 29), date(2026, 11, 20))
+    with lived.engine.connect() as conn:
+        found = analytics(conn, now=NOW, masked=False, program="own", period=period)
+    figures = found.figures.set_index("metric")["amount_minor"]
+    moved = """SELECT coalesce(sum(l.amount_minor), 0)::bigint FROM ledger_transfer l LEFT JOIN earning e ON e.id = l.earning_id
+                WHERE l.kind = ANY(:kinds) AND (coalesce(e.occurred_at, l.effective_at) AT TIME ZONE 'America/New_York')::date
+                      BETWEEN :since AND :until AND coalesce(e.kind, '') NOT IN ('carry_out', 'carry_in', 'return')"""
+
+    def ledger(*kinds: str) -> int:
+        return int(str(lived.scalar(moved, kinds=list(kinds), since=period.since, until=period.until)))
+
+    assert figures["completed_payouts"] == ledger("settle", "fee") == found.over_time["paid_minor"].sum() > 0
+    assert figures["completed_payouts"] == found.top_partners["paid_minor"].sum()
+    assert figures["payout_fees"] == ledger("fee") > 0
+    assert figures["partner_earnings"] == ledger("earn") - ledger("void", "debt")
+    assert figures["revenue"] == lived.scalar(
+        """SELECT sum(gross_minor) FROM sale
+            WHERE (occurred_at AT TIME ZONE 'America/New_York')::date BETWEEN :since AND :until""",
+        since=period.since,
+        until=period.until,
+    )
+    for balance in ("held", "available", "reserved"):
+        assert figures[balance] == lived.scalar(f"SELECT sum({balance}) FROM partner_balance"), balance  # noqa: S608
+    assert figures["pending_payouts"] == figures["reserved"] > 0
 
 
 def test_by_partner_adds_up_to_the_whole_and_one_partner_is_the_same_as_their_row(lived: Desk) -> None:
