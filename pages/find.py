@@ -12,8 +12,8 @@ from pages.shared import format as fmt
 from pages.shared.cells import day, linked_to
 
 SEARCHED = (
-    "Codes, names and emails by their beginning, also those of before; whole accounts; payout numbers; the provider’s"
-    " references of transfers, requests, bank payouts and reversals; references of sales, payments and customers."
+    "Codes, emails and the words of names by their beginning, also those of before; whole accounts; payout numbers; the"
+    " provider’s references of transfers, requests, bank payouts and reversals; references of sales, payments and customers."
 )
 SEARCHED_MASKED = (
     "Codes by their beginning; payout numbers; the provider’s references of transfers, requests, bank payouts and"
@@ -107,7 +107,9 @@ def _sales(found: Findings) -> None:
         st.markdown(elements.title("Sales", f"days in {zone.key}"))
         records = [
             (
-                fmt.plain(one.source_ref),
+                linked_to("earning", one.source_ref, id=str(one.earning_id))
+                if one.earning_id
+                else fmt.plain(one.source_ref),
                 one.kind,
                 day(one.occurred_at, zone, frame.now()),
                 fmt.money(one.gross_minor, one.currency),

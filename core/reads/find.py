@@ -51,7 +51,9 @@ class FoundCustomer:
 
 @dataclass(frozen=True, kw_only=True)
 class FoundSale:
-    """A sale and `by` what: reference, payment; gross in minor units; the live payout it went into, if any."""
+    """A sale and `by` what: reference, payment; gross in minor units; what it earned by itself and the live payout it went
+    into, if any.
+    """
 
     source_ref: str
     kind: str
@@ -59,6 +61,7 @@ class FoundSale:
     currency: str
     occurred_at: datetime
     partner_code: str
+    earning_id: int | None
     payout_id: int | None
     by: str
 
@@ -124,7 +127,10 @@ CUSTOMERS = text("""
          WHERE :personal AND lower(i.name) LIKE lower(:prefix)
          UNION ALL
         SELECT c.id, 'email', 2 FROM identity i JOIN customer c ON c.identity_id = i.id
-         WHERE :personal AND lower(i.email) LIKE lower(:prefix))
+         WHERE :personal AND lower(i.email) LIKE lower(:prefix)
+         UNION ALL
+        SELECT c.id, 'name', 3 FROM identity i JOIN customer c ON c.identity_id = i.id
+         WHERE CAST(:word AS text) IS NOT NULL AND lower(i.name) LIKE lower(:word))
     SELECT c.id, c.ref, CASE WHEN :personal THEN i.name END AS name, r.code AS partner_code, g.name AS program,
            c.cancelled_at, b.by
       FROM (SELECT DISTINCT ON (id) id, by, place FROM found ORDER BY id, place) b
@@ -142,6 +148,7 @@ SALES = text("""
         SELECT sale_id, 'payment', 1 FROM payment
          WHERE sale_id IS NOT NULL AND charge_ref = :term)
     SELECT s.source_ref, s.kind, s.gross_minor, g.currency, s.occurred_at, r.code AS partner_code,
+           (SELECT min(e.id) FROM earning e WHERE e.partner_id = s.partner_id AND e.sale_id = s.id) AS earning_id,
            (SELECT max(i.payout_id) FROM earning e JOIN payout_item i ON i.earning_id = e.id AND i.live
              WHERE e.partner_id = s.partner_id AND e.sale_id = s.id) AS payout_id, b.by
       FROM (SELECT DISTINCT ON (id) id, by, place FROM found ORDER BY id, place) b
@@ -151,7 +158,7 @@ SALES = text("""
 
 
 def find_anything(conn: Connection, term: str, *, masked: bool) -> Findings:
-    """Return what a term names. Beginnings count for codes, names and emails, the whole for every reference.
+    """Return what a term names. Beginnings count for codes, emails and the words of names, the whole for every reference.
 
     With `masked`, names, emails and accounts are neither searched nor returned.
     """

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection, text
 
+LETTERS_OF_A_NAME = 3
 DIGITS_OF_AN_ID = 18  # always fits a bigint
 
 
@@ -31,7 +32,10 @@ PARTNERS_CALLED = """
         SELECT partner_id, 'account', 3 FROM destination WHERE :personal AND account = :term
          UNION ALL
         SELECT r.id, 'former ' || f.kind, 4 FROM former_name f JOIN partner r USING (identity_id)
-         WHERE :personal AND lower(f.value) LIKE lower(:prefix))
+         WHERE :personal AND lower(f.value) LIKE lower(:prefix)
+         UNION ALL                               -- a scan, so only for what looks like a name
+        SELECT r.id, 'name', 5 FROM partner r JOIN identity i ON i.id = r.identity_id
+         WHERE CAST(:word AS text) IS NOT NULL AND lower(i.name) LIKE lower(:word))
 """
 PAYOUTS_NAMED = """
     WITH RECURSIVE provider (name) AS (          -- each provider's name by one step through the index
@@ -90,7 +94,7 @@ EARNING_KINDS = (
 
 def find_partners(conn: Connection, term: str, *, masked: bool) -> frozenset[int]:
     """Return the partners named by a code's beginning, a customer's or sale's reference, and unless `masked` by
-    the beginning of a name or email, of today or before, or by an account.
+    the beginning of a name, of a later word of it or of an email, of today or before, or by an account.
     """
     term = term.strip()
     by_customer = frozenset(conn.execute(FIND_BY_CUSTOMER, {"term": term}).scalars())
@@ -111,7 +115,13 @@ def wanted(term: str, *, masked: bool) -> dict[str, object]:
         "number": int(term.removeprefix("#")) if is_number(term) else None,
         "kinds": list(EARNING_KINDS),
         "personal": not masked,
+        "word": None if masked or not _like_a_name(term) else f"% {beginning(term)}",
     }
+
+
+def _like_a_name(term: str) -> bool:
+    """Whether a term may be a later word of a name, a family name: references, codes and accounts have digits."""
+    return len(term) >= LETTERS_OF_A_NAME and not any(sign.isdigit() or sign in "@_" for sign in term)
 
 
 def _partners_called(conn: Connection, term: str, *, masked: bool) -> frozenset[int]:

@@ -145,6 +145,8 @@ def _open(term: str, *, masked: bool) -> None:
             st.switch_page("pages/payout.py", query_params={"id": str(one.id)})
         case FoundPartner():
             st.switch_page("pages/partner.py", query_params={"code": one.code})
+        case FoundSale(earning_id=int(earning_id)):
+            st.switch_page("pages/earning.py", query_params={"id": str(earning_id)})
         case FoundSale():
             st.switch_page("pages/partner.py", query_params={"code": one.partner_code})
         case FoundCustomer():

@@ -45,6 +45,7 @@ def partners(found: Findings) -> list[tuple[str, str]]:
         ("ines@new", "email"),
         ("ines@old.example", "former email"),
         ("INES ALD", "former name"),
+        ("faro", "name"),
     ],
 )
 def test_a_partner_is_found_by_what_they_are_and_were_called(
@@ -54,7 +55,7 @@ def test_a_partner_is_found_by_what_they_are_and_were_called(
     assert partners(find(conn, term)) == [("ONE-1", by)]
 
 
-@pytest.mark.parametrize("term", ["ines f", "ines@new", "ines@old.example", "ines ald"])
+@pytest.mark.parametrize("term", ["ines f", "faro", "ines@new", "ines@old.example", "ines ald"])
 def test_who_may_not_see_names_finds_nobody_by_them(conn: Connection, ines: int, term: str) -> None:
     assert ines
     assert find(conn, term, masked=True).count == 0
@@ -134,3 +135,38 @@ def test_a_customers_history_shows_what_they_brought_and_where_it_is(conn: Conne
     assert customer_story(conn, bought, now=NOW, masked=True).header.name is None
     with pytest.raises(UnknownCustomer):
         customer_story(conn, bought + 1, now=NOW, masked=False)
+
+
+def test_a_family_name_finds_partners_and_customers_behind_those_whose_name_begins_so(
+    conn: Connection,
+) -> None:
+    first = partner(conn, preset(conn), "ONE-1", name="Contiga Reis")
+    second = partner(conn, preset(conn), "ONE-2", name="Dario Conti")
+    bought = customer(conn, second, signed_up_at=NOW)
+    change(
+        conn,
+        "identity",
+        {"name": "Ben de Conti"},
+        "id = (SELECT identity_id FROM customer WHERE id = :id)",
+        id=bought,
+    )
+
+    found = find(conn, "conti")
+
+    assert [one.code for one in found.partners] == ["ONE-1", "ONE-2"]
+    assert [one.id for one in found.customers] == [bought]
+    assert first != second
+    assert find(conn, "onti").count == 0
+    assert find(conn, "co").partners == (found.partners[0],)
+    assert find(conn, "%onti").count == 0
+
+
+def test_a_sale_leads_to_what_it_earned(conn: Connection) -> None:
+    who = partner(conn, preset(conn), "ONE-1")
+    sold = sale(conn, who, 900)
+    ref = conn.execute(text("SELECT source_ref FROM sale WHERE id = :id"), {"id": sold}).scalar_one()
+    assert [one.earning_id for one in find(conn, ref).sales] == [None]
+
+    made = earning(conn, who, 900, sale_id=sold)
+
+    assert [one.earning_id for one in find(conn, ref).sales] == [made]
