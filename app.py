@@ -15,5 +15,6 @@ if person is None:
 if person is not None:
     st.logo(nav.LOGO)
     nav.sidebar(person)
+    sign_in.watch()
     stopping.banner()
     page.run()

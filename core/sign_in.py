@@ -26,7 +26,9 @@ class SignInRefused(Refusal):
 
 @dataclass(frozen=True, kw_only=True)
 class SessionUser:
-    """What decides whether a session counts: the `epoch` it began with, a cookie newer than `valid_after`."""
+    """What decides whether a session counts: the `epoch` it began with, a cookie newer than `valid_after`, and not too long
+    since they were `last_seen_at` work.
+    """
 
     name: str
     full_name: str
@@ -35,11 +37,12 @@ class SessionUser:
     epoch: int
     valid_after: datetime
     locked_until: datetime | None
+    last_seen_at: datetime | None
 
 
 READ_SESSION = text("""
     SELECT u.name, coalesce(i.name, '') AS full_name, u.active, u.roles, u.session_epoch,
-           u.sessions_valid_after, u.locked_until
+           u.sessions_valid_after, u.locked_until, u.last_seen_at
       FROM app_user u LEFT JOIN identity i ON i.id = u.identity_id WHERE u.name = :name
 """)
 
@@ -57,7 +60,18 @@ def session_state(conn: Connection, name: str) -> SessionUser | None:
         epoch=row.session_epoch,
         valid_after=row.sessions_valid_after,
         locked_until=row.locked_until,
+        last_seen_at=row.last_seen_at,
     )
+
+
+SEEN = text("""
+    UPDATE app_user SET last_seen_at = :now WHERE name = :name AND active AND (last_seen_at IS NULL OR last_seen_at < :now)
+""")
+
+
+def record_seen(conn: Connection, name: str, *, now: datetime) -> None:
+    """Note that a person is at work: what ends a session left alone goes by it."""
+    conn.execute(SEEN, {"name": name, "now": now})
 
 
 READ_HASH = text("""

@@ -74,11 +74,11 @@ def decide(name: str, token: UUID, work: Work) -> None:
     """
     engine, person = desk.engine(), desk.person()
     now = datetime.now(UTC)
-    token = _same_click(name, now) or token
+    token, idle = _same_click(name, now) or token, desk.is_idle(now)
     settled, refused = True, False
     try:
         with engine.begin() as conn:
-            actor = deciding(conn, person)
+            actor = deciding(conn, person, idle=idle)
             if claim_action(conn, token, name, actor=actor, now=now):
                 outcome = work(conn, actor, now)
                 conclude_action(conn, token, asdict(outcome))
@@ -114,10 +114,10 @@ def _used(token: UUID) -> None:
     st.session_state[TOKENS] = {name: kept for name, kept in tokens.items() if kept != token}
 
 
-def deciding(conn: Connection, person: Person) -> Actor:
-    """Who decides, with the roles of this moment; a session that was ended decides nothing."""
+def deciding(conn: Connection, person: Person, *, idle: bool = False) -> Actor:
+    """Who decides, with the roles of this moment; a session that was ended, or left alone too long, decides nothing."""
     user = session_of(conn, person.name)
-    if user is None or user.epoch != person.epoch:
+    if idle or user is None or user.epoch != person.epoch:
         raise SessionEnded
     return load_actor(conn, person.name, channel="page")
 

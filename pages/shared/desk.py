@@ -6,7 +6,7 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import streamlit as st
@@ -19,7 +19,8 @@ from db import secrets, server
 from db.engine import Connection, Engine, app_role, make_engine
 
 APPLICATION = "paydesk dashboard"
-PERSON = "person"
+PERSON, SEEN = "person", "seen_at"
+IDLE = timedelta(hours=1)  # who clicked nothing for so long is signed out
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -80,6 +81,12 @@ def now() -> datetime:
 def provider_name() -> str:
     """The provider in use as people call it."""
     return "Stripe" if settings().provider == "stripe" else "Provider"
+
+
+def is_idle(at: datetime) -> bool:
+    """Whether the last click of this session is too long ago for whoever sits there now to be the same person."""
+    seen: datetime = st.session_state.get(SEEN, at)
+    return at - seen > IDLE
 
 
 def zone() -> ZoneInfo:

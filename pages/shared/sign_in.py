@@ -2,7 +2,8 @@
 
 The cookie cannot be taken back and is readable by scripts, so it proves only who signed in and when. Whether that
 still counts is in the database: the active flag, the lock, the epoch that ends sessions, and `valid_after`, before
-which no cookie is believed.
+which no cookie is believed. A session left alone ends, and so does what a cookie says after it: the address stays, so
+whoever signs in again is where they were.
 """
 
 from __future__ import annotations
@@ -18,10 +19,12 @@ from core import sign_in, users
 from core.access import load_actor
 from core.passwords import fits
 from pages.shared import desk
-from pages.shared.desk import PERSON, Person
+from pages.shared.desk import IDLE, PERSON, SEEN, Person
 
 COOKIE = "paydesk"
 COOKIE_DAYS = 0.5
+NOTED_EVERY = timedelta(minutes=5)
+LOOK_EVERY_S = 60
 STATUS, USERNAME, SIGNED_OUT = "authentication_status", "username", "logout"  # the library's own keys
 EPOCH, NOTICE = "session_epoch", "sign_in_notice"
 FORM = {"Form name": "Sign in", "Username": "Name", "Password": "Password", "Login": "Sign in"}
@@ -32,21 +35,36 @@ def current() -> Person | None:
     name = st.session_state.get(USERNAME) if st.session_state.get(STATUS) else None
     if name is None:
         return None
+    now = desk.now()
     with desk.reading() as conn:
         user = sign_in.session_state(conn, name)
     if user is None or not user.active:
         _end("This account is closed.")
+        return None
+    if desk.is_idle(now):
+        _end("You were signed out after an hour without a click. Sign in, and you are where you were.")
         return None
     if st.session_state.setdefault(EPOCH, user.epoch) != user.epoch:
         _end("Your session has ended. Sign in again.")
         return None
     person = Person(name=user.name, full_name=user.full_name, roles=user.roles, epoch=user.epoch)
     st.session_state[PERSON] = person
+    st.session_state[SEEN] = now
+    if user.last_seen_at is None or now - user.last_seen_at > NOTED_EVERY:
+        with desk.engine().begin() as conn:
+            sign_in.record_seen(conn, user.name, now=now)
     return person
 
 
+@st.fragment(run_every=LOOK_EVERY_S)
+def watch() -> None:
+    """Sign out whoever left the desk alone, also while nobody clicks: the page is drawn anew, and is the form."""
+    if desk.is_idle(desk.now()):
+        st.rerun(scope="app")
+
+
 def _end(notice: str) -> None:
-    for key in (STATUS, USERNAME, EPOCH, PERSON):
+    for key in (STATUS, USERNAME, EPOCH, PERSON, SEEN):
         st.session_state.pop(key, None)
     st.session_state[SIGNED_OUT] = True  # the library asks its cookie no more in this session
     st.session_state[NOTICE] = notice
@@ -139,7 +157,9 @@ def _cookie_counts() -> bool:
         return False
     with desk.reading() as conn:
         user = sign_in.session_state(conn, str(name))
-    return user is not None and user.active and issued - timedelta(days=COOKIE_DAYS) >= user.valid_after
+    if user is None or not user.active or user.last_seen_at is None:
+        return False
+    return issued - timedelta(days=COOKIE_DAYS) >= user.valid_after and desk.now() - user.last_seen_at <= IDLE
 
 
 def sign_out() -> None:

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 
-from sqlalchemy import Engine
+from sqlalchemy import Engine, text
 from streamlit.testing.v1 import AppTest
 
-from core.sign_in import session_state
+from core.sign_in import record_seen, session_state
 from core.users import disable_user
 from tests.pages.conftest import Open
-from tests.world import HOST, PASSWORD
+from tests.world import HOST, PASSWORD, pending
 
 
 def submit(app: AppTest, name: str, password: str) -> AppTest:
@@ -33,7 +33,7 @@ def test_a_stranger_gets_the_form_and_nothing_of_the_page(open_page: Open):
 def test_the_right_password_leads_to_the_page_that_was_asked_for(open_page: Open):
     app = submit(open_page(None, "queue", view="paid"), "ada", PASSWORD)
     assert is_in(app)
-    assert "# Payout queue" in [text.value for text in app.markdown]
+    assert "# Payout queue" in [shown.value for shown in app.markdown]
 
 
 def test_a_wrong_password_is_counted_and_the_fifth_locks(desk: Engine, open_page: Open, now: datetime):
@@ -62,3 +62,41 @@ def test_signing_out_ends_every_session_of_that_person(open_page: Open):
     next(button for button in here.button if button.label == "Sign out").click().run()
     assert not is_in(here)
     assert not is_in(elsewhere.run())
+
+
+def test_a_session_left_alone_ends_and_who_signs_in_again_is_where_they_were(open_page: Open, now: datetime):
+    app = open_page("ada", "queue", view="paid", method="paypal")
+    app.session_state["seen_at"] = now - timedelta(minutes=61)
+    app = app.run()
+    assert not is_in(app)
+    assert "without a click" in app.info[0].value
+    app = submit(app, "ada", PASSWORD)
+    assert is_in(app)
+    assert "# Payout queue" in [shown.value for shown in app.markdown]
+    assert (app.query_params["view"], app.query_params["method"]) == ("paid", "paypal")
+
+
+def test_the_first_click_after_a_session_was_left_alone_decides_nothing(
+    desk: Engine, open_page: Open, now: datetime
+):
+    with desk.begin() as conn:
+        payout = pending(conn, [2500], now=now)
+    app = open_page("ada", "payout", id=str(payout))
+    app.session_state["seen_at"] = now - timedelta(minutes=61)
+    app = app.button(key="do_approve").click().run()
+    assert not is_in(app)
+    with desk.connect() as conn:
+        assert conn.execute(text("SELECT status FROM payout")).scalar_one() == "pending"
+
+
+def test_who_is_at_work_is_last_seen_then_and_not_at_their_sign_in(
+    desk: Engine, open_page: Open, now: datetime
+):
+    with desk.begin() as conn:
+        record_seen(conn, "ada", now=now - timedelta(minutes=20))
+    open_page("ada", "queue")
+    with desk.connect() as conn:
+        found = session_state(conn, "ada")
+    assert found is not None
+    assert found.last_seen_at is not None
+    assert found.last_seen_at >= now
