@@ -110,19 +110,25 @@ BALANCES = text("""
       FROM partner_balance b JOIN partner p ON p.id = b.partner_id
      GROUP BY 1
 """)
-# What a split carried over nets to nothing where it stands, and would only swell both sides.
+# What a split carried over nets to nothing where it stands, and would only swell both sides. Only earnings and debts are
+# looked up: a join that also met every row without an earning would put all of those in one bucket.
 MOVED = text("""
     SELECT p.program_id, t.kind, t.from_account, t.to_account, t.effective_at >= w.ends_at AS after,
            count(*) AS n, sum(t.amount_minor)::bigint AS amount_minor,
-           count(*) FILTER (WHERE t.kind = 'earn' AND e.occurred_at < w.begins_at) AS late,
-           coalesce(sum(t.amount_minor) FILTER (WHERE t.kind = 'earn' AND e.occurred_at < w.begins_at), 0)::bigint AS late_minor
-      FROM ledger_transfer t
+           count(*) FILTER (WHERE t.kind = 'earn' AND t.occurred_at < w.begins_at) AS late,
+           coalesce(sum(t.amount_minor) FILTER (WHERE t.kind = 'earn' AND t.occurred_at < w.begins_at), 0)::bigint AS late_minor
+      FROM (SELECT partner_id, kind, from_account, to_account, effective_at, amount_minor, NULL AS occurred_at
+              FROM ledger_transfer
+             WHERE effective_at >= :since AND kind NOT IN ('earn', 'debt')
+             UNION ALL
+            SELECT m.partner_id, m.kind, m.from_account, m.to_account, m.effective_at, m.amount_minor, e.occurred_at
+              FROM ledger_transfer m LEFT JOIN earning e ON e.id = m.earning_id
+             WHERE m.effective_at >= :since AND m.kind IN ('earn', 'debt')
+               AND (e.kind IS NULL OR e.kind NOT IN ('carry_out', 'carry_in'))) t
       JOIN partner p ON p.id = t.partner_id
       JOIN unnest(CAST(:program_ids AS int[]), CAST(:begins AS timestamptz[]), CAST(:ends AS timestamptz[]))
            AS w (program_id, begins_at, ends_at) ON w.program_id = p.program_id
-      LEFT JOIN earning e ON e.id = t.earning_id AND t.kind IN ('earn', 'debt')
-     WHERE t.effective_at >= :since AND t.effective_at >= w.begins_at
-       AND (e.kind IS NULL OR e.kind NOT IN ('carry_out', 'carry_in'))
+     WHERE t.effective_at >= w.begins_at
      GROUP BY 1, 2, 3, 4, 5
      ORDER BY 1, 2, 3, 4
 """)
