@@ -11,6 +11,7 @@ from sqlalchemy import Connection, TextClause, text
 
 from core.guards import STOPS_SENDING, Blocking, blocking_reasons, leaves_by_itself_at
 from core.reads.accounts import Account, Arrival, read_account, read_arrival, transfer_address
+from core.reads.after_failing import after_failing
 from core.reads.automatic import Left, left_to_person
 from core.reads.frames import to_frame
 from core.reads.payout_header import PayoutHeader, read_header
@@ -178,7 +179,7 @@ def story(conn: Connection, payout_id: int, *, now: datetime, masked: bool) -> P
             left=left,
             arrival=arrival,
             back=came_back(reversals, returns_of(conn, payout_id)),
-            coming=coming_back(reversals),
+            coming=[*coming_back(reversals), *after_failing(conn, payout_id, now=now)],
         ),
         reversals=reversals,
         out=what_is_out(conn, payout_id),

@@ -16,6 +16,8 @@ from core.reads.words import EARNING_WORDS, known, person
 
 State = Literal["past", "now", "future"]
 
+# The class of a refusal that spends no try and blames no partner: an empty balance, a key of ours.
+OURS = "platform_balance"
 ATTEMPT_WORDS = {
     "started": "Sent, waiting for the answer",
     "succeeded": "Done by the provider",
@@ -185,6 +187,8 @@ def _standing(
                 _now(f"Approved, but stopped. {stopped}", "stopped"),
                 _next("Sent once that is settled", "sent"),
             ]
+        case "approved" if (refusal := _refused_for_us(attempts)) is not None:
+            return [_now(refusal, "stopped"), _next("Sent by itself once that is mended", "sent")]
         case "approved":
             return [_now("Approved, leaves next", "approved"), _next("Paid by the provider", "paid")]
         case "processing":
@@ -200,6 +204,13 @@ def _standing(
             again = Event(at=at, what="Tried again", kind="retry", state="future")
             return [_now(f"Refused for now{why}", "retry"), again]
     return []
+
+
+def _refused_for_us(attempts: pd.DataFrame) -> str | None:
+    """What the provider refused for a reason that is ours to mend, when that was the last thing it said."""
+    if attempts.empty or attempts.iloc[-1]["error_class"] != OURS:
+        return None
+    return f"Approved, but refused for a reason of ours: {attempts.iloc[-1]['message']}"
 
 
 def _now(what: str, kind: str) -> Event:

@@ -9,7 +9,7 @@ import pandas as pd
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
-from core.guards import ITS_TIME, Blocking
+from core.guards import HOLD_WORDS, ITS_TIME, PARTNERS_MOVE, Blocking
 from core.overrides import rule_words
 from core.reads.payout import PayoutStory
 from pages.shared import desk, elements, tables
@@ -90,7 +90,9 @@ def may_it_leave(grid: DeltaGenerator, told: PayoutStory, who: Person, now: date
                 header.status, "It leaves no more"
             )
             ended = moment(header.processed_at or header.decided_at, desk.zone(), now)
-            tables.pairs([(f":gray[:material/flag:] {words}", ended), *_at_the_bank(told)])
+            tables.pairs(
+                [(f":gray[:material/flag:] {words}", ended), *_at_the_bank(told), *_holds_the_next(told, who)]
+            )
             return
         codes = {reason.code for reason in blocking}
         lines = [_holds("Reserved for it", money(header.amount_minor, header.currency))]
@@ -114,6 +116,22 @@ def _at_the_bank(told: PayoutStory) -> list[tuple[str, str]]:
     if told.arrival.status == "failed":
         return [(f":red[:material/assignment_return:] {plain(told.arrival.sentence)}", _others("partner"))]
     return [(f":gray[:material/account_balance:] {plain(told.arrival.sentence)}", "")]
+
+
+def _holds_the_next(told: PayoutStory, who: Person) -> list[tuple[str, str]]:
+    """After a failure: the holds on the partner, and whose move each is."""
+    if told.header.status != "failed":
+        return []
+    in_force = told.holds[told.holds["in_force"] & (told.holds["held_thing"] == "partner")]
+    right, other = MOVES["on_hold"]
+    ours = YOURS if who.may(right) else other
+    return [
+        (
+            f":red[:material/error:] On hold: {HOLD_WORDS[row.reason]}",
+            _others("partner") if row.reason in PARTNERS_MOVE else ours,
+        )
+        for row in each(in_force)
+    ]
 
 
 def _others(whose: str) -> str:
