@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Literal
 
@@ -14,7 +15,7 @@ FLAGS = [
     "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
     "--disable-component-update", "--disable-sync",
 ]  # fmt: skip
-SLOW_MS = 20_000
+SLOW_MS = 40_000
 HEADER_PX, ROW_PX = 32, 32
 Theme = Literal["light", "dark"]
 
@@ -53,6 +54,8 @@ def new_page(opened: Browser, *, width: int = 1440, height: int = 900, theme: Th
 def sign_in(page: Page, url: str, name: str, password: str) -> None:
     """Fill the form and wait until the page behind it stands: what is typed into a page being drawn is lost."""
     page.goto(url)
+    expect(page.get_by_label("Name", exact=True)).to_be_visible()
+    settle(page)
     page.get_by_label("Name", exact=True).fill(name)
     page.get_by_label("Password", exact=True).fill(password)
     page.get_by_test_id("stFormSubmitButton").get_by_role("button").click()
@@ -63,9 +66,21 @@ def sign_in(page: Page, url: str, name: str, password: str) -> None:
 def settle(page: Page) -> None:
     """Wait until the run is over and nothing is greyed out."""
     page.wait_for_timeout(400)
-    expect(page.get_by_test_id("stStatusWidget")).to_have_count(0)
-    expect(page.get_by_test_id("stSkeleton")).to_have_count(0)
-    page.wait_for_timeout(600)
+    for _ in range(2):  # what a run has drawn may begin a part of its own, and load what draws it
+        expect(page.get_by_test_id("stApp")).to_have_attribute("data-test-script-state", "notRunning")
+        expect(page.get_by_test_id("stStatusWidget")).to_have_count(0)
+        expect(page.get_by_test_id("stSkeleton")).to_have_count(0)
+        page.wait_for_timeout(300)
+
+
+def wait_until(happened: Callable[[], object], what: str) -> None:
+    """Ask again until it has happened: what goes on behind the page, in the database or at the provider."""
+    deadline = time.monotonic() + SLOW_MS / 1000
+    while not happened():
+        if time.monotonic() > deadline:
+            message = f"not within {SLOW_MS / 1000:.0f} s: {what}"
+            raise AssertionError(message)
+        time.sleep(0.05)
 
 
 def tick(page: Page, *rows: int) -> None:
