@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 import pandas as pd
 import streamlit as st
@@ -10,7 +11,7 @@ import streamlit as st
 from core.reports.analytics import Analytics
 from pages.shared import charts, colours, status, tables
 from pages.shared import format as fmt
-from pages.shared.cells import number
+from pages.shared.cells import linked_to, number
 from pages.shared.charts import Chart, Series
 from pages.shared.lines import card_text
 
@@ -131,10 +132,15 @@ def top_of(found: Analytics, currency: str) -> pd.DataFrame:
     )
 
 
+def _leading(row: Any) -> str:  # noqa: ANN401 - a row of the ranking
+    """A partner's name, leading to their own figures."""
+    return linked_to("analytics", str(row.name), view="partners", partner=str(row.code))
+
+
 def top_table(top: pd.DataFrame, currency: str) -> None:
     """Draw the ranking as numbers."""
     records = [
-        (fmt.plain(str(row.name)), f"{row.payouts:,}", fmt.money(number(row.amount_minor), currency))
+        (_leading(row), f"{row.payouts:,}", fmt.money(number(row.amount_minor), currency))
         for row in top.itertuples(name="Top")
     ]
     tables.rows(records, ["Partner", "Payouts", "Paid"], right=["Payouts", "Paid"])

@@ -9,16 +9,17 @@ import pandas as pd
 import streamlit as st
 
 from core.money import BadAmount, parse_amount, plain
+from core.reads.terms import schedule_words
 from core.reports.fee_saving import DAYS_MAX, DEFINITION, Saving, fee_saving
 from pages.shared import address, analytics_frame, charts, elements, frame, tables
 from pages.shared import format as fmt
 from pages.shared.analytics_frame import Scope, card
-from pages.shared.cells import number
-from pages.shared.lines import card_text
-from pages.shared.own_terms import EDIT as EDIT_TERMS
+from pages.shared.cells import linked_to, number
+from pages.shared.lines import card_text, figure, line
+from pages.shared.own_terms import SUGGESTED, suggestion
 
 WAYS: dict[str, str] = {"month": "Once a month", "week": "Once a week", "minimum": "Not below a minimum"}
-SHOWN, DRAWN = 15, 10
+SHOWN, DRAWN, PROPOSED = 15, 10, 5
 USUAL_MINIMUM = "50"
 PAYER = {"partner": "the partner", "platform": "us"}
 
@@ -39,20 +40,28 @@ def view(shown: Scope) -> None:
             minimum_minor=minimum if way == "minimum" else 0,
         )
     _figures(found, shown.currency)
-    most = found.partners
+    most, terms, suggested = found.partners, *_suggestion(way, minimum, shown.currency)
     card(
         st.grid(1),
         "saving",
         "Who would save most",
         f"fixed fees spared since {found.since.day} {found.since:%b}",
         figure=partial(_chart, most, shown),
-        table=partial(_table, most, shown.currency),
+        table=partial(_table, most, shown.currency, suggested),
         numbers=most,
         empty="Nobody would save a fixed fee by it.",
     )
     if len(most):
-        _lead(most)
+        _proposals(most, shown.currency, terms, suggested)
     analytics_frame.definitions({"Fee saving": DEFINITION}, shown.period.zone)
+
+
+def _suggestion(way: str, minimum: int, currency: str) -> tuple[str, dict[str, str]]:
+    """What would be proposed, in words and as the address that fills the form in."""
+    if way == "minimum":
+        written = plain(minimum, currency)
+        return f"a minimum of {fmt.money(minimum, currency)}", suggestion(minimum=written)
+    return f"paid {schedule_words(SUGGESTED[way])}", suggestion(schedule=way)
 
 
 def _cadence(way: str) -> Literal["week", "month"] | None:
@@ -133,10 +142,10 @@ def _chart(most: pd.DataFrame, shown: Scope) -> charts.Chart:
     )
 
 
-def _table(most: pd.DataFrame, currency: str) -> None:
+def _table(most: pd.DataFrame, currency: str, suggested: dict[str, str]) -> None:
     rows = [
         (
-            f"[{fmt.plain(_name(row))}](/partner?code={row.code}&{EDIT_TERMS}=1)",
+            linked_to("partner", _name(row), code=str(row.code), **suggested),
             f"{number(row.payouts):,}",
             f"{number(row.joined):,}",
             fmt.money(number(row.fixed_minor), currency),
@@ -149,14 +158,25 @@ def _table(most: pd.DataFrame, currency: str) -> None:
     tables.rows(rows, columns, right=columns[1:5])
 
 
-def _lead(most: pd.DataFrame) -> None:
-    """Lead to the terms of the one who would save most: a schedule or a minimum of their own is proposed there."""
-    first = next(tables.each(most.head(1)))
-    with elements.card(st.grid(1), "What to do with it", "terms of one partner change by two people"):
-        st.page_link(
-            "pages/partner.py",
-            label=f"Terms of {fmt.plain(_name(first))}",
-            icon=":material/tune:",
-            query_params={"code": str(first.code), EDIT_TERMS: "1"},
-        )
+def _proposals(most: pd.DataFrame, currency: str, terms: str, suggested: dict[str, str]) -> None:
+    """Lead to the terms of each who would save most, the form filled in with what would have saved it."""
+    with elements.card(
+        st.grid(1),
+        "A proposal for each",
+        "opens the partner’s terms filled in; a second person confirms them",
+    ):
+        with st.container(gap="xxsmall"):
+            for row in tables.each(most.head(PROPOSED)):
+                fewer = f"{fmt.count(number(row.payouts), 'payout')} → {number(row.joined):,}"
+                line(
+                    f"{fmt.plain(_name(row))}, {terms} :gray[:small[{fewer}]]",
+                    figure(
+                        f"{fmt.money(number(row.saved_minor), currency)} less, saved by {PAYER[str(row.payer)]}"
+                    ),
+                    page="pages/partner.py",
+                    icon="tune",
+                    query={"code": str(row.code)} | suggested,
+                )
+        if len(most) > PROPOSED:
+            st.caption("The others are in the table above, each leading to the same.")
         st.page_link("pages/programs.py", label="Terms of a whole program", icon=":material/policy:")

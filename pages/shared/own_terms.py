@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
 import streamlit as st
 
+from core.money import BadAmount, parse_amount
 from core.own_terms import read_own_terms, terms_content, written
 from core.policy import Overrides, resolve
 from core.programs import current_policy
@@ -15,6 +17,7 @@ from core.proposals import open_proposals
 from core.reads.own_terms import own_of
 from core.reads.partner import PartnerStory
 from core.refusals import Refusal
+from core.schedule import Monthly, Schedule, Weekly
 from core.terms_preview import Side, TermsPreview, preview_own_terms
 from pages.shared import address, elements, frame, own_terms_form, tables, two_people
 from pages.shared import format as fmt
@@ -23,6 +26,7 @@ from pages.shared.typed import Typed
 
 KIND = "change_terms"
 EDIT = "terms"  # what the address says while they are edited
+SUGGESTED: dict[str, Schedule] = {"month": Monthly(day=1), "week": Weekly(weekday=5)}
 
 
 def editing() -> bool:
@@ -44,7 +48,7 @@ def button(story: PartnerStory, now: datetime) -> None:
 
 
 def _go(where: str | None) -> None:
-    address.put(**{EDIT: where})
+    address.put(**{EDIT: where, "schedule": None, "minimum": None})
 
 
 def edit(story: PartnerStory, now: datetime) -> None:
@@ -58,10 +62,10 @@ def edit(story: PartnerStory, now: datetime) -> None:
         own = own_of(conn, header.code)
         policy = current_policy(conn, own.program_id, now=now).policy
     typed = own_terms_form.draw(
-        own.terms,
+        _suggested(own.terms, header.currency),
         resolve(policy, header.tier, {}),
         currency=header.currency,
-        prefix=f"own-{header.code}-{own.version}",
+        prefix="-".join(("own", header.code, str(own.version), *_asked())),
     )
     wanted, faults = _read(typed)
     with st.container(border=True, gap="small"):
@@ -85,6 +89,28 @@ def edit(story: PartnerStory, now: datetime) -> None:
                     name=f"change_terms_{header.id}_{own.version}",
                     work=lambda why: two_people.proposing(KIND, header.id, why, content),
                 )
+
+
+def suggestion(*, schedule: str = "", minimum: str = "") -> dict[str, str]:
+    """What an address says for the form to come filled in with one of SUGGESTED, or with a minimum in major units."""
+    return {EDIT: "1"} | {
+        name: value for name, value in (("schedule", schedule), ("minimum", minimum)) if value
+    }
+
+
+def _asked() -> list[str]:
+    """What the address suggests: another suggestion has fields of its own."""
+    return [value for name in ("schedule", "minimum") if (value := address.given(name))]
+
+
+def _suggested(own: Overrides, currency: str) -> Overrides:
+    """A partner's own terms with what the address suggests; what cannot be read suggests nothing."""
+    found: dict[str, object] = {}
+    if (schedule := SUGGESTED.get(address.given("schedule"))) is not None:
+        found["schedule"] = schedule
+    with suppress(BadAmount):
+        found["min_payout_minor"] = parse_amount(address.given("minimum"), currency)
+    return own.model_copy(update=found)
 
 
 def _back() -> None:

@@ -52,6 +52,10 @@ def words(app: AppTest) -> str:
     return "\n".join([*parts, *(table.value.to_string() for table in app.table)])
 
 
+def proposals(app: AppTest) -> str:
+    return "\n".join(one.proto.label for one in app.get("page_link"))
+
+
 @pytest.mark.parametrize("shape", ["chart", "table"])
 @pytest.mark.parametrize("view", VIEWS)
 @pytest.mark.usefixtures("paid")
@@ -122,11 +126,34 @@ def test_joined_payouts_spare_a_fixed_fee_and_lead_to_the_partners_terms(open_pa
     app = open_page("ada", "analytics", view="fees", saving="table", program="affiliate")
     assert figures(app)["Payouts"] == "2"
     assert figures(app)["Partners would have saved"] == "$0.25"
-    assert "/partner?code=AF-1&terms=1" in words(app)
+    assert "/partner?code=AF-1&terms=1&schedule=month" in words(app)
     least = open_page("ada", "analytics", view="fees", way="minimum", minimum="100", program="affiliate")
     assert figures(least)["Partners would have saved"] == "$0.50"
+    assert "a minimum of $100.00" in proposals(least)
     nonsense = open_page("ada", "analytics", view="fees", way="minimum", minimum="lots", program="affiliate")
     assert not nonsense.exception
+
+
+@pytest.mark.usefixtures("paid")
+def test_a_proposal_opens_the_partners_terms_filled_in_and_one_that_is_none_fills_nothing(
+    open_page: Open,
+) -> None:
+    app = open_page("ada", "analytics", view="fees", program="affiliate")
+    assert "paid monthly on day 1" in proposals(app)
+
+    for query, expected in (
+        ({"schedule": "month"}, "monthly on day 1"),
+        ({"schedule": "week"}, "weekly on Friday"),
+        ({"minimum": "75.00"}, "$75.00"),
+    ):
+        form = open_page("max", "partner", code="AF-1", terms="1", **query)
+        assert not form.exception
+        assert expected in words(form).replace("\\", ""), query
+        assert any(one.key == "propose-terms" for one in form.button)
+    for query in ({"schedule": "never"}, {"minimum": "lots"}, {}):
+        form = open_page("max", "partner", code="AF-1", terms="1", **query)
+        assert not form.exception
+        assert "nothing yet" in words(form), query
 
 
 @pytest.mark.usefixtures("paid")
