@@ -9,12 +9,13 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
+from core.guards import blocking_reasons
 from core.reads.payouts import PAGE_ROWS, PayoutPage, counters, list_payouts, totals
 from pages.shared import address, automatic, elements, following, frame, queue_bar, queue_cards, queue_filters
 from pages.shared.format import count
 from pages.shared.format import totals as in_words
 from pages.shared.payout_actions import Seen
-from pages.shared.queue_columns import Sight, cells, configs, grid_key, partner
+from pages.shared.queue_columns import GUARDED, Sight, cells, configs, grid_key, guarded, partner
 from pages.shared.queue_filters import Shown
 from pages.shared.tables import each
 
@@ -49,12 +50,15 @@ def page() -> None:
             descending=shown.descending,
             cursor=shown.cursor,
         )
+        rows = listed.frame
+        if GUARDED & set(shown.columns):
+            rows = guarded(rows, blocking_reasons(conn, [int(one) for one in rows["id"]], now=now))
     matching = int(sums["count"].sum())
-    if listed.frame.empty:
+    if rows.empty:
         _nothing(shown)
         return
     following.remember(shown.wanted, listed, sort=shown.sort, descending=shown.descending)
-    seen = _grid(listed.frame, shown, now, ticks=person.may("steer payouts"))
+    seen = _grid(rows, shown, now, ticks=person.may("steer payouts"))
     _pages(listed, shown, matching, sums)
     queue_bar.bar(seen, shown.wanted, matching, person)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -13,7 +13,8 @@ import pandas as pd
 import streamlit as st
 from streamlit.elements.lib.column_types import ColumnConfig
 
-from pages.shared import status, tables
+from core.guards import Blocking
+from pages.shared import desk, status, tables
 from pages.shared.format import ABSENT, PRIORITIES, count, day, method, moment, money
 from pages.shared.tables import each
 
@@ -106,9 +107,31 @@ COLUMNS: dict[str, Column] = {
         cell=lambda row, see: moment(row.retry_at, see.zone, see.now) if _present(row.retry_at) else ABSENT,
     ),
     "reference": Column(label="Provider reference", width=210, cell=lambda row, _: text_or_dash(row.provider_ref)),
+    "stands": Column(label="In the way", width=300, cell=lambda row, _: row.stands),
+    "whose": Column(label="Whose move", width=100, cell=lambda row, _: row.whose),
     "reason": Column(label="Reason", width=200, cell=lambda row, _: text_or_dash(row.reason)),
 }  # fmt: skip
 USUAL = ("id", "partner", "net", "status", "signals", "customer", "method", "priority", "days", "requested")
+USUAL_BLOCKED = ("id", "partner", "net", "stands", "whose", "status", "method", "days", "requested")
+GUARDED = frozenset({"stands", "whose"})  # answered by the guards, and looked up only where they are shown
+
+
+def usual(view: str) -> tuple[str, ...]:
+    """The columns a view begins with."""
+    return USUAL_BLOCKED if view == "blocked" else USUAL
+
+
+def guarded(frame: pd.DataFrame, reasons: Mapping[int, Sequence[Blocking]]) -> pd.DataFrame:
+    """The rows with what stands in the way of each first and whose move it is; a missing approval alone stands in nobody's."""
+    first = [
+        next((one for one in reasons[int(payout_id)] if one.code != "approvals_missing"), None)
+        for payout_id in frame["id"]
+    ]
+    whose = {"ours": "Ours", "partner": "Partner’s", "provider": f"{desk.provider_name()}’s"}
+    return frame.assign(
+        stands=[one.sentence if one else ABSENT for one in first],
+        whose=[whose[one.whose] if one else ABSENT for one in first],
+    )
 
 
 def _day(when: datetime, see: Sight) -> str:

@@ -14,7 +14,7 @@ from core.reads.payouts import SORTS
 from core.reports.files import payouts_file
 from pages.shared import address, desk
 from pages.shared.format import PRIORITIES, method, moment, plain
-from pages.shared.queue_columns import COLUMNS, USUAL
+from pages.shared.queue_columns import COLUMNS, usual
 from pages.shared.status import STATUS
 
 VIEW_WORDS = {
@@ -104,10 +104,11 @@ def from_address() -> Shown:
     order = query.get("sort", "").replace(" ", "+")
     columns = tuple(name for name in query.get("columns", "").split(".") if name in COLUMNS)
     page = query.get("page", "")
+    wanted = PayoutFilter.from_query(query)
     return Shown(
-        wanted=PayoutFilter.from_query(query),
+        wanted=wanted,
         order=order if order in ORDERS and order[:-1] in SORTS else USUAL_ORDER,
-        columns=columns or USUAL,
+        columns=columns or usual(wanted.view),
         cursor=query.get("cursor") or None,
         page=int(page) if page.isascii() and page.isdigit() and query.get("cursor") else 1,
     )
@@ -197,10 +198,9 @@ def _more(shown: Shown) -> None:
 
 def _columns_chosen() -> None:
     chosen = set(st.session_state["queue_columns"])
-    names = tuple(name for name in COLUMNS if name in chosen)
-    address.put(
-        columns=None if names in ((), tuple(name for name in COLUMNS if name in USUAL)) else ".".join(names)
-    )
+    names = ".".join(name for name in COLUMNS if name in chosen)
+    begun_with = chosen in (set(), set(usual(address.given("view"))))
+    address.put(columns=None if begun_with else names)
 
 
 def csv_button(shown: Shown, *, now: datetime, masked: bool) -> None:

@@ -9,12 +9,15 @@ import pandas as pd
 from sqlalchemy import Engine, text
 from streamlit.testing.v1 import AppTest
 
+from core.access import Actor
+from core.holds import place_hold
 from pages.shared.queue_columns import grid_key
 from tests.pages.conftest import Open
 from tests.world import pending
 
 Status = Callable[[int], str]
 Balance = Callable[[int], tuple[int, int]]
+OPS = Actor(name="user:ada", channel="page", roles=frozenset({"operator", "maker"}))
 
 
 def two_pending(desk: Engine, now: datetime) -> tuple[int, int]:
@@ -136,3 +139,24 @@ def test_all_that_match_become_a_set_fixed_at_that_moment(
     app = press(app, "Approve 2 payouts · $129.50")
     assert not app.exception
     assert [status_of(payout) for payout in (one, two, later)] == ["approved", "approved", "pending"]
+
+
+def test_what_is_blocked_says_what_stands_in_the_way_and_whose_move_it_is(
+    desk: Engine, open_page: Open, now: datetime
+):
+    one, two = two_pending(desk, now)
+    assert open_page("ada", "queue", view="blocked").dataframe.len == 0
+    with desk.begin() as conn:
+        for payout_id, reason in ((one, "kyc"), (two, "manual")):
+            partner_id = conn.execute(
+                text("SELECT partner_id FROM payout WHERE id = :id"), {"id": payout_id}
+            ).scalar_one()
+            place_hold(conn, partner_id, reason, actor=OPS, now=now, note="as agreed")
+    rows = open_page("ada", "queue", view="blocked").dataframe[0].value.set_index("id")
+    assert list(rows.loc[str(one), ["stands", "whose"]]) == [
+        "On hold: the partner's identity is not verified",
+        "Partner’s",
+    ]
+    assert rows.loc[str(two), "whose"] == "Ours"
+    chosen = open_page("ada", "queue", view="open", columns="id.stands").dataframe[0].value
+    assert "On hold: the partner's identity is not verified" in set(chosen["stands"])
