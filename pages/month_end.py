@@ -14,6 +14,7 @@ from core.account_codes import ACCOUNTS as ACCOUNT_WORDS
 from core.account_codes import account_codes, set_account_codes
 from core.reports.files import journal_file, provider_file, rollforward_file, year_file
 from core.reports.month_end import ACCOUNTS, LINES, MonthEnd, Roll, month_end
+from core.reports.pack import month_pack
 from db.engine import Connection
 from pages.shared import address, elements, frame, tables
 from pages.shared import format as fmt
@@ -25,6 +26,7 @@ MONTHS_SHOWN = 24
 LABELS = {"held": "Held", "available": "Available", "reserved": "Reserved", "paid": "Paid", "fees": "Fees"}
 OWED = ("held", "available", "reserved")
 TTL_S = 60
+PACK = "Roll-forward, journal, balances and payouts under way in one archive: the same bytes whenever it is made again"
 
 
 def page() -> None:
@@ -80,6 +82,8 @@ def _tools(found: MonthEnd, months: list[str]) -> None:
         width=160,
         on_change=address.remember("month", "month", default=months[1]),
     )
+    if found.over:
+        _download("Pack", partial(_pack, found), f"month-end-{found.month}.zip", mime="application/zip")
     _download("Roll-forward", partial(_rollforward, found), f"roll-forward-{found.month}.csv")
     _download("Journal", partial(_journal, found), f"journal-{found.month}.csv")
     if not found.provider.empty:
@@ -92,17 +96,23 @@ def _tools(found: MonthEnd, months: list[str]) -> None:
         _codes()
 
 
-def _download(label: str, data: partial[bytes], file_name: str) -> None:
+def _download(label: str, data: partial[bytes], file_name: str, *, mime: str = "text/csv") -> None:
     st.download_button(
         label,
         data=data,
         file_name=file_name,
-        mime="text/csv",
+        mime=mime,
         icon=":material/download:",
         type="tertiary",
         on_click="ignore",
         key=f"take-{label}",
+        help=PACK if label == "Pack" else None,
     )
+
+
+def _pack(found: MonthEnd) -> bytes:
+    with frame.engine().connect().execution_options(isolation_level="REPEATABLE READ") as conn:
+        return month_pack(conn, found)
 
 
 def _rollforward(found: MonthEnd) -> bytes:

@@ -52,6 +52,11 @@ class Roll:
     late: int = 0
     late_moved: dict[str, int] = field(default_factory=dict)  # the same, by the account it came into
 
+    @property
+    def idle(self) -> bool:
+        """Whether nothing ever stood or moved in the program by the end of the month."""
+        return not self.movements and not any(self.opening.values()) and not any(self.closing.values())
+
 
 @dataclass(kw_only=True)
 class MonthEnd:
@@ -63,13 +68,15 @@ class MonthEnd:
     provider: pd.DataFrame = field(default_factory=pd.DataFrame)
 
     def rollforward(self) -> pd.DataFrame:
-        """Return one row per program, account and line: program, currency, account, line, amount_minor."""
+        """Return one row per program that has had money, account and line: program, currency, account, line, amount_minor."""
         return pd.DataFrame(
             list(self._lines()), columns=["month", "program", "currency", "account", "line", "amount_minor"]
         )
 
     def _lines(self) -> Iterator[tuple[str, str, str, str, str, int]]:
         for roll in self.rolls:
+            if roll.idle:  # one that was added later changes no closed month
+                continue
             for account in ACCOUNTS:
                 head = (self.month, roll.program.code, roll.program.currency, account)
                 yield (*head, "Opening", roll.opening[account])

@@ -26,6 +26,7 @@ EXPORTS = (
     ("month-end", "a month per program, currency and account: opening, movements, closing"),
     ("provider", "a month's sums at each provider: our books, theirs, the difference"),
     ("journal", "a month as debit and credit by the company's own account codes"),
+    ("pack", "a closed month whole: roll-forward, journal, balances and payouts under way, as one ZIP"),
     ("record", "everything about one payout with its proofs, for an auditor, as HTML"),
     ("year", "what each partner was paid in a calendar year, for tax forms"),
 )
@@ -99,6 +100,7 @@ def _chunks(args: argparse.Namespace, desk: Desk, conn: Connection, *, masked: b
     from core.reports import files
     from core.reports.control_page import control_file
     from core.reports.month_end import month_end
+    from core.reports.pack import month_pack
     from jobs.cli.lookup import must_exist
 
     match args.what:
@@ -121,6 +123,8 @@ def _chunks(args: argparse.Namespace, desk: Desk, conn: Connection, *, masked: b
         case "year":
             return files.year_file(conn, args.year, masked=masked)
     found = month_end(conn, args.month, now=desk.now)
+    if args.what == "pack":
+        return iter([month_pack(conn, found)])
     if args.what == "journal":
         return files.journal_file(conn, found)
     return files.provider_file(found) if args.what == "provider" else files.rollforward_file(found)

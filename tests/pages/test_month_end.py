@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import pytest
 from sqlalchemy import Engine, text
@@ -38,6 +38,13 @@ class TestMonthEnd:
         assert "**Closing**" in app.table[1].value.to_string()
         labels = [one.proto.label for one in app.get("download_button")]
         assert labels == ["Roll-forward", "Journal", f"Year {now:%Y}"]
+
+    def test_a_closed_month_is_taken_home_whole(self, open_page: Open, now: datetime) -> None:
+        month = f"{now.replace(day=1) - timedelta(days=1):%Y-%m}"
+        app = open_page("vera", "month_end", month=month)
+
+        assert not app.exception
+        assert "Pack" in {one.proto.label for one in app.get("download_button")}
 
     def test_the_codes_of_the_companys_books_are_kept(self, desk: Engine, open_page: Open) -> None:
         app = open_page("ada", "month_end")

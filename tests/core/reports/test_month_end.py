@@ -3,10 +3,18 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from hashlib import sha256
+from io import BytesIO
+from zipfile import ZipFile
+
+import pytest
 
 from core.account_codes import BadAccountCode, account_codes, set_account_codes
 from core.reports.month_end import ACCOUNTS, MonthEnd, Roll, month_end
+from core.reports.pack import MonthNotOver, month_pack
 from core.reports.year import year_totals
+from tests.builders import program
+from tests.building.rows import change
 from tests.desk import ADA, DAY, HOUR, NOW, Balance, Desk
 
 OCTOBER, NOVEMBER = datetime(2026, 10, 20, 12, tzinfo=UTC), NOW
@@ -102,6 +110,52 @@ class TestMonthEnd:
         assert ("Paid out", "reserved", "paid", 39_75) in lines
         assert ("Put into payouts", "2110", "reserved", 40_00) in lines
         assert {debit for _, debit, _, _ in lines} >= {"6300"}
+
+
+def packed(desk: Desk, month: str, *, now: datetime = NOW + 20 * DAY) -> bytes:
+    with desk.engine.connect().execution_options(isolation_level="REPEATABLE READ") as conn:
+        return month_pack(conn, month_end(conn, month, now=now))
+
+
+class TestPack:
+    def test_a_closed_months_pack_is_the_same_bytes_whatever_happens_later(self, desk: Desk) -> None:
+        desk.partner("AFF1")
+        desk.sale("AFF1", "100.00", ref="s1", at=OCTOBER - DAY, now=OCTOBER)
+        desk.release(OCTOBER + HOUR)
+        open_then = desk.request("AFF1", "30.00", now=OCTOBER + 2 * HOUR)
+        before = packed(desk, "2026-10")
+
+        desk.approve(open_then, now=NOVEMBER)
+        desk.send(now=NOVEMBER)
+        desk.sale("AFF1", "7.00", ref="s2", at=OCTOBER, now=NOVEMBER)
+        desk.partner("AFF2", account="acct_2", now=NOVEMBER)
+        with desk.engine.begin() as conn:
+            program(conn, "added-later")
+            blanked = {"name": None, "email": None, "blanked_at": NOVEMBER}
+            change(conn, "identity", blanked, "id = (SELECT identity_id FROM partner WHERE code = 'AFF1')")
+
+        assert packed(desk, "2026-10") == before
+        assert packed(desk, "2026-10", now=NOW + 60 * DAY) == before
+
+    def test_it_has_every_file_of_the_month_and_its_sums_prove_them(self, desk: Desk) -> None:
+        two_months(desk)
+        waiting = desk.request("AFF1", "10.00", now=NOVEMBER + 2 * HOUR)
+
+        with ZipFile(BytesIO(packed(desk, "2026-11"))) as pack:
+            files = {name: pack.read(name) for name in pack.namelist()}
+
+        lines = [line.split("  ") for line in files.pop("SHA256SUMS").decode().splitlines()]
+        assert {name: digest for digest, name in lines} == {name: sha256(content).hexdigest() for name, content in files.items()}
+        balances = files["balances-2026-11.csv"].decode("utf-8-sig").splitlines()
+        assert balances[1] == "AFF1,affiliate,USD,0.00,57.00,10.00,39.75,0.25"
+        assert str(waiting) in files["payouts-under-way-2026-11.csv"].decode()
+        assert "Ana" not in b"".join(files.values()).decode()
+        assert set(files) >= {"roll-forward-2026-11.csv", "journal-2026-11.csv", "account-codes.csv"}
+
+    def test_a_month_that_still_runs_has_none(self, desk: Desk) -> None:
+        two_months(desk)
+        with pytest.raises(MonthNotOver):
+            packed(desk, "2026-11", now=NOW)
 
 
 class TestAccountCodes:
