@@ -92,7 +92,9 @@ def _origin(header: EarningHeader, zone: ZoneInfo, now: datetime) -> list[tuple[
         )
     found.append(("Happened", fmt.moment(header.occurred_at, zone, now)))
     released = "Releases" if header.release_at > now else "Matured"
-    found.append((released, fmt.moment(header.release_at, zone, now)))
+    held = (header.release_at - header.occurred_at).days
+    after = f" :gray[{fmt.count(held, 'day')} after the event]" if held else ""
+    found.append((released, fmt.moment(header.release_at, zone, now) + after))
     if header.payout_id is None and header.state in {"held", "available"}:
         why = linked_to("partner", "what keeps it, and what comes next", code=header.partner_code)
         found.append(("In no payout yet", why))

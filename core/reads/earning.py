@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pandas as pd
 from sqlalchemy import Connection, text
@@ -58,6 +59,7 @@ class EarningHeader:
     customer_id: int | None
     customer_ref: str | None
     customer_name: str | None
+    signed_up_at: datetime | None
     corrects_id: int | None
     policy_version: int | None
     commission: str | None
@@ -89,8 +91,8 @@ HEADER = text("""
            CASE WHEN :personal THEN i.name END AS partner_name, e.occurred_at, e.release_at, e.recorded_at, e.made_by,
            f.file_name AS file, s.source_ref AS sale_ref, s.kind AS sale_kind, s.gross_minor AS sale_gross_minor,
            CASE WHEN :personal THEN s.description END AS sale_description, c.id AS customer_id, c.ref AS customer_ref,
-           CASE WHEN :personal THEN w.name END AS customer_name, e.corrects_id, l.version AS policy_version, l.terms,
-           e.breakdown, p.id AS payout_id, p.status AS payout_status,
+           CASE WHEN :personal THEN w.name END AS customer_name, c.signed_up_at, e.corrects_id,
+           l.version AS policy_version, l.terms, e.breakdown, p.id AS payout_id, p.status AS payout_status,
            CASE WHEN p.status IN ('paid', 'reversed') THEN 'paid'
                 WHEN p.id IS NOT NULL THEN 'reserved'
                 WHEN o.earning_id IS NULL THEN 'voided'
@@ -161,7 +163,7 @@ def earning_lines(header: EarningHeader, policy: Policy | None) -> Iterator[tupl
 def _how(header: EarningHeader, policy: Policy | None) -> str:
     match header.kind:
         case "bounty":
-            return str(header.commission)
+            return _stayed(header)
         case "recurring":
             month = f"{date.fromisoformat(f'{header.period}-01'):%B %Y}"
             return f"{header.commission}; active at the first instant of {month}"
@@ -176,6 +178,14 @@ def _how(header: EarningHeader, policy: Policy | None) -> str:
     if header.sale_gross_minor is None:
         return f"entered by {words.person(header.made_by)}"
     return _share(header, policy) or "as it arrived with the sale"
+
+
+def _stayed(header: EarningHeader) -> str:
+    """Write what a bounty was judged by: the sign-up and the instant the customer was still active at."""
+    if header.signed_up_at is None:
+        return str(header.commission)
+    begun, judged = (at.astimezone(ZoneInfo(header.zone)) for at in (header.signed_up_at, header.occurred_at))
+    return f"signed up {begun:%-d %b %Y %H:%M}, still active {judged:%-d %b %Y %H:%M}"
 
 
 def _share(header: EarningHeader, policy: Policy | None) -> str | None:

@@ -61,13 +61,15 @@ PAID = text("""
 """)
 
 
-def by_partner(conn: Connection, span: Period, *, currency: str, masked: bool, page: int = 1) -> Partners:
-    """Return one page (from 1) of the partners of a currency, those who were paid most first."""
+def by_partner(
+    conn: Connection, span: Period, *, currency: str, masked: bool, page: int | None = 1
+) -> Partners:
+    """Return one page (from 1) of the partners of a currency, those who were paid most first; with None everyone."""
     values = {
         "before": span.before.since,
         "currency": currency,
-        "rows": PAGE_ROWS,
-        "first": (page - 1) * PAGE_ROWS,
+        "rows": None if page is None else PAGE_ROWS,
+        "first": 0 if page is None else (page - 1) * PAGE_ROWS,
     }
     rows = to_frame(conn.execute(PAID, span.asked | values))
     count = int(rows["of_all"].iloc[0]) if len(rows) else 0

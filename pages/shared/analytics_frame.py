@@ -225,11 +225,11 @@ def _tool(name: str, numbers: pd.DataFrame) -> None:
         view_switch(name)
 
 
-def csv_button(name: str, numbers: pd.DataFrame) -> None:
-    """Draw the button that takes a card's numbers home."""
+def csv_button(name: str, numbers: pd.DataFrame | Callable[[], pd.DataFrame]) -> None:
+    """Draw the button that takes a card's numbers home; those of more than the card shows are read by the click."""
     st.download_button(
         "CSV",
-        data=lambda: csv_bytes([numbers]),
+        data=lambda: csv_bytes([numbers() if callable(numbers) else numbers]),
         file_name=f"{name}.csv",
         mime="text/csv",
         type="tertiary",

@@ -50,7 +50,7 @@ def _all(shown: Scope) -> None:
         st.grid(1),
         "Partners by what they were paid",
         f"{first + 1:,}–{first + len(found.rows):,} of {found.count:,}, most first",
-        tool=partial(analytics_frame.csv_button, "partners", found.rows),
+        tool=partial(analytics_frame.csv_button, "partners", partial(_everybody, shown)),
     ):
         _grid(found.rows, shown.currency)
         if found.count > PAGE_ROWS:
@@ -61,6 +61,11 @@ def _all(shown: Scope) -> None:
                 on_change=address.remember("analytics-page", "page", default="1"),
             )
     analytics_frame.definitions({"By partner": DEFINITION}, shown.period.zone)
+
+
+def _everybody(shown: Scope) -> pd.DataFrame:
+    with frame.reading() as conn:
+        return by_partner(conn, shown.period, currency=shown.currency, masked=shown.masked, page=None).rows
 
 
 def _grid(rows: pd.DataFrame, currency: str) -> None:

@@ -47,6 +47,16 @@ def test_a_commission_is_as_it_arrived(desk: Desk) -> None:
     assert lines(story(desk)) == [("Commission", "as it arrived with the sale", 25_00)]
 
 
+def test_a_bounty_says_when_its_customer_signed_up_and_until_when_they_stayed(desk: Desk) -> None:
+    desk.partner("BRK1", program="broker-bounty")
+    desk.customer("cleo", "BRK1", signed_up=datetime(2026, 8, 1, 9, 30, tzinfo=UTC))
+    desk.accrue()
+    told = story(desk, "bounty")
+
+    assert lines(told) == [("Bounty", "signed up 1 Aug 2026 09:30, still active 30 Sep 2026 09:30", 500_00)]
+    assert told.header.commission == "$500.00 once per customer active for 60 days"
+
+
 def test_a_deduction_of_a_file_is_nobodys_entry(desk: Desk) -> None:
     desk.partner("BAR1", program="barber")
     desk.sale("BAR1", "-50.00", ref="rent", program="barber", kind="deduction")

@@ -196,7 +196,9 @@ def test_the_money_of_a_period_is_what_the_ledger_moved_in_it(lived: Desk) -> No
     assert figures["pending_payouts"] == figures["reserved"] > 0
 
 
-def test_by_partner_adds_up_to_the_whole_and_one_partner_is_the_same_as_their_row(lived: Desk) -> None:
+def test_by_partner_adds_up_to_the_whole_and_one_partner_is_the_same_as_their_row(
+    lived: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
     period = span(lived)
     with lived.engine.connect() as conn:
         whole = analytics(conn, now=NOW, masked=False, program="own").figures.set_index("metric")
@@ -204,8 +206,13 @@ def test_by_partner_adds_up_to_the_whole_and_one_partner_is_the_same_as_their_ro
         own = [one_partner(conn, code, period, masked=False, longest_daily=90) for code in ("P1", "P2", "P3")]
         nobody = one_partner(conn, "P9", period, masked=False, longest_daily=90)
         masked = by_partner(conn, period, currency="USD", masked=True)
+        everyone = by_partner(conn, period, currency="USD", masked=False, page=None)
+        monkeypatch.setattr(by_partner_report, "PAGE_ROWS", 1)
+        second = by_partner(conn, period, currency="USD", masked=False, page=2)
     assert found.count == 2
     assert found.rows["paid_minor"].sum() == whole.loc["completed_payouts", "amount_minor"] == 84_00
+    assert everyone.rows.equals(found.rows)
+    assert (len(second.rows), second.rows["code"].iloc[0]) == (1, everyone.rows["code"].iloc[1])
     assert masked.rows["name"].isna().all()
     assert nobody is None
     for metric, measure in (
