@@ -54,10 +54,15 @@ def new_page(opened: Browser, *, width: int = 1440, height: int = 900, theme: Th
 def sign_in(page: Page, url: str, name: str, password: str) -> None:
     """Fill the form and wait until the page behind it stands: what is typed into a page being drawn is lost."""
     page.goto(url)
-    expect(page.get_by_label("Name", exact=True)).to_be_visible()
+    name_field, password_field = (page.get_by_label(label, exact=True) for label in ("Name", "Password"))
+    expect(name_field).to_be_visible()
+    page.wait_for_load_state(
+        "networkidle"
+    )  # the part that reads the cookie comes late, and draws the form anew
     settle(page)
-    page.get_by_label("Name", exact=True).fill(name)
-    page.get_by_label("Password", exact=True).fill(password)
+    name_field.fill(name)
+    password_field.fill(password)
+    expect(name_field).to_have_value(name)
     page.get_by_test_id("stFormSubmitButton").get_by_role("button").click()
     expect(page.get_by_role("button", name="Sign out")).to_be_visible()
     settle(page)
