@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import Connection, text
 
+UNKNOWN_AFTER = timedelta(hours=1)
 FAILURES_PCT = 5
 WEBHOOKS_PCT = 2
 PROCESSING_S = 30
@@ -20,12 +21,17 @@ ENOUGH_PAYOUTS, ENOUGH_EVENTS, ENOUGH_TIMES, ENOUGH_A_DAY = 20, 20, 5, 10
 
 @dataclass(frozen=True, kw_only=True)
 class Rate:
-    """A rate over its limit, in its own unit: per cent, or seconds."""
+    """A rate beside its limit, in its own unit, per cent or seconds; `found` is None where the cases are too few for one."""
 
     name: str
     sentence: str
-    found: float
+    found: float | None
     limit: int
+
+    @property
+    def over(self) -> bool:
+        """Whether it is over its limit."""
+        return self.found is not None and self.found > self.limit
 
 
 ENDED = text("""
@@ -52,27 +58,32 @@ VOLUME = text("""
 """)
 
 
-def rates_over_limit(conn: Connection, *, now: datetime) -> Iterator[Rate]:
-    """Yield each rate that is over its limit at `now`."""
+def rates(conn: Connection, *, now: datetime) -> Iterator[Rate]:
+    """Yield every rate as it is at `now`, beside its limit."""
     ended = conn.execute(ENDED, {"after": now - timedelta(days=1)}).one()
-    if ended.n >= ENOUGH_PAYOUTS and (found := _pct(ended.failed, ended.n)) > FAILURES_PCT:
-        sentence = f"{found:g}% of the payouts of the last 24 hours failed, more than {FAILURES_PCT}%."
-        yield Rate(name="failure_rate", sentence=sentence, found=found, limit=FAILURES_PCT)
+    found = _pct(ended.failed, ended.n) if ended.n >= ENOUGH_PAYOUTS else None
+    sentence = f"{found or 0:g}% of the payouts of the last 24 hours failed, more than {FAILURES_PCT}%."
+    yield Rate(name="failure_rate", sentence=sentence, found=found, limit=FAILURES_PCT)
     events = conn.execute(EVENTS, {"after": now - timedelta(days=1)}).one()
-    if events.n >= ENOUGH_EVENTS and (found := _pct(events.failed, events.n)) > WEBHOOKS_PCT:
-        sentence = f"{found:g}% of the provider's events of the last 24 hours are not applied, more than {WEBHOOKS_PCT}%."
-        yield Rate(name="webhook_failures", sentence=sentence, found=found, limit=WEBHOOKS_PCT)
+    found = _pct(events.failed, events.n) if events.n >= ENOUGH_EVENTS else None
+    sentence = f"{found or 0:g}% of the provider's events of the last 24 hours are not applied, more than {WEBHOOKS_PCT}%."
+    yield Rate(name="webhook_failures", sentence=sentence, found=found, limit=WEBHOOKS_PCT)
     times = conn.execute(TIMES, {"after": now - timedelta(hours=1)}).one()
-    if times.n >= ENOUGH_TIMES and (found := round(float(times.average_s), 1)) > PROCESSING_S:
-        sentence = f"Payouts of the last hour took {found:g} s at the provider, more than {PROCESSING_S} s."
-        yield Rate(name="slow_processing", sentence=sentence, found=found, limit=PROCESSING_S)
+    found = round(float(times.average_s), 1) if times.n >= ENOUGH_TIMES else None
+    sentence = f"Payouts of the last hour took {found or 0:g} s at the provider, more than {PROCESSING_S} s."
+    yield Rate(name="slow_processing", sentence=sentence, found=found, limit=PROCESSING_S)
     day = now.date() - timedelta(days=1)
     days = [day - timedelta(days=7 * weeks) for weeks in range(5)]
     volume = conn.execute(VOLUME, {"day": day, "days": days}).one()
     before = float(volume.before)
-    if before >= ENOUGH_A_DAY and (found := _pct(before - float(volume.yesterday), before)) > DROP_PCT:
-        sentence = f"Yesterday {found:g}% fewer payouts were paid than on the same weekday before, more than {DROP_PCT}%."
-        yield Rate(name="volume_drop", sentence=sentence, found=found, limit=DROP_PCT)
+    found = _pct(before - float(volume.yesterday), before) if before >= ENOUGH_A_DAY else None
+    sentence = f"Yesterday {found or 0:g}% fewer payouts were paid than on the same weekday before, more than {DROP_PCT}%."
+    yield Rate(name="volume_drop", sentence=sentence, found=found, limit=DROP_PCT)
+
+
+def rates_over_limit(conn: Connection, *, now: datetime) -> Iterator[Rate]:
+    """Yield each rate that is over its limit at `now`."""
+    yield from (rate for rate in rates(conn, now=now) if rate.over)
 
 
 def _pct(part: float, whole: float) -> float:

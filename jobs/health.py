@@ -10,14 +10,13 @@ from typing import Any
 
 from sqlalchemy import Connection, Engine, Row, text
 
-from core.alerts import rates_over_limit
+from core.alerts import UNKNOWN_AFTER, rates_over_limit
 from core.pauses import current_pauses
 from jobs.job import all_jobs
 
 SILENT_AFTER = timedelta(seconds=30)  # the scheduler's heart beats every five seconds
 LATE_AFTER = timedelta(minutes=30)
 HANGS_AFTER = timedelta(minutes=15)
-UNKNOWN_AFTER = timedelta(hours=1)
 STUCK_AFTER = timedelta(hours=2)  # release runs every hour
 
 
@@ -64,7 +63,7 @@ def find_faults(conn: Connection, *, now: datetime, books_note: str | None = Non
     faults += _failing_jobs(conn)
     faults += _stuck_earnings(conn, now)
     faults += [
-        Fault(name=rate.name, sentence=rate.sentence, figures={"found": rate.found, "limit": rate.limit})
+        Fault(name=rate.name, sentence=rate.sentence, figures={"found": rate.found or 0, "limit": rate.limit})
         for rate in rates_over_limit(conn, now=now)
     ]
     return faults

@@ -15,26 +15,29 @@ from core.audit import Chain, verify_chain
 from core.days import first_instant
 from core.reads.audit import AuditFilter, audit_trail, who_and_what
 from core.reports.export import csv_bytes
-from pages.shared import address, elements, frame, tables
+from pages.shared import address, audit_rows, elements, frame, tables
 from pages.shared import format as fmt
 from pages.shared.cells import instant, number
-from pages.shared.lines import card_text
 from pages.shared.status import tag
 
 ROWS, ROWS_OF_A_FILE, FILE_MAX = 50, 2_000, 100_000
-IDS_SHOWN, DETAILS_SHOWN = 4, 160
-SUBJECT_PAGES = {"payout": "payout?id="}
-PERIODS = {"": "Any time", "1": "Today", "7": "7 days", "30": "30 days", "365": "A year"}
+PERIODS = {"": "Any time", "1": "Today", "7": "7 days", "30": "30 days", "365": "A year", "span": "From … to"}
+SPAN, SPAN_KEY = "span", "audit-span"
 CHAIN_TTL_S = 300
 
 
 def page() -> None:
     """Draw the page."""
     now, zone = frame.now(), frame.zone()
+    seq = address.given_id("row")
+    if seq is not None:
+        audit_rows.one_row(seq, now, zone)
+        return
     with frame.reading() as conn:
         actors, actions = who_and_what(conn)
         wanted = _wanted(actors, actions, now, zone)
         found = audit_trail(conn, wanted, before=address.given_id("before"), limit=ROWS + 1)
+        names = audit_rows.named(conn, tables.each(found))
     frame.header(
         "Audit",
         "Who did what to which, and is it still as it was written?",
@@ -42,20 +45,22 @@ def page() -> None:
         tools=partial(_tools, wanted),
     )
     _chain(now)
-    _filters(actors, actions)
+    _filters(actors, actions, now, zone)
     if found.empty:
         elements.empty("Nothing matches", "Nobody did such a thing in that time.", "search_off")
         return
-    _rows(found.head(ROWS), now, zone)
+    _rows(found.head(ROWS), names, now, zone)
     _pager(found)
 
 
 def _wanted(actors: list[str], actions: list[str], now: datetime, zone: ZoneInfo) -> AuditFilter:
-    days = address.one_of("days", PERIODS, "")
-    since = None
-    if days:
-        first: date = now.astimezone(zone).date() - timedelta(days=int(days) - 1)
-        since = first_instant(first, zone)
+    days, today = address.one_of("days", PERIODS, ""), now.astimezone(zone).date()
+    since, until = None, None
+    if days == SPAN:
+        first, last = _span(today)
+        since, until = first_instant(first, zone), first_instant(last + timedelta(days=1), zone)
+    elif days:
+        since = first_instant(today - timedelta(days=int(days) - 1), zone)
     subject, _, subject_id = address.given("of").partition(" ")
     return AuditFilter(
         actor=address.one_of("who", actors, ""),
@@ -63,7 +68,25 @@ def _wanted(actors: list[str], actions: list[str], now: datetime, zone: ZoneInfo
         subject=subject,
         subject_id=int(subject_id) if subject_id.isascii() and subject_id.isdigit() else None,
         since=since,
+        until=until,
     )
+
+
+def _span(today: date) -> tuple[date, date]:
+    """The two days of the address; what is no day is today."""
+    days = []
+    for name in ("from", "to"):
+        try:
+            days.append(min(date.fromisoformat(address.given(name)), today))
+        except ValueError:
+            days.append(today)
+    return min(days), max(days)
+
+
+def _span_chosen() -> None:
+    chosen = st.session_state[SPAN_KEY]
+    if len(chosen) == 2:  # noqa: PLR2004 - the first of two clicks is no span yet
+        address.put(**{"from": chosen[0].isoformat(), "to": chosen[1].isoformat(), "before": None})
 
 
 def _tools(wanted: AuditFilter) -> None:
@@ -120,11 +143,17 @@ def _chain(now: datetime) -> None:
         )
 
 
-def _filters(actors: list[str], actions: list[str]) -> None:
+def _filters(actors: list[str], actions: list[str], now: datetime, zone: ZoneInfo) -> None:
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
         _choice("who", {"": "Anybody", **{one: fmt.person(one) for one in actors}}, 180)
-        _choice("what", {"": "Anything", **{one: _words(one) for one in actions}}, 240)
+        _choice("what", {"": "Anything", **{one: audit_rows.words(one) for one in actions}}, 240)
         _choice("days", PERIODS, 120)
+        if address.given("days") == SPAN:
+            today = now.astimezone(zone).date()
+            st.date_input(
+                "From and to", _span(today), max_value=today, format="YYYY-MM-DD", label_visibility="collapsed",
+                key=SPAN_KEY, width=250, on_change=_span_chosen,
+            )  # fmt: skip
         st.text_input(
             "Of",
             value=address.given("of"),
@@ -154,45 +183,19 @@ def _from_the_start() -> None:
     address.put(before=None)
 
 
-def _words(action: str) -> str:
-    return action.replace(".", ": ").replace("_", " ")
-
-
-def _rows(found: pd.DataFrame, now: datetime, zone: ZoneInfo) -> None:
+def _rows(found: pd.DataFrame, names: audit_rows.Names, now: datetime, zone: ZoneInfo) -> None:
     records = [
         (
-            f"{number(row.seq):,}",
+            audit_rows.row_link(number(row.seq)),
             fmt.moment(instant(row.at), zone, now),
-            f"{fmt.plain(fmt.person(str(row.actor)))} :gray[{row.channel}]",
-            _words(str(row.action)).capitalize(),
-            _subject(str(row.subject), list(row.ids)),
-            f":gray[{fmt.plain(_details(row.details))}]",
+            f"{audit_rows.who(str(row.actor))} :gray[{row.channel}]",
+            audit_rows.words(str(row.action)),
+            audit_rows.subjects(str(row.subject), list(row.ids), names),
+            f":gray[{fmt.plain(audit_rows.details(row.details))}]",
         )
         for row in tables.each(found)
     ]
     tables.rows(records, ["Row", "When", "Who", "What", "Of", "Details"], right=["Row"])
-
-
-def _subject(subject: str, ids: list[int]) -> str:
-    if not ids:
-        return subject.replace("_", " ")
-    shown = ", ".join(
-        f"[{one}]({SUBJECT_PAGES[subject]}{one})" if subject in SUBJECT_PAGES else str(one)
-        for one in ids[:IDS_SHOWN]
-    )
-    more = f" and {len(ids) - IDS_SHOWN:,} more" if len(ids) > IDS_SHOWN else ""
-    return f"{subject.replace('_', ' ')} {shown}{more}"
-
-
-def _details(details: object) -> str:
-    if not isinstance(details, dict):
-        return card_text(details)
-    said = ", ".join(
-        f"{name.replace('_', ' ')} {value}"
-        for name, value in details.items()
-        if value not in (None, "", [], {})
-    )
-    return said if len(said) <= DETAILS_SHOWN else f"{said[:DETAILS_SHOWN]}…"
 
 
 def _pager(found: pd.DataFrame) -> None:

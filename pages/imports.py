@@ -7,9 +7,9 @@ import streamlit as st
 from core.imports import IMPORTERS, ImportResult, kind_of, template
 from core.reads.imports import imported_files
 from core.refusals import Refusal
-from pages.shared import elements, frame, import_runs, tables
+from pages.shared import address, elements, frame, import_runs, import_story, tables
 from pages.shared import format as fmt
-from pages.shared.cells import instant, number
+from pages.shared.cells import instant, linked_to, number
 from pages.shared.import_runs import File, Run
 from pages.shared.status import badge
 
@@ -33,7 +33,10 @@ HELP = {
 
 def page() -> None:
     """Draw the page."""
-    person = frame.person()
+    person, run = frame.person(), address.given_id("run")
+    if run is not None:
+        import_story.draw(run)
+        return
     frame.header("Import", "What would this file add, change and refuse?")
     if not person.may("import files"):
         elements.empty(
@@ -199,7 +202,7 @@ def _before() -> None:
             (
                 fmt.moment(instant(row.at), zone, now),
                 str(row.kind).capitalize(),
-                fmt.plain(str(row.file_name)),
+                linked_to("imports", str(row.file_name), run=str(number(row.id))),
                 fmt.plain(fmt.person(str(row.made_by))),
                 f"{number(row.rows):,}",
                 f"{number(row.added):,}",

@@ -9,15 +9,20 @@ from zoneinfo import ZoneInfo
 import pandas as pd
 import streamlit as st
 
+from core.alerts import rates
 from core.pauses import current_pauses
 from core.reads.books import SimulatorBooks, simulator_books
 from core.reads.open_outcomes import open_outcomes
-from core.reads.operations import Beat, job_runs, jobs, scheduler_beat, stuck_payouts
+from core.reads.operations import Beat, jobs, scheduler_beat, stuck_payouts
+from core.reads.reconciliation import open_differences
 from core.reads.timed import Waits, waiting_for_their_time
 from pages.shared import (
+    address,
     elements,
     frame,
+    health_limits,
     job_orders,
+    job_runs,
     job_words,
     messages,
     proposals,
@@ -28,13 +33,15 @@ from pages.shared import (
     unknown_outcomes,
 )
 from pages.shared import format as fmt
-from pages.shared.cells import instant, number
+from pages.shared.cells import instant, linked_to, number
 from pages.shared.lines import card_text
 from pages.shared.timetable import TIMETABLE
 
-RUNS_SHOWN = 12
+STUCK_SHOWN = 12
 LATE_AFTER = timedelta(minutes=5)
 REFRESH_S = 10
+# Whatever is stuck moves on by one thing: the job that should have moved it; and where no job does, a person looks.
+STUCK_MOVES = {"not_sent": "send", "not_retried": "send", "no_answer_recorded": "send"}
 STUCK_WORDS = {
     "not_sent": "approved, not sent yet",
     "not_retried": "due again, not sent yet",
@@ -46,6 +53,10 @@ STUCK_WORDS = {
 def page() -> None:
     """Draw the page."""
     now, zone = frame.now(), frame.zone()
+    run = address.given_id("run")
+    if run is not None:
+        job_runs.one(run, now, zone)
+        return
     frame.header("Operations", "Is everything running, and what is stuck?", at=now)
     _now()
     # Outside the parts that draw themselves anew: a dialog stays open, a reason keeps its place.
@@ -84,14 +95,24 @@ def _live() -> None:
     with frame.reading() as conn:
         beat = scheduler_beat(conn)
         known = jobs(conn, now=now, names=tuple(TIMETABLE))
+        unknown = open_outcomes(conn, masked=masked)
         stuck = stuck_payouts(conn, now=now, masked=masked)
-        runs = job_runs(conn, limit=RUNS_SHOWN)
+        differing = open_differences(conn, limit=1)
+        limits = health_limits.lines(
+            beat,
+            unknown,
+            stuck,
+            list(rates(conn, now=now)),
+            differences=0 if differing.empty else number(differing["of"].iloc[0]),
+            now=now,
+        )
         paused = set(current_pauses(conn, now=now))
         books = simulator_books(conn) if frame.settings().provider == "simulator" else None
     if len(stuck):
-        _stuck(stuck, now)
+        _stuck(stuck, beat, now)
+    health_limits.card(limits)
     _jobs(known, beat, now, zone, paused=paused)
-    _runs(runs, now, zone)
+    job_runs.card(now, zone)
     if books is not None:
         _books(books)
 
@@ -151,7 +172,19 @@ def _payout(payout_id: object) -> str:
     return f"[{payout_id}](/payout?id={payout_id})"
 
 
-def _stuck(stuck: pd.DataFrame, now: datetime) -> None:
+def _move(why: str, payout_id: int, beat: Beat) -> str:
+    """The one thing to do about a stuck payout."""
+    job = STUCK_MOVES.get(why)
+    if job is None:
+        return f"[Read its story](/payout?id={payout_id}), then tell whoever looks after the desk"
+    if not beat.alive:
+        return "start the scheduler: `python -m jobs`"
+    if not frame.person().may("run jobs"):
+        return f"an operator runs {job}"
+    return f"[Run {job}](/operations?order={job})"
+
+
+def _stuck(stuck: pd.DataFrame, beat: Beat, now: datetime) -> None:
     with st.container(border=True, gap="small"):
         st.markdown(elements.title("Stuck payouts", "should have moved on by now, oldest first"))
         records = [
@@ -162,12 +195,15 @@ def _stuck(stuck: pd.DataFrame, now: datetime) -> None:
                 status.badge(str(row.status)),
                 STUCK_WORDS[str(row.why)],
                 fmt.ago(instant(row.since), now),
+                _move(str(row.why), number(row.id), beat),
             )
-            for row in stuck.head(RUNS_SHOWN).itertuples(name="Stuck")
+            for row in stuck.head(STUCK_SHOWN).itertuples(name="Stuck")
         ]
-        tables.rows(records, ["Payout", "Partner", "Amount", "Status", "Why", "Since"], right=["Amount"])
-        if len(stuck) > RUNS_SHOWN:
-            st.caption(f"and {fmt.count(len(stuck) - RUNS_SHOWN, 'more', 'more')}")
+        tables.rows(
+            records, ["Payout", "Partner", "Amount", "Status", "Why", "Since", "Do"], right=["Amount"]
+        )
+        if len(stuck) > STUCK_SHOWN:
+            st.caption(f"and {fmt.count(len(stuck) - STUCK_SHOWN, 'more', 'more')}")
 
 
 def _state(row: Any, beat: Beat, now: datetime) -> str:  # noqa: ANN401 - a row of the jobs frame
@@ -208,12 +244,12 @@ def _jobs(known: pd.DataFrame, beat: Beat, now: datetime, zone: ZoneInfo, *, pau
             turn, seen = TIMETABLE.get(str(row.job)), _seen(row)
             records.append(
                 (
-                    f"**{row.job}**",
+                    linked_to("operations", str(row.job), job=str(row.job)),
                     turn.words(now, zone) if turn else "by hand",
                     status.badge(state, "By hand" if state == "by_hand" else None),
                     _last(seen, now, zone),
                     fmt.ABSENT if not card_text(row.duration_ms) else job_words.took(number(row.duration_ms)),
-                    _did(row),
+                    job_runs.did(row) or ("idle" if seen else "nothing yet"),
                     _next(turn.following(now, seen), now, zone) if turn and beat.alive else fmt.ABSENT,
                 )
             )
@@ -233,37 +269,6 @@ def _next(following: datetime, now: datetime, zone: ZoneInfo) -> str:
         if following - now < timedelta(hours=1)
         else fmt.moment(following, zone, now)
     )
-
-
-def _did(row: Any) -> str:  # noqa: ANN401 - a row of jobs or of runs
-    if card_text(row.error):
-        return job_words.failed(card_text(row.error))
-    if not card_text(row.count):
-        return "idle" if _seen(row) else "nothing yet"
-    result = row.result if isinstance(row.result, dict) else {}
-    return job_words.did(str(row.job), number(row.count), result)
-
-
-def _runs(runs: pd.DataFrame, now: datetime, zone: ZoneInfo) -> None:
-    with st.container(border=True, gap="small"):
-        st.markdown(
-            elements.title("Recent runs", "that did something, failed, or served a slot of the timetable")
-        )
-        if runs.empty:
-            st.caption("No run yet. The scheduler starts with: python -m jobs")
-            return
-        records = [
-            (
-                fmt.moment(instant(run.started_at), zone, now),
-                f"**{run.job}**",
-                status.badge("done" if bool(run.ok) else "failing", None if bool(run.ok) else "Failed"),
-                job_words.took(number(run.duration_ms)),
-                _did(run),
-                fmt.plain(fmt.person(str(run.made_by))),
-            )
-            for run in runs.itertuples(name="Run")
-        ]
-        tables.rows(records, ["Started", "Job", "Result", "Took", "Did", "By"], right=["Took"])
 
 
 def _books(books: SimulatorBooks) -> None:

@@ -22,12 +22,13 @@ from core.users import (
     set_roles,
 )
 from db.engine import Connection
-from pages.shared import elements, frame, in_dialog, tables
+from pages.shared import address, elements, frame, in_dialog, tables
 from pages.shared import format as fmt
+from pages.shared.cells import linked_to
 from pages.shared.decisions import Outcome, Work, decide, token_for
 from pages.shared.status import badge, tag
 
-CHOSEN, FIRST = "people-chosen", "people-first-password"
+CHOSEN, FIRST, ONE = "people-chosen", "people-first-password", "people-one"
 NAME, FULL_NAME, ROLES_KEY, PASSWORD = "people-name", "people-full-name", "people-roles", "people-password"
 PASSWORD_BYTES = 15
 ROLE_WORDS = {
@@ -48,8 +49,7 @@ def page() -> None:
     frame.header("People", "Who may sign in, and as what?", tools=_add_button if manages else None)
     _chosen(users)
     _table(users, now, zone)
-    if manages:
-        _change(users)
+    _one(users, now, zone, manages=manages)
     with st.expander("What each role may do", icon=":material/badge:"):
         records = [
             (
@@ -91,7 +91,7 @@ def _table(users: list[User], now: datetime, zone: ZoneInfo) -> None:
         seen = fmt.moment(user.last_seen_at, zone, now) if user.last_seen_at else "never"
         records.append(
             (
-                fmt.plain(user.full_name or user.name),
+                linked_to("people", user.full_name or user.name, person=user.name),
                 fmt.plain(user.name),
                 ", ".join(user.roles).capitalize(),
                 seen,
@@ -111,31 +111,54 @@ def _state(user: User, now: datetime) -> str:
     return badge("active")
 
 
-def _change(users: list[User]) -> None:
-    others = {user.name: user for user in users}
+def _one(users: list[User], now: datetime, zone: ZoneInfo, *, manages: bool) -> None:
+    """One person, named by the address: what is known of them, what they did, and what may be changed."""
+    by_name = {user.name: user for user in users}
+    st.session_state[ONE] = address.one_of("person", by_name, "") or None
     with st.container(border=True, gap="small"):
-        st.markdown(elements.title("Change a person", "roles and passwords end their open sessions"))
+        note = (
+            "roles and passwords end their open sessions" if manages else "what they may do and what they did"
+        )
+        st.markdown(elements.title("Change a person" if manages else "One person", note))
         with st.container(horizontal=True, vertical_alignment="bottom"):
             name = st.selectbox(
                 "Person",
-                list(others),
-                index=None,
-                format_func=lambda one: others[one].full_name or one,
-                key="people-one",
+                list(by_name),
+                format_func=lambda one: by_name[one].full_name or one,
+                key=ONE,
                 placeholder="Choose",
                 label_visibility="collapsed",
                 width=240,
+                on_change=address.remember(ONE, "person"),
             )
-            user = others.get(name or "")
+            user = by_name.get(name or "")
             if user is None:
                 st.caption("Choose whom, then what.", width="content")
                 return
-            st.button("Roles", icon=":material/badge:", on_click=_choose, args=("roles", user.name))
-            st.button("New password", icon=":material/key:", on_click=_choose, args=("password", user.name))
-            for label, icon, name_, work in _at_once(user):
-                st.button(
-                    label, icon=f":material/{icon}:", on_click=decide, args=(name_, token_for(name_), work)
-                )
+            if manages:
+                _buttons(user)
+        _known(user, now, zone)
+
+
+def _known(user: User, now: datetime, zone: ZoneInfo) -> None:
+    seen = user.last_seen_at
+    acts = linked_to("audit", "All acts in the audit", who=f"user:{user.name}")
+    tables.pairs(
+        [
+            ("Signs in as", fmt.plain(user.name)),
+            ("Roles", "; ".join(f"{role.capitalize()}: {ROLE_WORDS[role]}" for role in user.roles)),
+            ("State", _state(user, now)),
+            ("Last seen", f"{fmt.moment(seen, zone, now)}, {fmt.ago(seen, now)}" if seen else "never"),
+            ("What they did", acts),
+        ]
+    )
+
+
+def _buttons(user: User) -> None:
+    st.button("Roles", icon=":material/badge:", on_click=_choose, args=("roles", user.name))
+    st.button("New password", icon=":material/key:", on_click=_choose, args=("password", user.name))
+    for label, icon, name, work in _at_once(user):
+        st.button(label, icon=f":material/{icon}:", on_click=decide, args=(name, token_for(name), work))
 
 
 def _at_once(user: User) -> list[tuple[str, str, str, Work]]:

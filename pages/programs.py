@@ -24,7 +24,7 @@ from core.refusals import Refusal
 from core.second_person import Proposal
 from pages.shared import address, elements, frame, policy_effect, policy_form, tables, two_people
 from pages.shared import format as fmt
-from pages.shared.cells import instant, number
+from pages.shared.cells import instant, linked_to, number
 from pages.shared.lines import quiet
 from pages.shared.typed import Typed
 
@@ -65,7 +65,7 @@ def _all() -> None:
     frame.header("Programs", "What holds for whom, and since when?", at=now)
     if found.empty:
         elements.empty(
-            "No program yet", "The presets come with the database: `python -m jobs db migrate`", "policy"
+            "No program yet", "The presets come with the database: python -m jobs db migrate", "policy"
         )
         return
     for row in tables.each(found):
@@ -81,7 +81,8 @@ def _all() -> None:
                     on_click=address.put,
                     kwargs={"program": str(row.code)},
                 )
-                st.markdown(quiet(f"{partners} · {row.currency} · {row.zone}"), width="content")
+                theirs = linked_to("partners", partners, program=str(row.code))
+                st.markdown(f":small[{theirs}] {quiet(f'· {row.currency} · {row.zone}')}", width="content")
             next_at = instant(row.next_at)
             following = f", the next one from {fmt.moment(next_at, zone, now)}" if next_at else ""
             held = "at once" if row.held == "no days" else f"after {row.held}"

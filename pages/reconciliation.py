@@ -18,9 +18,9 @@ from core.reads.reconciliation import (
     reconciled_days,
 )
 from core.reconcile_requests import last_request
-from pages.shared import address, comparing, elements, frame, status, tables
+from pages.shared import address, comparing, elements, frame, reconciled_day, status, tables
 from pages.shared import format as fmt
-from pages.shared.cells import instant, number
+from pages.shared.cells import instant, linked_to, number
 from pages.shared.differences import difference_rows, kind_badge, subject
 from pages.shared.lines import card_text
 from pages.shared.timetable import TIMETABLE
@@ -32,13 +32,17 @@ BALANCE_TELLS = {
     "stripe": "Charges, fees and payouts to your own bank move it too, and are not in our books: so it is shown, not compared."
     " What is compared is each day’s transfers in Stripe’s account book with the transfers it lists.",
 }
-BY_HAND = "It also runs by hand, as often as you like: `python -m jobs reconcile`."
+BY_HAND = "It also runs by hand, as often as you like: python -m jobs reconcile"
 
 
 def page() -> None:
     """Draw the page."""
     now, zone = frame.now(), frame.zone()
     provider = frame.settings().provider
+    day = reconciled_day.given()
+    if day is not None:
+        reconciled_day.draw(day, provider, PROVIDERS[provider], now, zone)
+        return
     with frame.reading() as conn:
         run = last_run(conn, provider)
         found = open_differences(conn, limit=SHOWN)
@@ -187,7 +191,7 @@ def _days(days: pd.DataFrame, name: str, *, settled: bool) -> None:
             differs = status.tag("Explained", "task_alt") if settled else status.badge("failing", "Differs")
             records.append(
                 (
-                    fmt.day(row.day, today),
+                    linked_to("reconciliation", fmt.day(row.day, today), day=row.day.isoformat()),
                     currency,
                     f"{number(row.ours):,}",
                     fmt.money(number(row.ours_minor), currency),

@@ -37,6 +37,7 @@ __all__ = [
     "UnreadableFile",
     "import_file",
     "kind_of",
+    "rejects_name",
     "template",
 ]
 
@@ -223,12 +224,16 @@ def _import_part(
     return counts, found.gross, bad
 
 
+def rejects_name(kind: str, sha256: bytes, taken_at: datetime) -> str:
+    """Return the name of the file of the rows that did not go in, as it was written at that instant."""
+    return f"{kind}-{taken_at.astimezone(UTC):%Y%m%dT%H%M%SZ}-{sha256.hex()[:8]}.csv"
+
+
 def _save_rejects(
     source: _Source, columns: tuple[Column, ...], rejects: list[Row], rejects_dir: Path
 ) -> Path:
     rejects_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
-    name = f"{source.kind}-{source.now.astimezone(UTC):%Y%m%dT%H%M%SZ}-{source.sha256.hex()[:8]}.csv"
-    path = rejects_dir.resolve() / name
+    path = rejects_dir.resolve() / rejects_name(source.kind, source.sha256, source.now)
     path.touch(mode=0o600)
     path.write_bytes(write_rejects(columns, rejects))
     return path

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 import pandas as pd
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection, Row, text
 
 from core.reads.frames import to_frame
 
@@ -42,6 +44,32 @@ def audit_trail(
 ) -> pd.DataFrame:
     """Return the newest rows: seq, at, actor, channel, action, subject, ids, details, hash (hex); `before` is a seq."""
     return to_frame(conn.execute(TRAIL, vars(wanted) | {"before": before, "limit": limit}))
+
+
+ROW = text("""
+    SELECT seq, at, actor, channel, action, subject, ids, details, encode(prev_hash, 'hex') AS prev_hash,
+           encode(hash, 'hex') AS hash
+      FROM audit WHERE seq = :seq
+""")
+
+
+def audit_row(conn: Connection, seq: int) -> Row[Any] | None:
+    """Return one row with its hash and the one before it (hex); None: there is no such row."""
+    return conn.execute(ROW, {"seq": seq}).one_or_none()
+
+
+# What a person calls these; everything else goes by its number.
+NAMES = text("""
+    SELECT 'partner' AS subject, id, code AS name FROM partner WHERE id = ANY(:partner)
+     UNION ALL SELECT 'program', id, code FROM program WHERE id = ANY(:program)
+     UNION ALL SELECT 'user', id, name FROM app_user WHERE id = ANY(:user)
+""")
+
+
+def names_of(conn: Connection, ids: Mapping[str, Collection[int]]) -> dict[tuple[str, int], str]:
+    """Return the codes of partners and programs and the names of users by subject and id."""
+    wanted = {subject: sorted(ids.get(subject, ())) for subject in ("partner", "program", "user")}
+    return {(row.subject, row.id): row.name for row in conn.execute(NAMES, wanted)}
 
 
 # Few kinds among many rows: each is found by skipping to the next one.

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
 import pandas as pd
-from sqlalchemy import Connection, or_, select, text
+from sqlalchemy import Connection, Row, or_, select, text
 
 from core.reads.frames import to_frame
 from core.reads.shown import mask
@@ -15,6 +16,7 @@ from core.reads.timed import rests
 from core.reads.views import blocked, not_served
 
 BEAT_IS_OLD_S = 30.0  # it beats every 5 s
+STUCK_AFTER_MIN = 15
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -77,6 +79,18 @@ def job_runs(conn: Connection, *, job: str | None = None, limit: int = 50) -> pd
     return to_frame(conn.execute(JOB_RUNS, {"job": job, "limit": limit}))
 
 
+JOB_RUN = text("""
+    SELECT id, job, slot, as_of, started_at, ended_at,
+           floor(extract(epoch FROM ended_at - started_at) * 1000)::bigint AS duration_ms, ok, count, result, error, made_by
+      FROM job_run WHERE id = :id
+""")
+
+
+def job_run(conn: Connection, run_id: int) -> Row[Any] | None:
+    """Return one run with all that it said; None: there is none of that number."""
+    return conn.execute(JOB_RUN, {"id": run_id}).one_or_none()
+
+
 # The same key may be sent again within 23 h of the first send; after that it is only looked up.
 UNKNOWN = text("""
     SELECT a.payout_id, a.n, r.code AS partner_code, w.name AS partner_name, p.net_minor, p.currency, a.provider,
@@ -117,7 +131,7 @@ STUCK = text("""
 
 
 def stuck_payouts(
-    conn: Connection, *, now: datetime, masked: bool, after_minutes: int = 15, limit: int = 200
+    conn: Connection, *, now: datetime, masked: bool, after_minutes: int = STUCK_AFTER_MIN, limit: int = 200
 ) -> pd.DataFrame:
     """Return payouts that should have moved on by now, oldest first, with why: not_sent, not_retried,
     no_answer_recorded, no_attempt. An unknown outcome is no such case; it has its own list, and so has what is blocked.

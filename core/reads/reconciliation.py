@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import UTC, date, datetime, time, timedelta
 
 import pandas as pd
 from sqlalchemy import Connection, text
 
 from core.reads.frames import to_frame
+from core.reads.shown import mask
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -106,3 +107,24 @@ BALANCES = text("""
 def balances_seen(conn: Connection, provider: str) -> pd.DataFrame:
     """Return the provider's balance by currency as it was last seen, and what our payouts took since the look before."""
     return to_frame(conn.execute(BALANCES, {"provider": provider}))
+
+
+OF_A_DAY = text("""
+    SELECT p.id AS payout_id, r.code AS partner_code, w.name AS partner_name, p.net_minor, p.currency, p.status,
+           a.provider_ref, a.first_sent_at, count(*) OVER ()::bigint AS of
+      FROM attempt a JOIN payout p ON p.id = a.payout_id JOIN partner r ON r.id = p.partner_id
+      JOIN identity w ON w.id = r.identity_id
+     WHERE a.provider = :provider AND a.state = 'succeeded'
+       AND a.first_sent_at >= :since AND a.first_sent_at < :until
+     ORDER BY a.first_sent_at, p.id LIMIT :limit
+""")
+
+
+def payouts_of_day(
+    conn: Connection, provider: str, day: date, *, masked: bool, limit: int = 200
+) -> pd.DataFrame:
+    """Return the payouts that this provider took on a day (UTC), as they were sent, with its transfers; `of` is how many."""
+    since = datetime.combine(day, time(), UTC)
+    asked = {"provider": provider, "since": since, "until": since + timedelta(days=1), "limit": limit}
+    found = to_frame(conn.execute(OF_A_DAY, asked))
+    return mask(found, ("partner_name",)) if masked else found

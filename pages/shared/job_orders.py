@@ -12,7 +12,7 @@ from core.access import Actor
 from core.job_orders import JobOrder, last_orders, order_run
 from core.pauses import NEVER_PAUSED, Pause, current_pauses, pause_job, resume_job
 from db.engine import Connection
-from pages.shared import elements, frame, job_words, status
+from pages.shared import address, elements, frame, job_words, status
 from pages.shared import format as fmt
 from pages.shared.decisions import Outcome, Work, decide, token_for
 from pages.shared.in_dialog import buttons, decide_in_dialog, forget_fault
@@ -20,7 +20,7 @@ from pages.shared.timetable import TIMETABLE
 
 LOOK_EVERY_S = 2
 SHOWN_FOR = timedelta(hours=24)
-RUN = "run-which"
+RUN, ORDER = "run-which", "order"
 JOB, SPAN, REASON = "pause-job", "pause-span", "pause-reason"
 SPANS = {
     "1 hour": timedelta(hours=1),
@@ -34,6 +34,10 @@ SPANS = {
 def card(now: datetime, zone: ZoneInfo) -> None:
     """Draw what was asked of the scheduler lately, what is paused, and the buttons of whoever may run jobs."""
     may = frame.person().may("run jobs")
+    if may and (asked := address.one_of(ORDER, TIMETABLE, "")):
+        address.put(**{ORDER: None})
+        st.session_state[RUN] = asked
+        _open_run()
     with frame.reading() as conn:
         orders = [one for one in last_orders(conn).values() if _is_recent(one, now)]
         pauses = current_pauses(conn, now=now)

@@ -48,7 +48,7 @@ def draw(now: datetime) -> None:
                 ):
                     _decide(row)
         if len(found) > SHOWN:
-            st.caption("More wait after these. `python -m jobs payments` lists them all.")
+            st.caption("More wait after these. python -m jobs payments lists them all.")
 
 
 def _head(row: Any, now: datetime) -> str:  # noqa: ANN401 - a row of a frame

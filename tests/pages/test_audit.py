@@ -5,12 +5,14 @@ from datetime import datetime, timedelta
 
 import psycopg
 import pytest
-from sqlalchemy import Engine
+from sqlalchemy import Connection, Engine, text
 from streamlit.testing.v1 import AppTest
 
 from core import audit
 from core.access import Actor
-from tests.world import PEOPLE
+from core.reads.audit import AuditFilter, audit_trail
+from pages.shared.audit_rows import row_link
+from tests.world import HOST, PEOPLE, pending
 
 Open = Callable[..., AppTest]
 
@@ -22,6 +24,12 @@ def words(app: AppTest) -> str:
 
 def cells(app: AppTest) -> str:
     return app.table[0].value.to_string().replace("\\", "") if app.table else ""
+
+
+def payee_of(conn: Connection, payout_id: int) -> int:
+    return int(
+        conn.execute(text("SELECT partner_id FROM payout WHERE id = :id"), {"id": payout_id}).scalar_one()
+    )
 
 
 @pytest.fixture
@@ -46,7 +54,7 @@ class TestAudit:
         assert not app.exception
         assert "Every one of" in words(app)
         assert "Payout: approved" in cells(app)
-        assert "[12](payout?id=12), [13](payout?id=13)" in cells(app)
+        assert "[12](/payout?id=12), [13](/payout?id=13)" in cells(app)
         assert "reason looked at" in cells(app)
 
     @pytest.mark.parametrize(
@@ -64,6 +72,44 @@ class TestAudit:
         shown = cells(open_page("vera", "audit", **query))
         assert there in shown
         assert gone not in shown
+
+    def test_the_days_of_a_span_are_both_in_it(self, open_page: Open, now: datetime) -> None:
+        held, today = (now - timedelta(days=40)).date().isoformat(), now.date().isoformat()
+        shown = cells(open_page("vera", "audit", **{"days": "span", "from": held, "to": held}))
+        assert "Hold: placed" in shown
+        assert "Payout: approved" not in shown
+        shown = cells(open_page("vera", "audit", **{"days": "span", "from": held, "to": today}))
+        assert "Hold: placed" in shown
+        assert "User: added" in shown
+
+    def test_every_row_opens_and_leads_to_who_and_what(self, desk: Engine, open_page: Open) -> None:
+        with desk.connect() as conn:
+            rows = audit_trail(conn, AuditFilter())
+        found = open_page("vera", "audit").table[0].value
+        assert (
+            row_link(7) == "[7](/audit?row=7)"
+        )  # the column of it is aligned right, so its texts stand elsewhere
+        assert all("](/" in who for who in found["Who"] if "system" not in who)
+        assert all("](/" in of for of in found["Of"])
+        seq = int(rows["seq"][rows["action"] == "payout.approved"].iloc[0])
+        app = open_page("vera", "audit", row=str(seq))
+        assert not app.exception
+        shown = "".join(table.proto.SerializeToString().decode(errors="ignore") for table in app.table)
+        assert "[12](/payout?id=12), [13](/payout?id=13)" in shown
+        assert "looked at" in shown
+        assert str(rows["hash"][rows["seq"] == seq].iloc[0]) in shown
+
+    def test_a_partner_is_called_by_its_code_and_what_has_no_page_leads_to_all_its_acts(
+        self, desk: Engine, open_page: Open, now: datetime
+    ) -> None:
+        with desk.begin() as conn:
+            partner = payee_of(conn, pending(conn, [2500], now=now))
+            for subject, one in (("partner", partner), ("job_pause", 7)):
+                audit.record(conn, "looked.at", subject=subject, ids=[one], actor=HOST, now=now)
+            code = conn.execute(text("SELECT code FROM partner WHERE id = :id"), {"id": partner}).scalar_one()
+        shown = cells(open_page("vera", "audit"))
+        assert f"(/partner?code={code})" in shown
+        assert "[7](/audit?of=job_pause+7)" in shown
 
     def test_a_row_that_was_changed_breaks_the_chain_on_the_page(
         self, database: str, open_page: Open

@@ -38,6 +38,10 @@ def finished(app: AppTest) -> AppTest:
     return app.run()
 
 
+def cells_as_written(app: AppTest) -> str:
+    return "\n".join(str(one.value.to_string()) for one in app.table)
+
+
 def dropped(open_page: Open, content: str, *, name: str = "max") -> AppTest:
     app = open_page(name, "imports")
     app.file_uploader[0].set_value(("november.csv", content.encode(), "text/csv")).run()
@@ -111,3 +115,29 @@ class TestImport:
     def test_before_anything_is_dropped_there_are_files_to_fill_in(self, open_page: Open) -> None:
         app = open_page("max", "imports")
         assert [one.proto.label for one in app.get("download_button")] == ["Partners", "Customers", "Sales"]
+
+    def test_every_file_opens_with_what_it_did_and_the_rows_that_did_not_go_in(
+        self, desk: Engine, open_page: Open
+    ) -> None:
+        app = dropped(open_page, HEADER + GOOD + BAD)
+        app.button(key="import-go").click().run()
+        finished(app)
+        with desk.connect() as conn:
+            run = conn.execute(text("SELECT id FROM import_file")).scalar_one()
+        assert f"[november\\.csv](/imports?run={run})" in cells_as_written(open_page("vera", "imports"))
+
+        app = open_page("max", "imports", run=str(run))
+        assert not app.exception
+        assert figures(app) == {
+            "New": "1", "Changed": "0", "Known already": "0", "Refused": "1", "In conflict": "0"
+        }  # fmt: skip
+        assert "NOBODY" in cells(app)
+        assert f"(/audit?of=import+{run})" in app.table[-1].proto.SerializeToString().decode(errors="ignore")
+        assert [one.proto.label for one in app.get("download_button")] == ["Rejects"]
+
+        app = open_page("vera", "imports", run=str(run))
+        assert "NOBODY" not in cells(app)
+        assert not app.get("download_button")
+
+    def test_a_number_that_is_no_file_says_so(self, open_page: Open) -> None:
+        assert "No such file" in words(open_page("max", "imports", run="999"))

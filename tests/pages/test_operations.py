@@ -3,16 +3,20 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import datetime, timedelta
 
+import pandas as pd
 import pytest
 from sqlalchemy import Connection, Engine, text
 from streamlit.testing.v1 import AppTest
 
 from core.access import Actor
+from core.alerts import Rate
 from core.decisions import Wanted, approve_payouts
 from core.providers.simulator import Simulator
+from core.reads.operations import Beat
 from core.sending import send_due
 from jobs.job import all_jobs
 from jobs.slots import Daily, Hourly
+from pages.shared import health_limits
 from pages.shared.timetable import TIMETABLE
 from tests import builders
 from tests.world import pending
@@ -36,7 +40,7 @@ def words(app: AppTest) -> str:
 
 def jobs_shown(app: AppTest) -> list[str]:
     (table,) = [table.value for table in app.table if "Timetable" in table.value.columns]
-    return [str(job).strip("*") for job in table["Job"]]
+    return [str(job)[1:].partition("]")[0] for job in table["Job"]]
 
 
 def run(conn: Connection, job: str, *, now: datetime, error: str | None = None) -> None:
@@ -150,3 +154,89 @@ def test_the_simulators_books_agree_with_ours_after_sending(desk: Engine, open_p
     assert "no money moves" in words(app)
     assert "Agree" in words(app)
     assert f"{sent.succeeded} transfer" in words(app)
+
+
+def test_health_shows_each_figure_beside_its_limit_and_what_is_over_first(
+    desk: Engine, open_page: Open, now: datetime
+):
+    with desk.begin() as conn:
+        payout_id = pending(conn, [5_000], now=now)
+        builders.approve(conn, payout_id)
+        builders.claim(conn, payout_id)
+        sent = now - timedelta(hours=2)
+        builders.end_attempt(
+            conn, payout_id, "unknown", first_sent_at=sent, next_look_at=now, message="timeout"
+        )
+
+    app = open_page("ada", "operations")
+
+    (table,) = [table for table in app.table if "Limit" in table.value.columns]
+    states = [str(state) for state in table.value["State"]]
+    assert states == sorted(states, key=lambda state: "Over" not in state)
+    by_name = dict(zip(table.value["What"], states, strict=True))
+    (unknown,) = [state for what, state in by_name.items() if "Oldest unknown outcome" in what]
+    assert "Over" in unknown
+    (differences,) = [state for what, state in by_name.items() if "Differences" in what]
+    assert "Within" in differences
+
+
+def test_a_figure_stands_beside_its_limit_in_the_same_unit(now: datetime):
+    beat = Beat(beat_at=now, age_s=4.0, alive=True, note="")
+    unknown = pd.DataFrame({"first_sent_at": [now - timedelta(minutes=90)]})
+    rates = [
+        Rate(name="failure_rate", sentence="", found=7.5, limit=5),
+        Rate(name="slow_processing", sentence="", found=None, limit=30),
+    ]
+    found = health_limits.lines(beat, unknown, pd.DataFrame(), rates, differences=0, now=now)
+    told = [(line.now, line.limit, line.over) for line in found]
+    assert told == [
+        ("1 h", "1 h", True),
+        ("7.5%", "5%", True),
+        ("4 s ago", "30 s", False),
+        ("none", "15 min", False),
+        ("0", "0", False),
+        ("too few for a figure", "30 s", None),
+    ]
+
+
+def test_every_job_and_every_run_leads_on(desk: Engine, open_page: Open, now: datetime):
+    with desk.begin() as conn:
+        run(conn, "release", now=now)
+        run(conn, "accrue", now=now, error="ValueError: the file is gone\n(Background on this error)")
+        run_id = conn.execute(text("SELECT id FROM job_run WHERE job = 'accrue'")).scalar_one()
+    app = open_page("ada", "operations")
+    (known,) = [table.value for table in app.table if "Timetable" in table.value.columns]
+    assert all("](/operations?job=" in job for job in known["Job"])
+    (runs,) = [table.value for table in app.table if "Started" in table.value.columns]
+    assert all("](/operations?run=" in started for started in runs["Started"])
+
+    app = open_page("ada", "operations", job="release")
+    (runs,) = [table.value for table in app.table if "Started" in table.value.columns]
+    assert list(runs["Job"]) == ["**release**"]
+    assert "usually < 1 s, at most < 1 s; 0 failed" in words(app)
+
+    app = open_page("ada", "operations", run=str(run_id))
+    assert not app.exception
+    assert "Background on this error" in app.code[0].value
+
+
+def test_each_stuck_payout_has_the_one_thing_to_do(desk: Engine, open_page: Open, now: datetime):
+    with desk.begin() as conn:
+        payout_id = pending(conn, [5_000], now=now)
+        approve_payouts(conn, [Wanted(id=payout_id)], actor=ADA, now=now - timedelta(hours=1))
+
+    def to_do(app: AppTest) -> str:
+        (table,) = [table.value for table in app.table if "Why" in table.value.columns]
+        return str(table["Do"].iloc[0])
+
+    assert to_do(open_page("ada", "operations")) == "start the scheduler: `python -m jobs`"
+    with desk.begin() as conn:
+        conn.execute(BEAT, {"job": "scheduler"})
+    assert to_do(open_page("ada", "operations")) == "[Run send](/operations?order=send)"
+    assert to_do(open_page("vera", "operations")) == "an operator runs send"
+
+    app = open_page("ada", "operations", order="send")
+    assert app.selectbox(key="run-which").value == "send"
+    app.button(key="run-dry").click().run()
+    with desk.connect() as conn:
+        assert conn.execute(text("SELECT job, dry_run FROM job_order")).one() == ("send", True)

@@ -106,3 +106,19 @@ class TestPeople:
         assert "may sign in again" in words(app)
         with desk.connect() as conn:
             assert read_user(conn, "ben").active
+
+    def test_every_row_opens_the_person_and_leads_to_what_they_did(self, open_page: Open) -> None:
+        app = open_page("vera", "people")
+        (names,) = [table.value["Name"] for table in app.table if "Signs in as" in table.value.columns]
+        assert all("](/people?person=" in name for name in names)
+        app = open_page("vera", "people", person="ben")
+        assert not app.exception
+        shown = "\n".join(table.value.to_string() for table in app.table)
+        assert app.selectbox(key="people-one").value == "ben"
+        assert "What they did" in shown
+        assert not {"Roles", "Disable"} & {button.label for button in app.button}
+
+    def test_the_person_chosen_stands_in_the_address(self, open_page: Open, alma: str) -> None:
+        app = open_page(alma, "people")
+        app.selectbox(key="people-one").set_value("ben").run()
+        assert app.query_params["person"] in ("ben", ["ben"])

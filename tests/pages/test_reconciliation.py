@@ -249,3 +249,13 @@ def test_a_transfer_nobody_here_made_is_proposed_as_paid_outside(
         made = conn.execute(text("SELECT kind, made_by, content ->> 'amount_minor' FROM proposal")).one()
     assert tuple(made) == ("paid_outside", "user:ada", "7700")
     assert open_rows(desk) == [("missing_here", None, None)]
+
+
+def test_every_day_opens_with_the_payouts_that_make_our_side(open_page: Open, paid: int, now: datetime):
+    sent = (now - timedelta(hours=1)).date().isoformat()
+    app = open_page("ada", "reconciliation", day=sent)
+    assert not app.exception
+    assert f"[{paid}](/payout?id={paid})" in app.table[0].value.to_string()
+    assert "Ana Silva" in app.table[0].value.to_string()
+    assert "Ana Silva" not in open_page("vera", "reconciliation", day=sent).table[0].value.to_string()
+    assert "Nothing was sent that day" in words(open_page("ada", "reconciliation", day="2020-01-01"))
