@@ -30,7 +30,7 @@ def page() -> None:
         if not known:
             frame.header("Policy simulator", "What would another policy have done?")
             elements.empty(
-                "No program yet", "The presets come with the database: `python -m jobs db migrate`", "policy"
+                "No program yet", "The presets come with the database: python -m jobs db migrate", "policy"
             )
             return
         program = known[address.one_of("program", known, next(iter(known)))]
@@ -103,9 +103,10 @@ def _result(found: Simulation, policy: Policy, changed: Policy) -> None:
         found.actual.partner_fee_minor,
     ):
         st.caption(
-            "Today’s terms, lived again, differ a little from what happened: an earlier version held in part of these days,"
-            " a payout was an exception, a request was covered a day later, or a fee is taken of the sales’ gross, of which a"
-            " replay knows the average. The effect of the change is the step from *Today’s terms* to *Tried*."
+            "Today’s terms, lived again, differ from what happened: an earlier version, or other terms of a partner’s own,"
+            " held in part of these days, a payout was an exception, a request was covered a day later, or a fee is taken of"
+            " the sales’ gross, of which a replay knows the average. The effect of the change is the step from *Today’s"
+            " terms* to *Tried*."
         )
     names = {
         "cash": "Cash timing",

@@ -153,6 +153,8 @@ def terms(grid: DeltaGenerator, story: PartnerStory, now: datetime, zone: ZoneIn
         ]
         if story.header.last_slot is not None:
             records.append(("Last slot served", fmt.moment(story.header.last_slot, zone, now), "Queue"))
+        if story.next_slot is not None:
+            records.append(("Next slot", fmt.moment(story.next_slot, zone, now), "Schedule"))
         tables.rows(records, ["Term", "Value", "Set by"])
         own_terms.button(story, now)
 

@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import datetime
 
+import pytest
 from sqlalchemy import Engine
 from streamlit.testing.v1 import AppTest
 
+from pages.shared.nav import FIND
 from tests import builders
 from tests.world import pending
 
@@ -64,3 +66,25 @@ def test_a_customers_page_leads_to_their_partner_and_their_payouts(
     assert "order\\-9" in tables(app)
 
     assert "No such customer" in words(open_page("ada", "customer", id="999999"))
+
+
+@pytest.mark.parametrize("page", ["find", "overview", "analytics", "audit"])
+def test_the_box_stands_on_every_page_and_one_thing_opens_at_once(
+    desk: Engine, open_page: Open, now: datetime, page: str
+):
+    with desk.begin() as conn:
+        payout_id = pending(conn, [5_000], now=now, name="Zora Blum")
+        pending(conn, [6_000], now=now, name="Ben Blum")
+    app = open_page("ada", page)
+    app.text_input(key=FIND).set_value(f"#{payout_id}").run()
+    assert not app.exception
+    assert app.query_params["id"] == str(payout_id)
+    assert "# $49.75 to Zora Blum" in words(app).replace("\\", "")
+
+    app = open_page("ada", page)
+    app.text_input(key=FIND).set_value("zora").run()
+    assert "# Zora Blum" in words(app)
+
+    app = open_page("ada", page)
+    app.text_input(key=FIND).set_value("blum").run()
+    assert "2 things are called so" in words(app)

@@ -9,7 +9,20 @@ from core.reads.customer import UnknownCustomer, customer_story
 from core.reads.filters import PayoutFilter
 from core.reads.find import Findings, FoundCustomer, FoundPartner, FoundPayout, FoundSale, find_anything
 from core.reads.payouts import list_payouts
-from tests.builders import DAY, NOW, approve, claim, customer, earning, partner, pay, payout, sale
+from tests.builders import (
+    DAY,
+    NOW,
+    approve,
+    claim,
+    customer,
+    destination,
+    earning,
+    partner,
+    pay,
+    payout,
+    sale,
+)
+from tests.building.reversals import end_reversal, reversal, send_reversal
 from tests.building.rows import change
 from tests.core.reads.desk import preset
 
@@ -97,6 +110,29 @@ def test_a_payout_is_found_by_every_reference_the_provider_gave(conn: Connection
         assert [(one.id, one.by) for one in find(conn, term, masked=True).payouts] == [(made, by)], term
         listed = list_payouts(conn, PayoutFilter(view="all", search=term), now=NOW, masked=True)
         assert list(listed.frame["id"]) == [made], term
+
+
+def test_an_account_of_today_or_before_finds_its_partner_whole_and_only_for_who_may_see_it(
+    conn: Connection, ines: int
+) -> None:
+    destination(conn, ines, account="acct_old")
+    destination(conn, ines, account="acct_new")
+    for account in ("acct_old", "acct_new"):
+        assert partners(find(conn, account)) == [("ONE-1", "account")]
+        assert find(conn, account, masked=True).count == 0
+    assert find(conn, "acct_").count == 0
+
+
+def test_a_reversals_reference_finds_its_payout(conn: Connection) -> None:
+    who = partner(conn, preset(conn), "ONE-2")
+    made = payout(conn, who, [earning(conn, who, 20_00)])
+    approve(conn, made)
+    claim(conn, made)
+    pay(conn, made)
+    reversal(conn, made)
+    send_reversal(conn, made)
+    end_reversal(conn, made, "succeeded", provider_ref="trr_1")
+    assert [(one.id, one.by) for one in find(conn, "trr_1").payouts] == [(made, "reversal")]
 
 
 def test_a_term_that_names_one_thing_means_it_and_one_that_names_several_means_none(conn: Connection) -> None:
