@@ -11,7 +11,7 @@ from core.reads.answer import answer
 from core.reads.outlook import Outlook, partner_outlook
 from core.reads.partner import partner_story
 from tests.builders import earning
-from tests.desk import DAY, MIA, NOW, Desk
+from tests.desk import DAY, HOUR, MIA, NOW, Desk
 
 FRIDAYS = {"kind": "weekly", "weekday": 5}
 NEXT_FRIDAY = datetime(2026, 11, 27, tzinfo=UTC)
@@ -42,6 +42,7 @@ def short(desk: Desk) -> Desk:
 def test_what_is_below_the_minimum_says_by_how_much_and_the_day_that_is_reached_and_the_queue_pays_then(
     short: Desk,
 ) -> None:
+    short.sale("AFF1", "30.00", ref="later", at=NOW - HOUR)
     seen = outlook(short)
 
     (kept,) = seen.kept
