@@ -187,8 +187,11 @@ def _standing(
                 _now(f"Approved, but stopped. {stopped}", "stopped"),
                 _next("Sent once that is settled", "sent"),
             ]
-        case "approved" if (refusal := _refused_for_us(attempts)) is not None:
-            return [_now(refusal, "stopped"), _next("Sent by itself once that is mended", "sent")]
+        case "approved" if (refusal := refused_for_us(attempts)) is not None:
+            return [
+                _now(f"Approved, but {refusal}", "stopped"),
+                _next("Sent by itself once that is mended", "sent"),
+            ]
         case "approved":
             return [_now("Approved, leaves next", "approved"), _next("Paid by the provider", "paid")]
         case "processing":
@@ -206,11 +209,11 @@ def _standing(
     return []
 
 
-def _refused_for_us(attempts: pd.DataFrame) -> str | None:
-    """What the provider refused for a reason that is ours to mend, when that was the last thing it said."""
+def refused_for_us(attempts: pd.DataFrame) -> str | None:
+    """What the provider said when its last word was a refusal for a reason that is ours to mend; None: it was not."""
     if attempts.empty or attempts.iloc[-1]["error_class"] != OURS:
         return None
-    return f"Approved, but refused for a reason of ours: {attempts.iloc[-1]['message']}"
+    return f"refused for a reason of ours: {attempts.iloc[-1]['message']}"
 
 
 def _now(what: str, kind: str) -> Event:

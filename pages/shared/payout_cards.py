@@ -12,6 +12,7 @@ from streamlit.delta_generator import DeltaGenerator
 from core.guards import HOLD_WORDS, ITS_TIME, PARTNERS_MOVE, Blocking
 from core.overrides import rule_words
 from core.reads.payout import PayoutStory
+from core.reads.timeline import refused_for_us
 from pages.shared import desk, elements, tables
 from pages.shared.cells import linked, linked_to
 from pages.shared.desk import Person
@@ -26,7 +27,7 @@ ICONS = {
     "bank_in_transit": "account_balance", "bank_paid": "account_balance", "bank_canceled": "account_balance",
     "bank_failed": "assignment_return", "stopped": "front_hand", "started": "sync", "absent": "search_off", "retrying": "replay",
 }  # fmt: skip
-YOURS = "**yours**"
+YOURS, OURS = "**yours**", "**ours**"
 # What is no fault of anything: it takes its time, or a person's.
 WAITS = ITS_TIME | {"approvals_missing", "set_aside", "waits_for_retry", "outcome_open"}
 # Who may move when it is ours: the right, and whose move it is for those without.
@@ -105,6 +106,8 @@ def may_it_leave(grid: DeltaGenerator, told: PayoutStory, who: Person, now: date
                 _holds("Approved, content unchanged", f"{header.approvals} of {header.approvals_needed}")
             )
         lines += [_stands_in_the_way(reason, told, who, now) for reason in blocking]
+        if header.status == "approved" and refused_for_us(told.attempts) is not None:
+            lines.append((":orange[:material/pending:] Refused for a reason of ours", OURS))
         tables.pairs(lines)
         if told.account is not None and told.account.checked_at is not None:
             st.caption(f"Account checked {ago(told.account.checked_at, now)}; asked again before it leaves")
@@ -152,7 +155,7 @@ def may_decide(told: PayoutStory, who: Person) -> bool:
 def _whose(reason: Blocking, told: PayoutStory, who: Person) -> str:
     if reason.whose != "ours":
         return _others(reason.whose)
-    right, other = MOVES.get(reason.code, ("steer payouts", "**ours**"))
+    right, other = MOVES.get(reason.code, ("steer payouts", OURS))
     if not who.may(right):
         return other
     if reason.code == "approvals_missing" and not may_decide(told, who):

@@ -149,6 +149,7 @@ def test_a_payout_refused_for_now_says_whose_fault_it_is_and_one_click_pays_it_o
     expect(
         page.get_by_text("refused for a reason of ours: You have insufficient available funds")
     ).to_be_visible()
+    expect(page.get_by_role("row", name="Refused for a reason of ours ours")).to_be_visible()
 
     night.seconds.sleep(120)  # the rail lets a currency rest that ran short
     night.refuse("payouts_limit_exceeded", "You have exceeded the maximum amount of payouts.")
