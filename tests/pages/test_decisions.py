@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import ast
+import re
 from collections.abc import Callable
 from datetime import datetime
+from pathlib import Path
 
 from sqlalchemy import Engine, text
 from streamlit.testing.v1 import AppTest
@@ -15,6 +18,7 @@ from pages.shared.desk import Person
 from tests.pages.conftest import Open
 from tests.world import HOST, World, pending
 
+PAGES = Path(__file__).parents[2] / "pages"
 Status = Callable[[int], str]
 Balance = Callable[[int], tuple[int, int]]
 
@@ -123,3 +127,34 @@ def test_a_large_set_wants_its_total_typed_back(
     total.input("50,000.75")
     app.button(key="decide_batch").click().run()
     assert status_of(payout) == "approved"
+
+
+# Where a page writes outside a decision, each safe to be cut short or run twice.
+WRITES_OF_THEIR_OWN = {
+    "decisions.py",  # the one way
+    "sign_in.py",  # who came in or left, whose last click it was
+    "import_runs.py",  # a thread of its own, which a closed tab does not end; a row goes in once
+    "payment_file.py",  # that somebody took a file
+    "payment_result_file.py",  # tries a result and takes it back
+}
+
+
+def test_pages_write_nothing_outside_a_decision():
+    found = {path.name for path in PAGES.rglob("*.py") if ".begin()" in path.read_text()}
+    assert found == WRITES_OF_THEIR_OWN
+
+
+def test_no_decision_is_made_in_the_run_of_a_page_where_the_next_click_would_cut_it_short():
+    """A decision is what a click calls, never the body behind `if st.button(...)`."""
+    calls = 0
+    for path in PAGES.rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.If) and "button(" in ast.unparse(node.test):
+                body = "".join(ast.unparse(one) for one in node.body)
+                assert not re.search(r"\bdecide(_in_dialog)?\(", body), (
+                    f"{path.name}: {ast.unparse(node.test)}"
+                )
+            calls += isinstance(node, ast.Call) and ast.unparse(node.func).endswith(
+                ("decide", "decide_in_dialog")
+            )
+    assert calls > 30
