@@ -27,21 +27,29 @@ COHORTS = text("""
      WHERE (CAST(:program AS text) IS NULL OR g.code = :program)
        AND c.signed_up_at >= (date_trunc('month', CAST(:now AS timestamptz) AT TIME ZONE g.zone)
                               - make_interval(months => :months - 1)) AT TIME ZONE g.zone
-       AND c.signed_up_at <= :now
+       AND c.signed_up_at <= :now AND (CAST(:currency AS text) IS NULL OR g.currency = :currency)
        AND (CAST(:partner AS text) IS NULL OR c.partner_id = (SELECT id FROM partner WHERE code = :partner))
      GROUP BY 1, 2
 """)
 
 
 def cohorts(
-    conn: Connection, *, now: datetime, program: str | None = None, partner: str | None = None
+    conn: Connection,
+    *,
+    now: datetime,
+    program: str | None = None,
+    partner: str | None = None,
+    currency: str | None = None,
 ) -> pd.DataFrame:
     """Return cohort (like 2026-03), customers, and left_0 to left_11: how many were left, missing where it is too early.
 
     The last twelve months, oldest first; a month in which nobody signed up has no row.
     """
     found = to_frame(
-        conn.execute(COHORTS, {"now": now, "program": program, "partner": partner, "months": MONTHS})
+        conn.execute(
+            COHORTS,
+            {"now": now, "program": program, "partner": partner, "currency": currency, "months": MONTHS},
+        )
     )
     rows = []
     for cohort, members in found.groupby("cohort", sort=True):

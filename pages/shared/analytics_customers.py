@@ -8,17 +8,16 @@ import pandas as pd
 import streamlit as st
 
 from core.reports.cohorts import DEFINITION, MONTHS, cohorts
-from pages.shared import address, analytics_frame, charts_ages, elements, frame, tables
+from pages.shared import analytics_frame, charts_ages, elements, frame, tables
 from pages.shared import format as fmt
 from pages.shared.analytics_frame import Scope, card
 from pages.shared.cells import number
 
 
 def view(shown: Scope) -> None:
-    """Draw the cohorts of the program, or of the one partner the address names."""
-    partner = address.given("partner") or None
+    """Draw the cohorts of the program, or of all programs of the currency."""
     with frame.reading() as conn:
-        found = cohorts(conn, now=shown.now, program=shown.program, partner=partner)
+        found = cohorts(conn, now=shown.now, program=shown.program, currency=shown.currency)
     if found.empty:
         elements.empty(
             "No referred customers",
@@ -26,18 +25,21 @@ def view(shown: Scope) -> None:
             "group_off",
         )
         return
-    everyone = int(found["customers"].sum())
+    retention(found, shown)
+    analytics_frame.definitions({"Retention": DEFINITION}, shown.period.zone)
+
+
+def retention(found: pd.DataFrame, shown: Scope) -> None:
+    """Draw the card of these cohorts."""
     card(
         st.grid(1),
         "retention",
         "Customers left, months after they signed up",
-        f"{fmt.count(everyone, 'customer')} of the last twelve months"
-        + (f", referred by {partner}" if partner else ""),
+        f"{fmt.count(int(found['customers'].sum()), 'customer')} of the last twelve months",
         figure=partial(charts_ages.cohorts, found, months=MONTHS, colours=shown.paint),
         table=partial(_table, found),
         numbers=found,
     )
-    analytics_frame.definitions({"Retention": DEFINITION}, shown.period.zone)
 
 
 def _table(found: pd.DataFrame) -> None:

@@ -9,8 +9,11 @@ import streamlit as st
 
 from core.reports.analytics import LONGEST_DAILY_DAYS
 from core.reports.by_partner import DEFINITION, PAGE_ROWS, OnePartner, by_partner, one_partner
+from core.reports.cohorts import DEFINITION as RETENTION
+from core.reports.cohorts import cohorts
 from pages.shared import address, analytics_cards, analytics_frame, charts, elements, frame, tables
 from pages.shared import format as fmt
+from pages.shared.analytics_customers import retention
 from pages.shared.analytics_frame import Scope, card
 from pages.shared.analytics_money import change
 from pages.shared.cells import number
@@ -114,6 +117,7 @@ def _grid(rows: pd.DataFrame, currency: str) -> None:
 def _one(code: str, shown: Scope) -> None:
     with frame.reading() as conn:
         found = one_partner(conn, code, shown.period, masked=shown.masked, longest_daily=LONGEST_DAILY_DAYS)
+        theirs = cohorts(conn, now=shown.now, partner=code)
     if found is None:
         elements.empty("No such partner", "The code in the address names nobody.", "person_off")
         _everyone()
@@ -123,7 +127,7 @@ def _one(code: str, shown: Scope) -> None:
         st.markdown(
             elements.title(who, f"{found.program}, {found.currency}, days in {found.zone}"), width="content"
         )
-        with st.container(horizontal=True, width="content"):
+        with st.container(horizontal=True, vertical_alignment="center", width="content"):
             st.page_link(
                 "pages/partner.py",
                 label="Their story",
@@ -172,7 +176,11 @@ def _one(code: str, shown: Scope) -> None:
         tool=partial(analytics_frame.csv_button, "partner", found.figures),
     ):
         _compared(found)
-    analytics_frame.definitions({"One partner": DEFINITION}, found.zone)
+    said = {"One partner": DEFINITION}
+    if len(theirs):
+        retention(theirs, shown)
+        said["Retention"] = RETENTION
+    analytics_frame.definitions(said, found.zone)
 
 
 def _everyone() -> None:

@@ -115,6 +115,8 @@ def test_one_partner_has_figures_of_their_own_and_a_viewer_sees_no_name(open_pag
     app = open_page("ada", "analytics", view="partners", partner="AF-1")
     assert figures(app)["Paid"] == "$60.00"
     assert "Ana Silva" in words(app)
+    assert "Customers left, months after they signed up" in words(app)
+    assert "1 customer of the last twelve months" in words(app)
     masked = open_page("vera", "analytics", view="partners", partner="AF-1")
     assert "Ana Silva" not in words(masked)
     assert figures(masked)["Paid"] == "$60.00"

@@ -295,6 +295,13 @@ def test_who_stays_is_counted_by_whole_months_since_their_own_sign_up(desk: Desk
     with desk.engine.connect() as conn:
         found = cohorts(conn, now=now, program="broker-bounty").set_index("cohort")
         nobody = cohorts(conn, now=now, partner="NONE")
+        theirs, dollars, euros = (
+            cohorts(conn, now=now, **narrowed).set_index("cohort")
+            for narrowed in ({"partner": "BRO1"}, {"currency": "USD"}, {"currency": "EUR"})
+        )
+    assert theirs.equals(found)
+    assert dollars.equals(found)
+    assert euros.empty
     july, october = found.loc["2026-07"], found.loc["2026-10"]
     assert (july["customers"], july["left_0"], july["left_1"], july["left_2"], july["left_3"]) == (
         3,
