@@ -8,6 +8,7 @@ import pandas as pd
 from sqlalchemy import Connection, text
 
 from core.reads.frames import to_frame
+from core.reads.outlook import Outlook, partner_outlook
 
 # The first day of each age, and its words; what is not released yet, on hold or a debt has no age.
 AGES = (
@@ -31,6 +32,8 @@ WAITED = (
 DEFINITIONS = {
     "owed": "Earnings in no payout, by the days since they could be paid; as of now. A later refund takes its earning out,"
     " or stands as a debt. Together they are what is held and available.",
+    "longest": "What is available to the partners whose oldest earning has waited longest since it could be paid, debts taken"
+    " off; as of now. A later refund makes it smaller.",
     "waiting": "Gross of payouts that are pending, approved, processing or retrying, by the days since they were queued; as"
     " of now. A refund of what is inside ends one that has not left; beside one under way it stands as a debt.",
 }
@@ -51,6 +54,54 @@ WAITING = text("""
      WHERE p.status IN ('pending', 'approved', 'processing', 'retrying') AND (CAST(:program AS text) IS NULL OR g.code = :program)
      GROUP BY 1, 2
 """)
+# Who has nothing left beside a debt is owed nothing.
+LONGEST = text("""
+    SELECT o.partner_id AS id, min(o.release_at) AS since
+      FROM open_item o JOIN partner_balance b USING (partner_id)
+      JOIN partner r ON r.id = o.partner_id JOIN program g ON g.id = r.program_id
+     WHERE o.amount_minor > 0 AND NOT o.on_hold AND o.release_at <= b.released_to AND b.available > 0
+       AND g.currency = :currency AND (CAST(:program AS text) IS NULL OR g.code = :program)
+     GROUP BY o.partner_id ORDER BY min(o.release_at), o.partner_id LIMIT :rows
+""")
+WHO = text("""
+    SELECT r.id, r.code, CASE WHEN :personal THEN w.name END AS name, g.currency, b.available AS amount_minor
+      FROM partner r JOIN identity w ON w.id = r.identity_id JOIN program g ON g.id = r.program_id
+      JOIN partner_balance b ON b.partner_id = r.id WHERE r.id = ANY(:ids)
+""")
+
+
+def owed_longest(
+    conn: Connection,
+    *,
+    now: datetime,
+    currency: str,
+    masked: bool,
+    program: str | None = None,
+    rows: int = 10,
+) -> pd.DataFrame:
+    """Return code, name (missing when masked), currency, since, amount_minor, keeps (why it is not paid, in words) and
+    clears_at of those who have been owed longest.
+    """
+    oldest = conn.execute(LONGEST, {"currency": currency, "program": program, "rows": rows}).all()
+    who = conn.execute(WHO, {"ids": [row.id for row in oldest], "personal": not masked})
+    known = {row.id: row for row in who}
+    found = []
+    for row in oldest:
+        one, outlook = known[row.id], partner_outlook(conn, row.id, now=now)
+        clears_at = outlook.kept[0].clears_at if outlook.kept else outlook.paid_at
+        found.append(
+            (one.code, one.name, one.currency, row.since, one.amount_minor, _keeps(outlook), clears_at)
+        )
+    columns = ["code", "name", "currency", "since", "amount_minor", "keeps", "clears_at"]
+    return pd.DataFrame(found, columns=columns, dtype="object")
+
+
+def _keeps(outlook: Outlook) -> str:
+    if outlook.kept:
+        return outlook.kept[0].rule
+    if outlook.on_request:
+        return "Paid on request, and nobody has asked"
+    return "The next queue run pays it" if outlook.due else "Their next slot pays it"
 
 
 def owed_by_age(conn: Connection, *, now: datetime, program: str | None = None) -> pd.DataFrame:

@@ -7,12 +7,13 @@ from functools import partial
 import pandas as pd
 import streamlit as st
 
-from core.reports.owed import DEFINITIONS, owed_by_age, waiting_by_age
-from pages.shared import analytics_frame, charts, charts_ages, frame, tables
+from core.reports.owed import DEFINITIONS, owed_by_age, owed_longest, waiting_by_age
+from pages.shared import analytics_frame, charts, charts_ages, elements, frame, tables
 from pages.shared import format as fmt
 from pages.shared.analytics_cards import of_currency
 from pages.shared.analytics_frame import Scope, card
-from pages.shared.cells import number
+from pages.shared.cells import day, linked_to, number
+from pages.shared.lines import card_text
 
 COLOURS = {
     "Not released yet": "amber",
@@ -29,6 +30,9 @@ def view(shown: Scope) -> None:
     with frame.reading() as conn:
         owed = of_currency(owed_by_age(conn, now=shown.now, program=shown.program), shown.currency)
         waiting = of_currency(waiting_by_age(conn, now=shown.now, program=shown.program), shown.currency)
+        longest = owed_longest(
+            conn, now=shown.now, currency=shown.currency, masked=shown.masked, program=shown.program
+        )
     pair = st.grid(2, min_column_width=400)
     _ages(
         pair,
@@ -52,9 +56,34 @@ def view(shown: Scope) -> None:
         colours=LATE,
         other="violet",
     )
-    analytics_frame.definitions(
-        {"Owed": DEFINITIONS["owed"], "In payouts": DEFINITIONS["waiting"]}, shown.period.zone
-    )
+    if len(longest):
+        _longest(longest, shown)
+    said = {"Owed": "owed", "In payouts": "waiting", "Owed longest": "longest"}
+    analytics_frame.definitions({name: DEFINITIONS[key] for name, key in said.items()}, shown.period.zone)
+
+
+def _longest(longest: pd.DataFrame, shown: Scope) -> None:
+    """Draw who waits longest, what keeps their money and when that clears, each leading to the partner."""
+    zone = frame.zone()
+    with elements.card(
+        st.grid(1),
+        "Owed longest",
+        f"since it could be paid; days in {zone.key}",
+        tool=partial(analytics_frame.csv_button, "longest", longest),
+    ):
+        records = [
+            (
+                linked_to("partner", card_text(row.name) or str(row.code), code=str(row.code)),
+                fmt.story_moment(row.since, zone, shown.now),
+                fmt.plain(str(row.keeps)),
+                day(row.clears_at, zone, shown.now) if row.clears_at else fmt.ABSENT,
+                fmt.money(number(row.amount_minor), shown.currency),
+            )
+            for row in tables.each(longest)
+        ]
+        tables.rows(
+            records, ["Partner", "Since", "What keeps it", "Clears", "Available"], right=["Available"]
+        )
 
 
 def _ages(

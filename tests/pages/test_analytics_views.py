@@ -98,6 +98,8 @@ def test_what_is_owed_is_the_ledgers_and_goes_home_as_a_file(
         found = owed_by_age(conn, now=now, program="affiliate")
     assert balance == 1_500
     assert "$15.00 in all" in words(app)
+    assert "Paid on request, and nobody has asked" in words(app)
+    assert "/partner?code=AF-1" in words(app)
     assert any(one.proto.label == "CSV" for one in app.get("download_button"))
     lines = list(csv.DictReader(io.StringIO(csv_bytes([found]).decode("utf-8-sig"))))
     assert sum(float(line["amount"]) for line in lines) == float(plain(int(balance), "USD"))

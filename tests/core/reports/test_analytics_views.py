@@ -111,6 +111,30 @@ def test_what_is_owed_by_age_adds_up_to_what_is_held_and_available(lived: Desk) 
         assert by_age[age] == lived.scalar(scanned, now=NOW, least=least, most=most), age
 
 
+def test_who_is_owed_longest_comes_first_with_what_keeps_it_and_nobody_who_owes_us(lived: Desk) -> None:
+    with lived.engine.connect() as conn:
+        found = owed.owed_longest(conn, now=NOW, currency="USD", masked=False, program="own")
+        masked = owed.owed_longest(conn, now=NOW, currency="USD", masked=True, rows=1)
+        euros = owed.owed_longest(conn, now=NOW, currency="EUR", masked=False)
+    balances = (
+        """SELECT r.code FROM partner_balance b JOIN partner r ON r.id = b.partner_id WHERE b.available > 0"""
+    )
+    assert set(found["code"]) == set(lived.column(balances))
+    assert found["amount_minor"].sum() == lived.scalar(
+        "SELECT sum(available) FROM partner_balance WHERE available > 0"
+    )
+    oldest = """SELECT min(o.release_at) FROM open_item o JOIN partner_balance b USING (partner_id)
+                  JOIN partner r ON r.id = o.partner_id
+                 WHERE r.code = :code AND o.amount_minor > 0 AND o.release_at <= b.released_to"""
+    assert [row.since for row in found.itertuples()] == [
+        lived.scalar(oldest, code=code) for code in found["code"]
+    ]
+    assert found["since"].is_monotonic_increasing
+    assert set(found["keeps"]) == {"Paid on request, and nobody has asked"}
+    assert masked["name"].isna().all()
+    assert (len(masked), len(euros)) == (1, 0)
+
+
 def test_payouts_that_wait_are_told_by_age(lived: Desk) -> None:
     with lived.engine.connect() as conn:
         found = waiting_by_age(conn, now=NOW, program="own")
