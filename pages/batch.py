@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from datetime import datetime
+from functools import partial
+
 import pandas as pd
 import streamlit as st
 
 from core.reads.batch import BatchHeader, LastRun, batch_header, batch_items, foreseen, last_run
+from core.reports.batch_file import batch_csv, batch_page
 from pages.shared import address, batch_build, batch_decide, batch_difference, batch_set, elements, frame
 from pages.shared.format import count, person, plain, story_moment
 
@@ -37,7 +42,12 @@ def page() -> None:
         with elements.empty(f"There is no batch {batch_id}", "Build one from what is ready.", "fact_check"):
             st.page_link("pages/batch.py", label="Build a batch", icon=":material/add:")
         return
-    frame.header("Batch approval", "Is this run right, and how does it differ from the last one?", at=now)
+    frame.header(
+        "Batch approval",
+        "Is this run right, and how does it differ from the last one?",
+        at=now,
+        tools=lambda: _files(batch_id, now, masked=masked),
+    )
     grid = st.grid(3, min_column_width=225)
     with grid.cell(column_span=2, row_span=3):
         batch_set.estimate(header, kept, refusals, _note(header, kept))
@@ -49,6 +59,24 @@ def page() -> None:
         batch_decide.outcome(grid, header)
         batch_set.not_in_this_run(grid, items, refusals)
     batch_set.payouts(header, kept, refusals, who)
+
+
+def _files(batch_id: int, now: datetime, *, masked: bool) -> None:
+    """What is taken home of the set: its rows, and a page to print and file; made when they are asked for."""
+
+    def made(by: Callable[..., bytes]) -> bytes:
+        with frame.reading() as conn:
+            return by(conn, batch_id, now=now, masked=masked)
+
+    st.download_button(
+        "CSV", partial(made, batch_csv), file_name=f"payout-run-{batch_id}.csv", mime="text/csv",
+        icon=":material/download:", type="tertiary", on_click="ignore", key="batch-csv",
+    )  # fmt: skip
+    st.download_button(
+        "Print", partial(made, batch_page), file_name=f"payout-run-{batch_id}.html", mime="text/html",
+        icon=":material/print:", type="tertiary", on_click="ignore", key="batch-print",
+        help="A page that opens in any browser, to print or to file",
+    )  # fmt: skip
 
 
 def _likely(items: pd.DataFrame) -> str:

@@ -12,7 +12,9 @@ from sqlalchemy import Connection, text
 
 from core.decisions import APPROVED_BY_ME, MINE
 from core.guards import STOPS_APPROVAL, STOPS_SENDING, blocking_reasons
+from core.reads.filters import PayoutFilter
 from core.reads.frames import to_frame
+from core.reads.payouts import matching
 from core.reads.shown import show
 
 
@@ -92,6 +94,9 @@ def foreseen(
 class LastRun:
     """The set approved before: when, and partner_id, currency, net_minor, payouts and earnings of its payouts; the
     partners of either set of whom a hold has ended since, and those of whom one is in force now.
+
+    `usual` is the median of the last three such runs: partner_id (missing: the whole run), currency, usual_minor and
+    the `runs` it is of.
     """
 
     id: int
@@ -99,6 +104,7 @@ class LastRun:
     items: pd.DataFrame
     released: frozenset[int]
     held: frozenset[int]
+    usual: pd.DataFrame
 
 
 BEFORE = text("""
@@ -107,7 +113,7 @@ BEFORE = text("""
        AND EXISTS (SELECT 1 FROM batch_item i JOIN payout p ON p.id = i.payout_id
                     WHERE i.batch_id = b.id AND i.left_out IS NULL AND p.program_id = ANY(
                           SELECT q.program_id FROM batch_item j JOIN payout q ON q.id = j.payout_id WHERE j.batch_id = :id))
-     ORDER BY b.decided_at DESC LIMIT 1
+     ORDER BY b.decided_at DESC LIMIT 3
 """)
 ITEMS_BEFORE = text("""
     SELECT p.partner_id, r.code AS partner_code, w.name AS partner_name, p.currency,
@@ -117,6 +123,19 @@ ITEMS_BEFORE = text("""
       JOIN identity w ON w.id = r.identity_id
      WHERE i.batch_id = :id AND i.left_out IS NULL
      GROUP BY 1, 2, 3, 4
+""")
+# What a partner, and a whole run, came to in those of the runs that had them at all.
+USUAL = text("""
+    WITH nets AS (
+        SELECT i.batch_id, p.partner_id, p.currency, sum(i.net_minor)::bigint AS net
+          FROM batch_item i JOIN payout p ON p.id = i.payout_id
+         WHERE i.batch_id = ANY(:ids) AND i.left_out IS NULL GROUP BY 1, 2, 3)
+    SELECT partner_id, currency, (percentile_disc(0.5) WITHIN GROUP (ORDER BY net))::bigint AS usual_minor,
+           count(*) AS runs
+      FROM nets GROUP BY 1, 2
+     UNION ALL
+    SELECT NULL, currency, (percentile_disc(0.5) WITHIN GROUP (ORDER BY net))::bigint, count(*)
+      FROM (SELECT batch_id, currency, sum(net) AS net FROM nets GROUP BY 1, 2) whole GROUP BY currency
 """)
 
 
@@ -134,9 +153,10 @@ HOLDS_SINCE = text("""
 def last_run(conn: Connection, header: BatchHeader, *, now: datetime, masked: bool) -> LastRun | None:
     """Return the set of the same programs that was approved before this one; None when there was none."""
     values = {"id": header.id, "before": header.decided_at or now}
-    row = conn.execute(BEFORE, values).one_or_none()
-    if row is None:
+    runs = conn.execute(BEFORE, values).all()
+    if not runs:
         return None
+    row = runs[0]
     items = to_frame(conn.execute(ITEMS_BEFORE, {"id": row.id}))
     if masked:
         items = items.assign(partner_name=None)
@@ -148,7 +168,42 @@ def last_run(conn: Connection, header: BatchHeader, *, now: datetime, masked: bo
         items=items,
         released=frozenset(hold.partner_id for hold in holds if hold.released),
         held=frozenset(hold.partner_id for hold in holds if hold.held),
+        usual=to_frame(conn.execute(USUAL, {"ids": [run.id for run in runs]})),
     )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Ready:
+    """What a set may be built from: the payouts with the queue's columns; `more` tells that there are too many for one."""
+
+    frame: pd.DataFrame
+    more: bool
+
+
+def ready_for_a_set(conn: Connection, wanted: PayoutFilter, *, now: datetime, masked: bool) -> Ready:
+    """Return all that matches as it is now, with its signals, oldest first."""
+    found = matching(conn, wanted, now=now, masked=masked)
+    ids = [int(payout_id) for payout_id in found.frame["id"]]
+    return Ready(frame=show(conn, ids, now=now, masked=masked), more=found.more)
+
+
+RECENT = text("""
+    SELECT b.id, b.made_by, b.made_at, b.decision, b.decided_by, b.decided_at, i.payouts, i.nets
+      FROM (SELECT id, made_by, made_at, decision, decided_by, decided_at FROM batch ORDER BY id DESC LIMIT :limit) b
+     CROSS JOIN LATERAL (
+            SELECT coalesce(sum(n), 0)::bigint AS payouts, jsonb_object_agg(currency, net) AS nets
+              FROM (SELECT p.currency, count(*) AS n, sum(t.net_minor)::bigint AS net
+                      FROM batch_item t JOIN payout p ON p.id = t.payout_id
+                     WHERE t.batch_id = b.id AND t.left_out IS NULL GROUP BY p.currency) c) i
+     ORDER BY b.id DESC
+""")
+
+
+def recent_batches(conn: Connection, *, limit: int) -> pd.DataFrame:
+    """Return the newest sets: who fixed them and when, how they were decided (missing: not yet), payouts, and the net by
+    currency in minor units.
+    """
+    return to_frame(conn.execute(RECENT, {"limit": limit}))
 
 
 PROGRESS = text("""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 from html import escape
 
@@ -12,18 +12,7 @@ from sqlalchemy import Connection
 from core.decisions import UnknownPayout
 from core.reads.words import METHOD_WORDS, amount, person
 from core.reports.control_record import ControlRecord, as_text, control_record
-
-STYLE = """
-body { font: 14px/1.45 system-ui, sans-serif; color: #16202c; background: #fff; max-width: 1080px; }
-body { margin: 32px auto; padding: 0 24px; }
-h1 { font-size: 22px; margin: 0 0 4px; } h2 { font-size: 15px; margin: 28px 0 6px; } p { margin: 0 0 6px; color: #445; }
-table { border-collapse: collapse; width: 100%; font-size: 12.5px; } th { text-align: left; color: #556; font-weight: 500; }
-th, td { padding: 5px 10px 5px 0; border-bottom: 1px solid #dde3ea; vertical-align: top; overflow-wrap: anywhere; }
-td.figure, th.figure { text-align: right; white-space: nowrap; font-variant-numeric: tabular-nums; }
-.hash { font-family: ui-monospace, monospace; font-size: 11px; }
-.holds { color: #17643d; } .broken { color: #a4202f; font-weight: 600; }
-@media print { body { margin: 0; max-width: none; } h2 { break-after: avoid; } tr { break-inside: avoid; } }
-"""
+from core.reports.printing import page, table
 
 
 def control_file(conn: Connection, payout_id: int, *, now: datetime, masked: bool) -> bytes:
@@ -38,12 +27,7 @@ def control_page(record: ControlRecord) -> bytes:
     """Return the record as UTF-8 HTML without scripts, pictures or links."""
     header = record.story.header
     title = f"Control record of payout {header.id}"
-    body = "\n".join(_body(record, title))
-    page = (
-        f'<!doctype html>\n<html lang="en"><head><meta charset="utf-8"><title>{escape(title)}</title>'
-        f"<style>{STYLE}</style></head><body>\n{body}\n</body></html>\n"
-    )
-    return page.encode()
+    return page(title, _body(record, title))
 
 
 def _body(record: ControlRecord, title: str) -> Iterator[str]:
@@ -58,9 +42,9 @@ def _body(record: ControlRecord, title: str) -> Iterator[str]:
     yield f'<p>At the provider <span class="hash">{escape(header.ref)}</span></p>'
     yield f'<p>Its content <span class="hash">{record.content_hash}</span></p>'
     yield "<h2>What was proved when this was made</h2>"
-    yield _table(("Proof", "", "Found"), [(proof.what, proof.holds, proof.found) for proof in record.proofs])
+    yield table(("Proof", "", "Found"), [(proof.what, proof.holds, proof.found) for proof in record.proofs])
     yield "<h2>Why this amount</h2>"
-    yield _table(
+    yield table(
         ("Line", "How", "Amount"),
         [
             (line, how, amount(int(minor), header.currency))
@@ -124,25 +108,4 @@ def _of(frame: pd.DataFrame, names: Sequence[str], headings: Sequence[str], *, c
         for values in zip(*(frame[name].tolist() for name in names), strict=True)
     ]
     hashes = tuple(place for place, name in enumerate(names) if name in HASHES)
-    return _table(headings, rows, figures=figures, hashes=hashes)
-
-
-def _table(
-    headings: Sequence[str],
-    rows: Iterable[Sequence[object]],
-    *,
-    figures: Sequence[int] = (),
-    hashes: Sequence[int] = (),
-) -> str:
-    def cell(place: int, value: object, tag: str) -> str:
-        if isinstance(value, bool):
-            return '<td class="holds">holds</td>' if value else '<td class="broken">DOES NOT HOLD</td>'
-        kind = ' class="figure"' if place in figures else ' class="hash"' if place in hashes else ""
-        return f"<{tag}{kind}>{escape(str(value))}</{tag}>"
-
-    head = "".join(cell(place, heading, "th") for place, heading in enumerate(headings))
-    lines = (
-        "<tr>" + "".join(cell(place, value, "td") for place, value in enumerate(row)) + "</tr>"
-        for row in rows
-    )
-    return f"<table><thead><tr>{head}</tr></thead><tbody>{''.join(lines)}</tbody></table>"
+    return table(headings, rows, figures=figures, hashes=hashes)

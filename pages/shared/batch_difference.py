@@ -36,7 +36,7 @@ def difference(kept: pd.DataFrame, before: LastRun, zone: ZoneInfo, now: datetim
     moves = _moves(ours, theirs)
     new, gone = int(moves["before"].isna().sum()), int(moves["net"].isna().sum())
     share = float(moves["net"].max()) / net if net else 0.0
-    grid = st.grid(4, min_column_width=120)
+    grid = st.grid(5, min_column_width=108)
     _figure(grid.container(gap=None), f"Net, {currency}", money(net - last, currency, sign=True),
             percent((net - last) / last, decimals=1, sign=True) if last else "first of its kind")  # fmt: skip
     _figure(
@@ -45,10 +45,22 @@ def difference(kept: pd.DataFrame, before: LastRun, zone: ZoneInfo, now: datetim
         f"{len(ours) - payouts_before:+,}".replace("-", "−"),
         f"{new} new, {gone} gone",
     )
+    _figure(grid.container(gap=None), "Against the usual", *_against_the_usual(net, currency, before))
     changed = int(ours["signals"].map(lambda signals: "new_destination" in signals).sum())
     _figure(grid.container(gap=None), "Changed destination", f"{changed:,}", "in this set")
     _figure(grid.container(gap=None), "Largest share", percent(share, decimals=1), "of the net, one partner")
-    _movers(moves, currency, before)
+    usual = before.usual[before.usual["currency"] == currency].set_index("partner_id")["usual_minor"]
+    _movers(moves.assign(usual=usual.reindex(moves.index)), currency, before)
+
+
+def _against_the_usual(net: int, currency: str, before: LastRun) -> tuple[str, str]:
+    """The set against the median of the runs before it, and what that is."""
+    usual = before.usual[before.usual["partner_id"].isna() & (before.usual["currency"] == currency)]
+    if usual.empty or not int(usual["usual_minor"].iloc[0]):
+        return ABSENT, "no run in it before"
+    median, runs = int(usual["usual_minor"].iloc[0]), int(usual["runs"].iloc[0])
+    of = f"median of {runs}" if runs > 1 else "of one run"
+    return percent((net - median) / median, decimals=1, sign=True), f"{of}, {money(median, currency)}"
 
 
 def _figure(box: st.delta_generator.DeltaGenerator, label: str, value: str, note: str) -> None:
@@ -82,7 +94,7 @@ def _movers(moves: pd.DataFrame, currency: str, last: LastRun) -> None:
     lines = []
     for row in each(moves[moves["change"] != 0].head(MOVERS).reset_index()):
         now, before = pd.notna(row.net), pd.notna(row.before)
-        share = percent(row.change / row.before, sign=True) if now and before else ("new" if now else "gone")
+        share = _share(row) if now else "gone"
         lines.append(
             (
                 plain(str(row.who)),
@@ -94,8 +106,14 @@ def _movers(moves: pd.DataFrame, currency: str, last: LastRun) -> None:
             )
         )
     if lines:
-        columns = ["Top movers", "Now", "Last run", "Change", "Share", "Because"]
-        tables.rows(lines, columns, right=["Now", "Last run", "Change", "Share"])
+        columns = ["Top movers", "Now", "Last run", "Change", "Of usual", "Because"]
+        tables.rows(lines, columns, right=["Now", "Last run", "Change", "Of usual"])
+        st.caption("Usual: the median of the last three runs, of those that paid the partner.")
+
+
+def _share(row: Any) -> str:  # noqa: ANN401 - a row of the moves
+    """What a partner gets of what they usually get; new is who got nothing in those runs."""
+    return percent(row.net / row.usual) if pd.notna(row.usual) and row.usual else "new"
 
 
 def because(row: Any, last: LastRun) -> str:  # noqa: ANN401 - a row of the moves

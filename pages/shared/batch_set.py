@@ -41,34 +41,37 @@ def estimate(header: BatchHeader, kept: pd.DataFrame, refusals: Refusals, note: 
     """Gross, fees and net by currency and method, of what the decision will take."""
     with st.container(border=True, gap="small"):
         st.markdown(elements.title("Estimate", note))
-        going = passing(kept, refusals)
-        lines: list[Sequence[str]] = []
-        for currency, of_currency in going.groupby("currency"):
-            by_method = list(of_currency.groupby("method"))
-            lines += [_line(str(currency), method(str(name)), rows) for name, rows in by_method]
-            if len(by_method) > 1:
-                lines.append(
-                    [f"**{text}**" if text else "" for text in _line(str(currency), "", of_currency)]
-                )
-        if lines:
-            tables.rows(
-                lines,
-                ["Currency", "Method", "Payouts", "Gross", "Fees", "Net"],
-                right=["Payouts", "Gross", "Fees", "Net"],
-            )
+        by_method(passing(kept, refusals), net="fixed_net_minor")
         if refusals:
             when = "will be" if header.decision is None else "were"
             st.caption(f"{count(len(refusals), 'payout')} of the set {when} refused, not counted here.")
 
 
-def _line(currency: str, name: str, rows: pd.DataFrame) -> Sequence[str]:
+def by_method(rows: pd.DataFrame, *, net: str) -> None:
+    """Draw gross, fees and net by currency and method; `net` names the column of the net."""
+    lines: list[Sequence[str]] = []
+    for currency, of_currency in rows.groupby("currency"):
+        methods = list(of_currency.groupby("method"))
+        lines += [_line(str(currency), method(str(name)), of_method, net) for name, of_method in methods]
+        if len(methods) > 1:
+            whole = _line(str(currency), "", of_currency, net)
+            lines.append([f"**{text}**" if text else "" for text in whole])
+    if lines:
+        tables.rows(
+            lines,
+            ["Currency", "Method", "Payouts", "Gross", "Fees", "Net"],
+            right=["Payouts", "Gross", "Fees", "Net"],
+        )
+
+
+def _line(currency: str, name: str, rows: pd.DataFrame, net: str) -> Sequence[str]:
     return (
         currency,
         name,
         f"{len(rows):,}",
         money(int(rows["amount_minor"].sum()), currency),
         money(-int(rows["fee_minor"].sum()), currency),
-        money(int(rows["net_minor"].sum()), currency),
+        money(int(rows[net].sum()), currency),
     )
 
 

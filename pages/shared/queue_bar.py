@@ -89,9 +89,9 @@ def fix_all(wanted: PayoutFilter) -> Work:
     return run
 
 
-def fix_these(ids: Sequence[int]) -> Work:
-    """Fix exactly these payouts as a batch."""
-    return lambda conn, actor, now: _fixed(conn, ids, {}, actor, now)
+def fix_these(ids: Sequence[int], query: dict[str, str] | None = None) -> Work:
+    """Fix exactly these payouts as a batch; `query` is what they were chosen by."""
+    return lambda conn, actor, now: _fixed(conn, ids, query or {}, actor, now)
 
 
 def _fixed(

@@ -23,6 +23,7 @@ LAST = LastRun(
     items=pd.DataFrame(),
     released=frozenset({7}),
     held=frozenset({8}),
+    usual=pd.DataFrame(),
 )
 
 
