@@ -79,8 +79,8 @@ def owed_longest(
     program: str | None = None,
     rows: int = 10,
 ) -> pd.DataFrame:
-    """Return code, name (missing when masked), currency, since, amount_minor, keeps (why it is not paid, in words) and
-    clears_at of those who have been owed longest.
+    """Return code, name (missing when masked), currency, since, amount_minor, keeps (why it is not paid, in words),
+    clears_at, or clears in words where there is no date, of those who have been owed longest.
     """
     oldest = conn.execute(LONGEST, {"currency": currency, "program": program, "rows": rows}).all()
     who = conn.execute(WHO, {"ids": [row.id for row in oldest], "personal": not masked})
@@ -88,11 +88,12 @@ def owed_longest(
     found = []
     for row in oldest:
         one, outlook = known[row.id], partner_outlook(conn, row.id, now=now)
-        clears_at = outlook.kept[0].clears_at if outlook.kept else outlook.paid_at
-        found.append(
-            (one.code, one.name, one.currency, row.since, one.amount_minor, _keeps(outlook), clears_at)
-        )
-    columns = ["code", "name", "currency", "since", "amount_minor", "keeps", "clears_at"]
+        first = outlook.kept[0] if outlook.kept else None
+        clears_at = first.clears_at if first else outlook.paid_at
+        clears = first.clears if first and clears_at is None else ""
+        told = (_keeps(outlook), clears_at, clears)
+        found.append((one.code, one.name, one.currency, row.since, one.amount_minor, *told))
+    columns = ["code", "name", "currency", "since", "amount_minor", "keeps", "clears_at", "clears"]
     return pd.DataFrame(found, columns=columns, dtype="object")
 
 

@@ -74,9 +74,9 @@ def _longest(longest: pd.DataFrame, shown: Scope) -> None:
         records = [
             (
                 linked_to("partner", card_text(row.name) or str(row.code), code=str(row.code)),
-                fmt.story_moment(row.since, zone, shown.now),
+                day(row.since, zone, shown.now),
                 fmt.plain(str(row.keeps)),
-                day(row.clears_at, zone, shown.now) if row.clears_at else fmt.ABSENT,
+                day(row.clears_at, zone, shown.now) if row.clears_at else row.clears or fmt.ABSENT,
                 fmt.money(number(row.amount_minor), shown.currency),
             )
             for row in tables.each(longest)

@@ -131,6 +131,10 @@ def test_who_is_owed_longest_comes_first_with_what_keeps_it_and_nobody_who_owes_
     ]
     assert found["since"].is_monotonic_increasing
     assert set(found["keeps"]) == {"Paid on request, and nobody has asked"}
+    lived.partner("P1", program="own", account="acct_1", status="suspended")
+    with lived.engine.connect() as conn:
+        kept = owed.owed_longest(conn, now=NOW, currency="USD", masked=False).set_index("code").loc["P1"]
+    assert (kept["keeps"], kept["clears"]) == ("The partner is suspended", "when somebody activates them")
     assert masked["name"].isna().all()
     assert (len(masked), len(euros)) == (1, 0)
 
