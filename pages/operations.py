@@ -178,7 +178,7 @@ def _move(why: str, payout_id: int, beat: Beat) -> str:
     if job is None:
         return f"[Read its story](/payout?id={payout_id}), then tell whoever looks after the desk"
     if not beat.alive:
-        return "start the scheduler: `python -m jobs`"
+        return "start the scheduler"
     if not frame.person().may("run jobs"):
         return f"an operator runs {job}"
     return f"[Run {job}](/operations?order={job})"

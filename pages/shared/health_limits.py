@@ -14,7 +14,7 @@ from pages.shared import elements, status, tables
 from pages.shared import format as fmt
 from pages.shared.cells import instant, linked_to
 
-NONE = "none"
+NONE, DAY_H = "none", 24
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,13 +47,13 @@ def lines(
         ),
         Line(
             what=linked_to("queue", "Oldest unknown outcome", view="all", status="processing"),
-            now=fmt.span(asked) if asked else NONE,
+            now=_length(asked),
             limit=fmt.span(UNKNOWN_AFTER),
             over=asked is not None and asked > UNKNOWN_AFTER,
         ),
         Line(
             what="Longest that a payout is stuck",
-            now=fmt.span(waits) if waits else NONE,
+            now=_length(waits),
             limit=f"{STUCK_AFTER_MIN} min",
             over=waits is not None,
         ),
@@ -71,6 +71,14 @@ def lines(
 def _age(found: pd.DataFrame, column: str, now: datetime) -> timedelta | None:
     since = None if found.empty else instant(found[column].iloc[0])
     return None if since is None else now - since
+
+
+def _length(age: timedelta | None) -> str:
+    """A length beside its limit: `1 h 15 min` is over an hour, and says so."""
+    if age is None:
+        return NONE
+    hours, minutes = divmod(int(age.total_seconds()) // 60, 60)
+    return f"{hours} h {minutes} min" if 0 < hours < DAY_H else fmt.span(age)
 
 
 WORDS = {

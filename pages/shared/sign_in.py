@@ -106,7 +106,7 @@ def _authenticator(known: dict[str, Any]) -> Any:  # noqa: ANN401 - the library 
 def _form(authenticator: Any, known: dict[str, Any], now: datetime) -> None:  # noqa: ANN401 - as above
     with st.container(width=360, gap="small"):
         st.space("large")
-        st.image("static/logo.svg", width=120)
+        st.image("static/logo.svg", width=120, alt="Paydesk")
         notice = st.empty()
         authenticator.login(key="sign_in", fields=FORM, callback=_came_in)
         if st.session_state.get(STATUS) is False:

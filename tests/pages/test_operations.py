@@ -190,7 +190,7 @@ def test_a_figure_stands_beside_its_limit_in_the_same_unit(now: datetime):
     found = health_limits.lines(beat, unknown, pd.DataFrame(), rates, differences=0, now=now)
     told = [(line.now, line.limit, line.over) for line in found]
     assert told == [
-        ("1 h", "1 h", True),
+        ("1 h 30 min", "1 h", True),
         ("7.5%", "5%", True),
         ("4 s ago", "30 s", False),
         ("none", "15 min", False),
@@ -229,7 +229,7 @@ def test_each_stuck_payout_has_the_one_thing_to_do(desk: Engine, open_page: Open
         (table,) = [table.value for table in app.table if "Why" in table.value.columns]
         return str(table["Do"].iloc[0])
 
-    assert to_do(open_page("ada", "operations")) == "start the scheduler: `python -m jobs`"
+    assert to_do(open_page("ada", "operations")) == "start the scheduler"
     with desk.begin() as conn:
         conn.execute(BEAT, {"job": "scheduler"})
     assert to_do(open_page("ada", "operations")) == "[Run send](/operations?order=send)"
