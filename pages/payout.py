@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
 
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
 from core.guards import STOPS_APPROVAL
 from core.reads.payout import PayoutStory, customer_history, standing, story
@@ -52,7 +53,8 @@ from pages.shared.payout_actions import (
 from pages.shared.payout_confirm import confirm
 from pages.shared.status import badge, look, tag
 
-ASKED = "payout_asked"
+ASKED, ASKING = "payout_asked", "payout_asking"  # what this run opens a dialog for; until a run opens none
+GOING = "payout_going"
 WATCH_S = 2
 
 
@@ -61,6 +63,8 @@ def page() -> None:
     now, who = frame.now(), frame.person()
     masked = not who.may("see personal data")
     payout_id = address.given_id("id")
+    if payout_id is not None and st.session_state.pop(GOING, False):
+        _next(payout_id)
     with frame.reading() as conn:
         told = story(conn, payout_id, now=now, masked=masked) if payout_id is not None else None
         if told is not None:
@@ -70,11 +74,14 @@ def page() -> None:
         _nobody(payout_id)
         return
     header = told.header
-    _overtaken(header, who)
+    asked = _overtaken(header, who)
+    slots: list[DeltaGenerator] = []
     frame.header(
         f"{money(header.net_minor, header.currency)} to {plain(_partner(header))}",
         _caption(header),
-        tools=lambda: _tools(told, who),
+        tools=lambda: slots.append(
+            st.container(horizontal=True, vertical_alignment="center", width="content")
+        ),
     )
     st.markdown(" ".join(_badges(told)))
     payment_file.of_payout(header.id)
@@ -91,13 +98,17 @@ def page() -> None:
     if header.status in ("approved", "processing"):
         _watch(header.id, header.version)
     payout_reversal.under_way(told)
+    # Last, and without their keys once a dialog is open: a reason typed into it must never approve behind it.
+    with slots[0]:
+        _tools(told, who, asked=asked)
 
 
-def _overtaken(header: PayoutHeader, who: Person) -> None:
-    """Say so when a button was clicked whose payout has moved on meanwhile: it is gone by the time it would answer."""
-    asked = st.session_state.pop(ASKED, None)
+def _overtaken(header: PayoutHeader, who: Person) -> str | None:
+    """What a click asks to be confirmed; when its payout has moved on meanwhile, say so instead."""
+    asked: tuple[str, int] | None = st.session_state.pop(ASKED, None)
     if asked is None or asked[1] != header.id:
-        return
+        st.session_state.pop(ASKING, None)
+        return None
     action = {REJECT.name: REJECT, CANCEL.name: CANCEL}[asked[0]]
     if not _offers(action, header, who):
         outcome = Outcome(
@@ -106,6 +117,7 @@ def _overtaken(header: PayoutHeader, who: Person) -> None:
             then=f"The payout is {look(header.status).word.lower()} now.",
         )
         st.session_state[RESULT] = asdict(outcome)
+    return asked[0]
 
 
 @st.fragment(run_every=WATCH_S)
@@ -118,7 +130,25 @@ def _watch(payout_id: int, version: int) -> None:
 
 
 def _asked(action: Action, payout_id: int) -> None:
-    st.session_state[ASKED] = (action.name, payout_id)
+    st.session_state[ASKED] = st.session_state[ASKING] = (action.name, payout_id)
+
+
+def _is_asking(payout_id: int) -> bool:
+    """Whether a dialog about this payout is open or on its way: then a letter is the first of a reason, and the dialog stays."""
+    asking: tuple[str, int] | None = st.session_state.get(ASKING)
+    if asking is None or asking[1] != payout_id:
+        return False
+    st.session_state[ASKED] = asking
+    return True
+
+
+def _approve(payout_id: int, decide: Callable[..., None], args: tuple[object, ...]) -> None:
+    if not _is_asking(payout_id):
+        decide(*args)
+
+
+def _go(payout_id: int) -> None:
+    st.session_state[GOING] = not _is_asking(payout_id)
 
 
 def _nobody(payout_id: int | None) -> None:
@@ -170,7 +200,7 @@ def _badges(told: PayoutStory) -> list[str]:
     return found
 
 
-def _tools(told: PayoutStory, who: Person) -> None:
+def _tools(told: PayoutStory, who: Person, *, asked: str | None) -> None:
     header = told.header
     seen = [_seen(header)]
     st.page_link(
@@ -182,11 +212,12 @@ def _tools(told: PayoutStory, who: Person) -> None:
     _rare(told, seen, who)
     for action in (REJECT, CANCEL):
         if _offers(action, header, who) and not (action is CANCEL and header.status == "pending"):
-            shortcut = "X" if action is REJECT else None
-            if st.button(
+            shortcut = _key("X", asked=asked) if action is REJECT else None
+            st.button(
                 action.verb, icon=f":material/{action.icon}:", key=f"do_{action.name}", shortcut=shortcut,
                 on_click=_asked, args=(action, header.id),
-            ):  # fmt: skip
+            )  # fmt: skip
+            if asked == action.name:
                 confirm(action, seen)
     # What waits for its time is not hurried by a click; taking it back is what there is to do.
     waits = told.leaves_at is not None and header.status == "approved"
@@ -207,12 +238,23 @@ def _tools(told: PayoutStory, who: Person) -> None:
             )
     stopped = any(reason.code in STOPS_APPROVAL for reason in told.blocking)
     if _offers(APPROVE, header, who) and not stopped and payout_cards.may_decide(told, who):
-        elements.primary(
-            f"Approve {money(header.net_minor, header.currency)}", APPROVE.icon, key="do_approve", shortcut="A",
-            **decide_now(APPROVE, seen),
-        )  # fmt: skip
-    if st.button("Next", icon=":material/arrow_forward:", icon_position="right", key="next", shortcut="N"):
-        _next(header.id)
+        _approve_button(header, seen, asked=asked)
+    st.button(
+        "Next", icon=":material/arrow_forward:", icon_position="right", key="next", shortcut=_key("N", asked=asked),
+        on_click=_go, args=(header.id,),
+    )  # fmt: skip
+
+
+def _approve_button(header: PayoutHeader, seen: Sequence[Seen], *, asked: str | None) -> None:
+    now = decide_now(APPROVE, seen)
+    elements.primary(
+        f"Approve {money(header.net_minor, header.currency)}", APPROVE.icon, key="do_approve",
+        shortcut=_key("A", asked=asked), on_click=_approve, args=(header.id, now["on_click"], now["args"]),
+    )  # fmt: skip
+
+
+def _key(letter: str, *, asked: str | None) -> str | None:
+    return None if asked is not None or elements.dialog_is_open() else letter
 
 
 def _seen(header: PayoutHeader) -> Seen:

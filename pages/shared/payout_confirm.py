@@ -81,7 +81,7 @@ def confirm(action: Action, selected: Sequence[Seen]) -> None:
     st.session_state.pop(FAULT, None)
     st.session_state.pop(DECIDED, None)
     title = action.doing(count(len(seen), "payout")).capitalize()
-    st.dialog(title, width="medium", icon=f":material/{action.icon}:")(_confirm)(
+    st.dialog(title, width="medium", icon=f":material/{action.icon}:", on_dismiss="rerun")(_confirm)(
         action, seen, len(selected) - len(seen)
     )
 

@@ -42,7 +42,7 @@ def tab(told: PayoutStory, zone: ZoneInfo, now: datetime) -> None:
     )
 
 
-@st.dialog("Write a note", width="medium", icon=":material/edit_note:")
+@st.dialog("Write a note", width="medium", icon=":material/edit_note:", on_dismiss="rerun")
 def _write(header: PayoutHeader) -> None:
     st.text_area(
         "Note", key=TEXT, max_chars=LONGEST - 40, label_visibility="collapsed",

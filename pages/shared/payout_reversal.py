@@ -40,7 +40,7 @@ def ask(told: PayoutStory) -> None:
     _ask(told)
 
 
-@st.dialog("Pull money back", width="medium", icon=":material/undo:")
+@st.dialog("Pull money back", width="medium", icon=":material/undo:", on_dismiss="rerun")
 def _ask(told: PayoutStory) -> None:
     out = told.out
     whom = fmt.plain(told.header.partner_name or told.header.partner_code)

@@ -1,0 +1,69 @@
+"""The keys of a payout's page decide about the payout, and never about what is typed into something in front of it."""
+
+from __future__ import annotations
+
+import pytest
+from playwright.sync_api import Page, expect
+from sqlalchemy import text
+
+from tests.browser.conftest import Desk
+from tests.browser.driving import settle, sign_in
+from tests.world import PASSWORD
+
+pytestmark = pytest.mark.browser
+
+
+def standing(desk: Desk, payout_id: int) -> tuple[str, int]:
+    """The status, and how many have approved."""
+    with desk.engine.connect() as conn:
+        approvals = text("SELECT count(*) FROM approval WHERE payout_id = :id AND decision = 'approve'")
+        status = conn.execute(
+            text("SELECT status FROM payout WHERE id = :id"), {"id": payout_id}
+        ).scalar_one()
+        return str(status), int(conn.execute(approvals, {"id": payout_id}).scalar_one())
+
+
+def test_a_reason_typed_as_soon_as_reject_was_pressed_neither_approves_nor_leaves(desk: Desk, page: Page):
+    payout = desk.world.payouts[0]
+    before = standing(desk, payout)
+    assert before == ("pending", 0)
+    sign_in(page, f"{desk.url}/payout?id={payout}", "ada", PASSWORD)
+    expect(page.get_by_role("button", name="Approve")).to_be_visible()
+    page.keyboard.press("x")
+    page.keyboard.type("an account nobody knows", delay=30)  # before the dialog is there, and while it is
+    expect(page.get_by_role("dialog")).to_be_visible()
+    settle(page)
+    page.keyboard.type("an account nobody knows", delay=30)
+    settle(page)
+    expect(page.get_by_role("dialog")).to_be_visible()
+    assert page.url.endswith(f"/payout?id={payout}")
+    assert standing(desk, payout) == before
+
+    page.get_by_label("Reason (required, kept with the payout)").fill("an account nobody knows")
+    page.get_by_role("dialog").get_by_role("button", name="Reject 1 payout").click()
+    expect(page.get_by_text("Rejected", exact=False).first).to_be_visible()
+    settle(page)
+    assert standing(desk, payout) == ("rejected", 0)
+
+
+def test_once_a_dialog_is_left_the_keys_decide_again_and_what_is_searched_for_never_does(
+    desk: Desk, page: Page
+):
+    payout = desk.world.payouts[0]
+    sign_in(page, f"{desk.url}/payout?id={payout}", "ada", PASSWORD)
+    expect(page.get_by_role("button", name="Approve")).to_be_visible()
+    page.get_by_placeholder("Find anything").click()
+    page.keyboard.type("ana", delay=30)
+    assert standing(desk, payout) == ("pending", 0)
+    page.get_by_placeholder("Find anything").fill("")
+    page.get_by_role("heading").first.click()
+
+    page.keyboard.press("x")
+    expect(page.get_by_role("dialog")).to_be_visible()
+    settle(page)
+    page.keyboard.press("Escape")
+    expect(page.get_by_role("dialog")).to_have_count(0)
+    settle(page)
+    page.keyboard.press("a")
+    expect(page.get_by_text("leaves when it is back").first).to_be_visible()
+    assert standing(desk, payout) == ("approved", 1)
