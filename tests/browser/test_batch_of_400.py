@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import csv
+import io
 import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
@@ -182,6 +185,14 @@ def sent(morning: Morning, tab: Page, batch: str) -> Page:
     return another
 
 
+def taken_home(tab: Page) -> list[dict[str, str]]:
+    """The result as a file."""
+    settle(tab)
+    with tab.expect_download() as download:
+        tab.get_by_test_id("stDownloadButton").get_by_role("button", name="CSV").click()
+    return list(csv.DictReader(io.StringIO(download.value.path().read_text(encoding="utf-8-sig"))))
+
+
 def test_four_hundred_payouts_are_decided_once_and_each_is_paid_once_whatever_the_browser_does(
     morning: Morning, page: Page
 ):
@@ -199,7 +210,7 @@ def test_four_hundred_payouts_are_decided_once_and_each_is_paid_once_whatever_th
     tab.goto(batch)
     expect(tab.get_by_text(f"{GOING} payouts approved")).to_be_visible()
     expect(tab.get_by_text(f"Refused {REFUSED} payouts")).to_be_visible()
-    sent(morning, tab, batch)
+    last = sent(morning, tab, batch)
     assert morning.statuses() == {"paid": GOING, "pending": REFUSED}
     with morning.desk.engine.connect() as conn:
         paid = sorted(tuple(row) for row in conn.execute(PAID, {"ids": morning.payouts}))
@@ -210,3 +221,16 @@ def test_four_hundred_payouts_are_decided_once_and_each_is_paid_once_whatever_th
     assert len(books) == GOING
     assert books == paid
     assert morning.desk.faults() == []
+
+    rows = taken_home(last)
+    of_it = [row for row in rows if row["Decision"] == "approved"]
+    assert (len(rows), len(of_it)) == (PARTNERS, GOING)
+    assert {row["Status now"] for row in of_it} == {"paid"}
+    assert sorted(row["Provider reference"] for row in of_it) == sorted(ref for _, ref, *_ in books)
+    net = {
+        currency: sum(Decimal(row["Net"]) for row in of_it if row["Currency"] == currency)
+        for currency in ("EUR", "USD")
+    }
+    assert {currency: int(total * 100) for currency, total in net.items()} == morning.net(
+        without=morning.payouts[:REFUSED]
+    )
