@@ -113,6 +113,8 @@ def _decision(header: BatchHeader, kept: pd.DataFrame, going: pd.DataFrame, acti
 
 def _fault(typed: Mapping[str, str], large: Mapping[str, int]) -> str | None:
     for currency, minor in large.items():
+        if not typed[currency].strip():
+            return f"Type the net total in {currency}."
         try:
             same = parse_amount(typed[currency].replace(",", ""), currency) == minor
         except BadAmount as fault:

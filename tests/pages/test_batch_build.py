@@ -168,3 +168,28 @@ def test_a_set_is_taken_home_from_its_page(open_page: Open, decided: tuple[int, 
     app = open_page("vera", "batch", id=str(decided[0]))
 
     assert [one.proto.label for one in app.get("download_button")] == ["CSV", "Print"]
+
+
+@pytest.mark.parametrize(
+    ("typed", "answer"),
+    [
+        ("", "Type the net total in USD."),
+        ("60,000.00", "The total typed is not the net of the set in USD."),
+        ("60,000.01", None),
+    ],
+)
+def test_a_large_set_is_decided_only_with_its_total_typed_back(
+    desk: Engine, open_page: Open, now: datetime, typed: str, answer: str | None
+):
+    with desk.begin() as conn:
+        made = queued(conn, one_partner(conn), 6_000_001, now=now)
+        batch_id = fix_batch(conn, [made], filter_query={}, actor=ADA, now=now)
+    app = open_page("ada", "batch", id=str(batch_id))
+    (total,) = [one for one in app.text_input if one.label == "Type the net total, USD"]
+    total.set_value(typed)
+    app.button(key="decide_batch").click().run()
+
+    assert [one.value for one in app.warning] == ([answer] if answer else [])
+    with desk.connect() as conn:
+        status = conn.execute(text("SELECT status FROM payout WHERE id = :id"), {"id": made}).scalar_one()
+    assert status == ("pending" if answer else "approved")
