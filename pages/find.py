@@ -7,17 +7,19 @@ from zoneinfo import ZoneInfo
 import streamlit as st
 
 from core.reads.find import Findings, find_anything
+from core.reads.words import EARNING_WORDS
 from pages.shared import address, elements, frame, status, tables
 from pages.shared import format as fmt
 from pages.shared.cells import day, linked_to
 
 SEARCHED = (
     "Codes, emails and the words of names by their beginning, also those of before; whole accounts; payout numbers; the"
-    " provider’s references of transfers, requests, bank payouts and reversals; references of sales, payments and customers."
+    " provider’s references of transfers, requests, bank payouts and reversals; references of sales, payments, refunds and"
+    " customers."
 )
 SEARCHED_MASKED = (
     "Codes by their beginning; payout numbers; the provider’s references of transfers, requests, bank payouts and"
-    " reversals; references of sales, payments and customers. Names, emails and accounts are not yours to see."
+    " reversals; references of sales, payments, refunds and customers. Names, emails and accounts are not yours to see."
 )
 
 
@@ -40,6 +42,7 @@ def page() -> None:
     _payouts(found)
     _customers(found)
     _sales(found)
+    _corrections(found)
     if found.more:
         st.caption(f"There are more {', '.join(sorted(found.more))}: type more of the word.")
 
@@ -123,6 +126,26 @@ def _sales(found: Findings) -> None:
         ]
         columns = ["Sale", "Kind", "Day", "Gross", "Partner", "Payout", "Found"]
         tables.rows(records, columns, right=["Gross"])
+
+
+def _corrections(found: Findings) -> None:
+    if not found.corrections:
+        return
+    with st.container(border=True, gap="small"):
+        st.markdown(elements.title("Corrections", "refunds, disputes and what was entered by hand"))
+        records = [
+            (
+                linked_to("earning", one.source_ref, id=str(one.id)),
+                EARNING_WORDS[one.kind][0].capitalize(),
+                fmt.money(one.amount_minor, one.currency, sign=True),
+                linked_to("partner", one.partner_code, code=one.partner_code),
+                linked_to("payout", str(one.payout_id), id=str(one.payout_id))
+                if one.payout_id
+                else "in no payout yet",
+            )
+            for one in found.corrections
+        ]
+        tables.rows(records, ["Reference", "What", "Amount", "Partner", "Payout"], right=["Amount"])
 
 
 page()

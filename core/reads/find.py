@@ -7,6 +7,7 @@ from datetime import datetime
 
 from sqlalchemy import Connection, text
 
+from core.reads.partner import CORRECTIONS as KINDS
 from core.reads.search import PARTNERS_CALLED, PAYOUTS_NAMED, wanted
 
 SHOWN = 10  # of a kind; more than that is no answer
@@ -66,7 +67,20 @@ class FoundSale:
     by: str
 
 
-Found = FoundPartner | FoundPayout | FoundCustomer | FoundSale
+@dataclass(frozen=True, kw_only=True)
+class FoundCorrection:
+    """A correction by its own reference, a refund's or an entry's; the amount in minor units, and its live payout, if any."""
+
+    id: int
+    kind: str
+    source_ref: str
+    amount_minor: int
+    currency: str
+    partner_code: str
+    payout_id: int | None
+
+
+Found = FoundPartner | FoundPayout | FoundCustomer | FoundSale | FoundCorrection
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -78,12 +92,14 @@ class Findings:
     payouts: tuple[FoundPayout, ...]
     customers: tuple[FoundCustomer, ...]
     sales: tuple[FoundSale, ...]
+    corrections: tuple[FoundCorrection, ...]
     more: frozenset[str]
 
     @property
     def count(self) -> int:
         """How many were found."""
-        return len(self.partners) + len(self.payouts) + len(self.customers) + len(self.sales)
+        others = len(self.customers) + len(self.sales) + len(self.corrections)
+        return len(self.partners) + len(self.payouts) + others
 
     @property
     def one(self) -> Found | None:
@@ -99,7 +115,7 @@ class Findings:
             return called[0]
         if len(self.payouts) == 1 and not self.partners and len(self.customers) + len(self.sales) <= 1:
             return self.payouts[0]
-        everything: list[Found] = [*self.partners, *self.customers, *self.sales]
+        everything: list[Found] = [*self.partners, *self.customers, *self.sales, *self.corrections]
         return everything[0] if self.count == 1 else None
 
 
@@ -156,6 +172,15 @@ SALES = text("""
      ORDER BY b.place, s.occurred_at DESC LIMIT :limit
 """)
 
+CORRECTIONS = text("""
+    SELECT e.id, e.kind, e.source_ref, e.amount_minor, g.currency, r.code AS partner_code, i.payout_id
+      FROM program g CROSS JOIN unnest(CAST(:corrections AS text[])) AS k (kind)
+      JOIN earning e ON e.program_id = g.id AND e.kind = k.kind AND e.source_ref = :term
+      JOIN partner r ON r.id = e.partner_id
+      LEFT JOIN payout_item i ON i.earning_id = e.id AND i.live
+     ORDER BY e.id DESC LIMIT :limit
+""")
+
 
 def find_anything(conn: Connection, term: str, *, masked: bool) -> Findings:
     """Return what a term names. Beginnings count for codes, emails and the words of names, the whole for every reference.
@@ -164,17 +189,21 @@ def find_anything(conn: Connection, term: str, *, masked: bool) -> Findings:
     """
     term = term.replace("\x00", "").strip()
     if not term:
-        return Findings(term="", partners=(), payouts=(), customers=(), sales=(), more=frozenset())
-    asked = wanted(term, masked=masked) | {"limit": SHOWN + 1}
+        return Findings(
+            term="", partners=(), payouts=(), customers=(), sales=(), corrections=(), more=frozenset()
+        )
+    asked = wanted(term, masked=masked) | {"limit": SHOWN + 1, "corrections": list(KINDS)}
     partners = [FoundPartner(**row) for row in conn.execute(PARTNERS, asked).mappings()]
     payouts = [FoundPayout(**row) for row in conn.execute(PAYOUTS, asked).mappings()]
     customers = [FoundCustomer(**row) for row in conn.execute(CUSTOMERS, asked).mappings()]
     sales = [FoundSale(**row) for row in conn.execute(SALES, asked).mappings()]
+    corrections = [FoundCorrection(**row) for row in conn.execute(CORRECTIONS, asked).mappings()]
     counted = {
         "partners": len(partners),
         "payouts": len(payouts),
         "customers": len(customers),
         "sales": len(sales),
+        "corrections": len(corrections),
     }
     return Findings(
         term=term,
@@ -182,5 +211,6 @@ def find_anything(conn: Connection, term: str, *, masked: bool) -> Findings:
         payouts=tuple(payouts[:SHOWN]),
         customers=tuple(customers[:SHOWN]),
         sales=tuple(sales[:SHOWN]),
+        corrections=tuple(corrections[:SHOWN]),
         more=frozenset(kind for kind, count in counted.items() if count > SHOWN),
     )

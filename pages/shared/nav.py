@@ -8,7 +8,14 @@ import streamlit as st
 from streamlit.navigation.page import Page
 
 from core.reads.filters import PayoutFilter
-from core.reads.find import FoundCustomer, FoundPartner, FoundPayout, FoundSale, find_anything
+from core.reads.find import (
+    FoundCorrection,
+    FoundCustomer,
+    FoundPartner,
+    FoundPayout,
+    FoundSale,
+    find_anything,
+)
 from core.reads.operations import scheduler_beat
 from core.reads.payouts import totals
 from pages.shared import desk, sign_in
@@ -147,6 +154,8 @@ def _open(term: str, *, masked: bool) -> None:
             st.switch_page("pages/partner.py", query_params={"code": one.code})
         case FoundSale(earning_id=int(earning_id)):
             st.switch_page("pages/earning.py", query_params={"id": str(earning_id)})
+        case FoundCorrection():
+            st.switch_page("pages/earning.py", query_params={"id": str(one.id)})
         case FoundSale():
             st.switch_page("pages/partner.py", query_params={"code": one.partner_code})
         case FoundCustomer():

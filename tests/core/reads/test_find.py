@@ -7,7 +7,15 @@ from sqlalchemy import Connection, text
 
 from core.reads.customer import UnknownCustomer, customer_story
 from core.reads.filters import PayoutFilter
-from core.reads.find import Findings, FoundCustomer, FoundPartner, FoundPayout, FoundSale, find_anything
+from core.reads.find import (
+    Findings,
+    FoundCorrection,
+    FoundCustomer,
+    FoundPartner,
+    FoundPayout,
+    FoundSale,
+    find_anything,
+)
 from core.reads.payouts import list_payouts
 from tests.builders import (
     DAY,
@@ -206,3 +214,18 @@ def test_a_sale_leads_to_what_it_earned(conn: Connection) -> None:
     made = earning(conn, who, 900, sale_id=sold)
 
     assert [one.earning_id for one in find(conn, ref).sales] == [made]
+
+
+def test_a_refunds_or_an_entrys_reference_leads_to_what_it_took_or_gave(conn: Connection) -> None:
+    who = partner(conn, preset(conn), "ONE-1")
+    entered = earning(conn, who, 900, kind="manual", source_ref="adj-7")
+
+    assert isinstance(one := find(conn, "adj-7", masked=True).one, FoundCorrection)
+    assert (one.id, one.amount_minor, one.payout_id) == (entered, 900, None)
+
+    made = payout(conn, who, [entered])
+
+    found = find(conn, "adj-7")
+    assert isinstance(found.one, FoundPayout)
+    assert [one.payout_id for one in found.corrections] == [made]
+    assert find(conn, "adj-").count == 0
