@@ -89,7 +89,11 @@ def _tools(found: MonthEnd, months: list[str]) -> None:
     if not found.provider.empty:
         _download("Provider", partial(_provider_sums, found), f"provider-{found.month}.csv")
     year = int(found.month[:4])
-    _download(f"Year {year}", partial(_year, year), f"paid-{year}.csv")
+    _download(
+        f"Year {year}",
+        partial(_year, year, masked=not frame.person().may("see personal data")),
+        f"paid-{year}.csv",
+    )
     if frame.person().may("change policies"):
         st.button("Account codes", icon=":material/tag:", type="tertiary", on_click=_ask_codes)
     if st.session_state.pop("ask-codes", False):
@@ -128,8 +132,7 @@ def _journal(found: MonthEnd) -> bytes:
         return b"".join(journal_file(conn, found))
 
 
-def _year(year: int) -> bytes:
-    masked = not frame.person().may("see personal data")
+def _year(year: int, *, masked: bool) -> bytes:
     with frame.reading() as conn:
         return b"".join(year_file(conn, year, masked=masked))
 
@@ -160,6 +163,25 @@ def _summary(found: MonthEnd) -> None:
         st.markdown(elements.title("Owed to partners", "booked in this month, in each program's own days"))
         figures_shown = ["Opening", "Earned", "Paid out", "Fees", "Came back", "Closing"]
         tables.rows(records, ["Program", *figures_shown], right=figures_shown)
+        _owing(found)
+
+
+def _owing(found: MonthEnd) -> None:
+    """Say what a negative closing is, and where every partner behind it stands; as of the month's last day."""
+    below = [roll.program.name for roll in found.rolls if sum(roll.closing[account] for account in OWED) < 0]
+    said = "A negative closing is what partners owe us; it is taken off the sum of its currency."
+    if below:
+        said = f"{fmt.plain(', '.join(below))}: a negative closing is what partners owe us, and it is taken off the sum."
+    last = (date.fromisoformat(f"{found.month}-01") + timedelta(days=32)).replace(day=1) - timedelta(days=1)
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.caption(said, width="content")
+        if found.over:
+            st.page_link(
+                "pages/as_of.py",
+                label=f"How many owe, at the end of {last.day} {last:%b}",
+                icon=":material/event_repeat:",
+                query_params={"at": last.isoformat()},
+            )
 
 
 def _moved(roll: Roll, *kinds: str) -> int:

@@ -202,7 +202,8 @@ def _audit(told: PayoutStory, zone: ZoneInfo, now: datetime) -> None:
             "All of it in one file for an auditor, with the proofs that it hangs together.", width="content"
         )
         st.download_button(
-            "Control record", data=partial(_control_record, told.header.id, now),
+            "Control record",
+            data=partial(_control_record, told.header.id, now, masked=not frame.person().may("see personal data")),
             file_name=f"control-record-{told.header.id}.html", mime="text/html", icon=":material/download:",
             type="tertiary", on_click="ignore", key="control-record",
         )  # fmt: skip
@@ -225,8 +226,7 @@ def _audit(told: PayoutStory, zone: ZoneInfo, now: datetime) -> None:
     )
 
 
-def _control_record(payout_id: int, now: datetime) -> bytes:
-    masked = not frame.person().may("see personal data")
+def _control_record(payout_id: int, now: datetime, *, masked: bool) -> bytes:
     with frame.reading() as conn:
         return control_file(conn, payout_id, now=now, masked=masked)
 
