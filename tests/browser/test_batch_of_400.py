@@ -224,7 +224,8 @@ def test_four_hundred_payouts_are_decided_once_and_each_is_paid_once_whatever_th
 
     rows = taken_home(last)
     of_it = [row for row in rows if row["Decision"] == "approved"]
-    assert (len(rows), len(of_it)) == (PARTNERS, GOING)
+    told = [row for row in rows if row["Decision"].startswith("refused: On hold")]
+    assert (len(rows), len(of_it), len(told)) == (PARTNERS, GOING, REFUSED)
     assert {row["Status now"] for row in of_it} == {"paid"}
     assert sorted(row["Provider reference"] for row in of_it) == sorted(ref for _, ref, *_ in books)
     net = {
