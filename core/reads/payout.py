@@ -9,7 +9,7 @@ from datetime import datetime
 import pandas as pd
 from sqlalchemy import Connection, TextClause, text
 
-from core.guards import STOPS_SENDING, Blocking, blocking_reasons, leaves_by_itself_at
+from core.guards import STOPS_APPROVAL, STOPS_SENDING, Blocking, blocking_reasons, leaves_by_itself_at
 from core.reads.accounts import Account, Arrival, read_account, read_arrival, transfer_address
 from core.reads.after_failing import after_failing
 from core.reads.automatic import Left, left_to_person
@@ -157,6 +157,7 @@ def story(conn: Connection, payout_id: int, *, now: datetime, masked: bool) -> P
     reversals = reversals_of(conn, payout_id)
     blocking = blocking_reasons(conn, [payout_id], now=now)[payout_id]
     stops = [reason.sentence for reason in blocking if reason.code in STOPS_SENDING]
+    kept = [reason.sentence for reason in blocking if reason.code in STOPS_APPROVAL - {"set_aside"}]
     leaves_at = leaves_by_itself_at(blocking)
     shared = read(SHARED)
     makers = list(conn.execute(MAKERS, {"id": payout_id}).scalars())
@@ -175,6 +176,7 @@ def story(conn: Connection, payout_id: int, *, now: datetime, masked: bool) -> P
             approvals,
             attempts,
             stopped=next(iter(stops), ""),
+            kept=next(iter(kept), ""),
             leaves_at=leaves_at,
             left=left,
             arrival=arrival,
@@ -186,7 +188,7 @@ def story(conn: Connection, payout_id: int, *, now: datetime, masked: bool) -> P
         blocking=blocking,
         leaves_at=leaves_at,
         approvals=approvals,
-        people=_people(conn, header, makers, approvals),
+        people=_people(conn, header, makers, approvals, kept=bool(kept)),
         makers=makers,
         left=left,
         attempts=attempts,
@@ -208,7 +210,7 @@ def standing(conn: Connection, payout_id: int) -> int | None:
 
 
 def _people(
-    conn: Connection, header: PayoutHeader, makers: list[str], approvals: pd.DataFrame
+    conn: Connection, header: PayoutHeader, makers: list[str], approvals: pd.DataFrame, *, kept: bool
 ) -> pd.DataFrame:
     decided = set(approvals.loc[approvals["current"] & (approvals["decision"] == "approve"), "actor"])
     rows = []
@@ -218,7 +220,7 @@ def _people(
         elif approver.actor in makers:
             answer = f"no: {_made_what(header, approver.actor)}"
         elif header.status == "pending":
-            answer = "may approve"
+            answer = "may approve once it is free" if kept else "may approve"
         else:
             continue
         rows.append((approver.user, approver.full_name, answer))

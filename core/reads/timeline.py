@@ -45,6 +45,7 @@ def timeline(
     attempts: pd.DataFrame,
     *,
     stopped: str = "",
+    kept: str = "",
     leaves_at: datetime | None = None,
     left: Left | None = None,
     arrival: Arrival | None = None,
@@ -53,7 +54,8 @@ def timeline(
 ) -> pd.DataFrame:
     """Return the story as at, what, kind, amount_minor, state (past, now, future): the past by time, then the rest.
 
-    `stopped` is the sentence of what keeps an approved payout from leaving, `left` why the policy did not approve it,
+    `stopped` is the sentence of what keeps an approved payout from leaving, `kept` of what keeps a pending one from
+    being approved, `left` why the policy did not approve it,
     `leaves_at` when one leaves that only waits
     for its time, `arrival` how far a paid one got,
     `back` and `coming` what came back of it and what is being pulled back.
@@ -73,7 +75,12 @@ def timeline(
     )
     rows = [
         (event.at, event.what, event.kind, event.amount_minor, event.state)
-        for event in [*past, *_on_the_way(arrival), *coming, *_standing(header, attempts, stopped, leaves_at)]
+        for event in [
+            *past,
+            *_on_the_way(arrival),
+            *coming,
+            *_standing(header, attempts, stopped, kept, leaves_at),
+        ]
     ]
     frame = pd.DataFrame(rows, columns=["at", "what", "kind", "amount_minor", "state"], dtype="object")
     return frame.astype({"amount_minor": "Int64", "at": "datetime64[us, UTC]"})
@@ -161,20 +168,11 @@ def _on_the_way(arrival: Arrival | None) -> list[Event]:
 
 
 def _standing(
-    header: PayoutHeader, attempts: pd.DataFrame, stopped: str, leaves_at: datetime | None
+    header: PayoutHeader, attempts: pd.DataFrame, stopped: str, kept: str, leaves_at: datetime | None
 ) -> list[Event]:
     match header.status:
-        case "pending" if header.aside_until is not None:
-            back = datetime.combine(header.aside_until, time(), UTC)
-            return [
-                _now(f"Set aside: {header.aside_reason}", "aside"),
-                Event(at=back, what="Back in the review", kind="queued", state="future"),
-                _next(f"Sent {header.sending}", "sent"),
-            ]
         case "pending":
-            missing = header.approvals_needed - header.approvals
-            people = "one approver" if missing == 1 else f"{missing} approvers"
-            return [_now(f"Waits for {people}", "approval"), _next(f"Sent {header.sending}", "sent")]
+            return _undecided(header, kept)
         case "approved" if leaves_at is not None:
             goes = Event(at=leaves_at, what="Leaves, unless taken back", kind="sent", state="future")
             return [
@@ -207,6 +205,21 @@ def _standing(
             again = Event(at=at, what="Tried again", kind="retry", state="future")
             return [_now(f"Refused for now{why}", "retry"), again]
     return []
+
+
+def _undecided(header: PayoutHeader, kept: str) -> list[Event]:
+    if header.aside_until is not None:
+        back = datetime.combine(header.aside_until, time(), UTC)
+        return [
+            _now(f"Set aside: {header.aside_reason}", "aside"),
+            Event(at=back, what="Back in the review", kind="queued", state="future"),
+            _next(f"Sent {header.sending}", "sent"),
+        ]
+    missing = header.approvals_needed - header.approvals
+    waits = f"Waits for {'one approver' if missing == 1 else f'{missing} approvers'}"
+    if kept:
+        return [_now(f"Not to be approved yet. {kept}", "stopped"), _next(waits, "approval")]
+    return [_now(waits, "approval"), _next(f"Sent {header.sending}", "sent")]
 
 
 def refused_for_us(attempts: pd.DataFrame) -> str | None:

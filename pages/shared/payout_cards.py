@@ -9,7 +9,7 @@ import pandas as pd
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
-from core.guards import HOLD_WORDS, ITS_TIME, PARTNERS_MOVE, Blocking
+from core.guards import HOLD_WORDS, ITS_TIME, PARTNERS_MOVE, STOPS_APPROVAL, Blocking
 from core.overrides import rule_words
 from core.reads.payout import PayoutStory
 from core.reads.timeline import refused_for_us
@@ -105,7 +105,9 @@ def may_it_leave(grid: DeltaGenerator, told: PayoutStory, who: Person, now: date
             lines.append(
                 _holds("Approved, content unchanged", f"{header.approvals} of {header.approvals_needed}")
             )
-        lines += [_stands_in_the_way(reason, told, who, now) for reason in blocking]
+        # What keeps it from being approved comes first: the approval is nobody's move before.
+        moves = sorted(blocking, key=lambda reason: reason.code == "approvals_missing")
+        lines += [_stands_in_the_way(reason, told, who, now) for reason in moves]
         if header.status == "approved" and refused_for_us(told.attempts) is not None:
             lines.append((":orange[:material/pending:] Refused for a reason of ours", OURS))
         tables.pairs(lines)
@@ -160,6 +162,8 @@ def _whose(reason: Blocking, told: PayoutStory, who: Person) -> str:
         return other
     if reason.code == "approvals_missing" and not may_decide(told, who):
         return "**another approver’s**"
+    if reason.code == "approvals_missing" and {one.code for one in told.blocking} & STOPS_APPROVAL:
+        return "after that"
     return YOURS
 
 
