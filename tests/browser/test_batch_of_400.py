@@ -139,13 +139,13 @@ def fixed(morning: Morning, page: Page) -> Locator:
     """Fix the set as the batch page builds it, look at its difference and refusals; return the button that approves."""
     sign_in(page, f"{morning.url}/batch", "ada", PASSWORD)
     page.get_by_role("button", name=f"Fix this set of {PARTNERS}").click()
-    expect(page.get_by_text("400 payouts to 400 partners, fixed")).to_be_visible()
-    expect(page.get_by_text("133 new, 0 gone")).to_be_visible()
-    expect(page.get_by_text("Everything in the set may be decided.")).to_be_visible()
+    expect(page.get_by_text("400 payouts to 400 partners, fixed").first).to_be_visible()
+    expect(page.get_by_text("133 new, 0 gone").first).to_be_visible()
+    expect(page.get_by_text("Everything in the set may be decided.").first).to_be_visible()
     morning.hold(*morning.payouts[:3])
     page.reload()
-    expect(page.get_by_text("On hold: it is under review")).to_be_visible()
-    return page.get_by_role("button", name=re.compile("Approve 397 payouts · "))
+    expect(page.get_by_text("On hold: it is under review").first).to_be_visible()
+    return page.get_by_role("button", name=re.compile("Approve 397 payouts · ")).first
 
 
 def approved(morning: Morning, page: Page, approve: Locator) -> None:
@@ -154,7 +154,7 @@ def approved(morning: Morning, page: Page, approve: Locator) -> None:
     expect(approve).to_contain_text(f"{money(net['EUR'], 'EUR')} and {money(net['USD'], 'USD')}")
     typed(page, net | {"EUR": net["EUR"] - 1})
     approve.click()
-    expect(page.get_by_text("The total typed is not the net of the set in EUR.")).to_be_visible()
+    expect(page.get_by_text("The total typed is not the net of the set in EUR.").first).to_be_visible()
     assert morning.statuses() == {"pending": PARTNERS}
     typed(page, net)
     settle(page)
@@ -169,10 +169,10 @@ def approved(morning: Morning, page: Page, approve: Locator) -> None:
 
 def sent(morning: Morning, tab: Page, batch: str) -> Page:
     """Send in two turns, Stripe losing an answer here and there, the tab closed in between; return the tab that sees the end."""
-    expect(tab.get_by_text(f"0 of {GOING} sent and answered")).to_be_visible()
+    expect(tab.get_by_text(f"0 of {GOING} sent and answered").first).to_be_visible()
     morning.send(limit=FIRST_TURN)
     expect(
-        tab.get_by_text(f"{FIRST_TURN} of {GOING} sent and answered")
+        tab.get_by_text(f"{FIRST_TURN} of {GOING} sent and answered").first
     ).to_be_visible()  # nobody reloaded it
     tab.close()
     for lost in LOST:
@@ -181,7 +181,7 @@ def sent(morning: Morning, tab: Page, batch: str) -> Page:
     morning.resolve()
     another = tab.context.new_page()
     another.goto(batch)
-    expect(another.get_by_text(f"{GOING} of {GOING} sent and answered")).to_be_visible()
+    expect(another.get_by_text(f"{GOING} of {GOING} sent and answered").first).to_be_visible()
     return another
 
 
@@ -208,8 +208,8 @@ def test_four_hundred_payouts_are_decided_once_and_each_is_paid_once_whatever_th
 
     tab = page.context.new_page()
     tab.goto(batch)
-    expect(tab.get_by_text(f"{GOING} payouts approved")).to_be_visible()
-    expect(tab.get_by_text(f"Refused {REFUSED} payouts")).to_be_visible()
+    expect(tab.get_by_text(f"{GOING} payouts approved").first).to_be_visible()
+    expect(tab.get_by_text(f"Refused {REFUSED} payouts").first).to_be_visible()
     last = sent(morning, tab, batch)
     assert morning.statuses() == {"paid": GOING, "pending": REFUSED}
     with morning.desk.engine.connect() as conn:
