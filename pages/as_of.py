@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date, datetime, time, timedelta
+from datetime import date, datetime
 from functools import partial
 from zoneinfo import ZoneInfo
 
@@ -10,15 +10,22 @@ import pandas as pd
 import streamlit as st
 
 from core.reads.shown import mask
-from core.reports.as_of import ACCOUNTS, Standing, in_pieces, payouts_under_way, standing
+from core.reports.as_of import Standing, in_pieces, payouts_under_way, standing
 from core.reports.export import csv_bytes
-from pages.shared import address, elements, frame, status, tables
+from pages.shared import address, elements, frame, past_day, status, tables
 from pages.shared import format as fmt
 from pages.shared.cells import amount, instant, linked_to, number
 from pages.shared.lines import card_text
+from pages.shared.past_day import Chosen
 
-LABELS = {"held": "Held", "available": "Available", "reserved": "Reserved", "paid": "Paid", "fees": "Fees"}
-DAY_KEY, TIME_KEY = "as-of-day", "as-of-time"
+LABELS = {
+    "held": "Held",
+    "available": "Available",
+    "reserved": "Reserved",
+    "owed": "Owed",
+    "paid": "Paid",
+    "fees": "Fees",
+}
 SHOWN = 20
 TTL_S = 60
 ALL = "all"
@@ -27,28 +34,23 @@ ALL = "all"
 def page() -> None:
     """Draw the page."""
     now, zone = frame.now(), frame.zone()
-    at = _chosen(now, zone)
+    chosen = past_day.chosen(address.given("at"), now, zone)
     masked = not frame.person().may("see personal data")
     program = address.given("program") or None
-    found, under_way = _read(at, program, masked=masked)
+    found, under_way = _read(chosen.at, program, masked=masked)
     frame.header(
-        "As of", "What was owed, and what was under way?", tools=partial(_tools, at, zone, now, masked=masked)
+        "As of",
+        "What was owed, and what was under way?",
+        tools=partial(_tools, chosen, now.astimezone(zone).date(), masked=masked),
     )
-    st.caption(f"As it stood on {fmt.as_of(at, zone)}. It comes out the same whenever it is asked for.")
+    if fault := past_day.fault():
+        st.caption(f":orange[:material/edit:] {fault}")
+    st.caption(
+        f"As it stood {past_day.in_words(chosen, zone)}. It comes out the same whenever it is asked for."
+    )
     _programs(found)
     _partners(found, program)
     _payouts(under_way, found, zone, now)
-
-
-def _chosen(now: datetime, zone: ZoneInfo) -> datetime:
-    """The instant of the address; last midnight without one, never one to come."""
-    midnight = datetime.combine(now.astimezone(zone).date(), time(), zone)
-    try:
-        given = datetime.fromisoformat(address.given("at"))
-    except ValueError:
-        return midnight
-    at = given if given.tzinfo else given.replace(tzinfo=zone)
-    return min(at, now).astimezone(zone)
 
 
 @st.cache_data(ttl=TTL_S, show_spinner="Working back through the ledger …")
@@ -73,45 +75,19 @@ def _read(at: datetime, program: str | None, *, masked: bool) -> tuple[Standing,
     return found, under_way
 
 
-def _tools(at: datetime, zone: ZoneInfo, now: datetime, *, masked: bool) -> None:
-    st.date_input(
-        "Day",
-        value=at.date(),
-        max_value=now.astimezone(zone).date(),
-        key=DAY_KEY,
-        label_visibility="collapsed",
-        format="YYYY-MM-DD",
-        width=130,
-        on_change=_go,
-        args=(zone,),
-    )
-    st.time_input(
-        "Time",
-        value=at.time().replace(second=0, microsecond=0),
-        key=TIME_KEY,
-        label_visibility="collapsed",
-        step=timedelta(minutes=15),
-        width=110,
-        on_change=_go,
-        args=(zone,),
-    )
+def _tools(chosen: Chosen, today: date, *, masked: bool) -> None:
+    past_day.field(chosen, today)
     for label, data in (("Balances", _balances_file), ("Payouts", _payouts_file)):
         st.download_button(
             label,
-            data=partial(data, at, masked=masked),
-            file_name=f"{label.lower()}-as-of-{at:%Y-%m-%d-%H%M}.csv",
+            data=partial(data, chosen.at, masked=masked),
+            file_name=f"{label.lower()}-as-of-{chosen.at:%Y-%m-%d-%H%M}.csv",
             mime="text/csv",
             icon=":material/download:",
             type="tertiary",
             on_click="ignore",
             key=f"take-{label}",
         )
-
-
-def _go(zone: ZoneInfo) -> None:
-    day, clock = st.session_state[DAY_KEY], st.session_state[TIME_KEY]
-    if isinstance(day, date) and isinstance(clock, time):
-        address.put(at=datetime.combine(day, clock, zone).isoformat(timespec="minutes"))
 
 
 def _balances_file(at: datetime, *, masked: bool) -> bytes:
@@ -125,7 +101,35 @@ def _payouts_file(at: datetime, *, masked: bool) -> bytes:
 
 
 def _accounts(row: object, currency: str) -> list[str]:
-    return [amount(getattr(row, f"{account}_minor"), currency) for account in ACCOUNTS]
+    return [amount(getattr(row, f"{account}_minor"), currency) for account in LABELS]
+
+
+def _totals(found: Standing) -> list[tuple[str, ...]]:
+    """A row for each currency, which are never added together."""
+    columns = ["partners", *(f"{account}_minor" for account in LABELS), "payouts"]
+    sums = found.programs.groupby("currency")[columns].sum().reset_index()
+    records = [
+        (
+            f"All, {row.currency}",
+            f"{number(row.partners):,}",
+            *_accounts(row, str(row.currency)),
+            f"{number(row.payouts):,}",
+        )
+        for row in tables.each(sums)
+    ]
+    return [tuple(f"**{cell}**" for cell in record) for record in records]
+
+
+def _owing(found: Standing) -> str:
+    """How many partners owe us, and how much: it is taken off what is owed."""
+    sums = found.programs.groupby("currency")[["owing", "owing_minor"]].sum().reset_index()
+    said = [
+        f"{fmt.count(number(row.owing), 'partner')} {'owes' if number(row.owing) == 1 else 'owe'} us"
+        f" {fmt.money(number(row.owing_minor), str(row.currency))}"
+        for row in tables.each(sums)
+        if number(row.owing)
+    ]
+    return f"{', '.join(said)}: it is taken off what is owed." if said else ""
 
 
 def _programs(found: Standing) -> None:
@@ -145,7 +149,9 @@ def _programs(found: Standing) -> None:
             for row in tables.each(found.programs)
         ]
         figures = ["Partners", *LABELS.values(), "Payouts"]
-        tables.rows(records, ["Program", *figures], right=figures)
+        tables.rows([*records, *_totals(found)], ["Program", *figures], right=figures)
+        if owing := _owing(found):
+            st.caption(owing)
 
 
 def _partners(found: Standing, program: str | None) -> None:

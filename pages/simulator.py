@@ -114,6 +114,7 @@ def _result(found: Simulation, policy: Policy, changed: Policy) -> None:
         "fees": "Fees",
         "caught": "Caught and missed",
         "left": "Left",
+        "held": "Still held",
     }
     analytics_frame.definitions({names[key]: words for key, words in DEFINITIONS.items()}, found.zone)
 
@@ -195,13 +196,16 @@ def _compared(found: Simulation) -> None:
 
     records: list[Any] = [
         line("Payouts", *(f"{one.payouts:,}" for one in three)),
-        money("Put into payouts", "amount_minor"),
         money("Partners’ fees", "partner_fee_minor"),
         money("Our fees", "platform_fee_minor"),
         money("Net", "net_minor"),
         events("Refunds caught", "caught", "caught_minor"),
         events("Refunds missed", "missed", "missed_minor"),
+        # The same sum in every column: other terms move money between these three, and make none.
+        money("Put into payouts", "amount_minor"),
         money("Left at the end", "left_minor"),
+        money("Still held at the end", "held_minor"),
+        line("**In all**", *(f"**{fmt.money(one.owed_minor, currency)}**" for one in three)),
     ]
     columns = ["", "Happened", "Today’s terms", "Tried"]
     tables.rows(records, columns, right=columns[1:])

@@ -18,6 +18,8 @@ from core.reports.period import Period, last_days
 
 PERIODS_DAYS = (7, 30, 90, 365)
 LONGEST_DAILY_DAYS = 90
+SHORTEST_WEEKLY_DAYS = 14
+SHORTEST_MONTHLY_DAYS = 28
 
 # What each figure counts, and by which date; the zone is the program's.
 DEFINITIONS: dict[str, str] = {
@@ -59,7 +61,7 @@ class Analytics:
 
     `figures`: metric, currency, count, amount_minor, previous_count, previous_minor (missing for what is as of now).
     `over_time`: day (the first of its step), currency, revenue_minor, platform_fee_minor, earned_minor, paid_minor, and
-    the paid_before_minor of the same step of the period before.
+    the paid_before_minor of the same days of the period before.
     `statuses`: status, currency, count. `top_partners`: partner_code, partner_name, currency, count, paid_minor,
     share_pct of all paid in that currency.
     """
@@ -103,7 +105,8 @@ BALANCES = text("""
      CROSS JOIN LATERAL (VALUES ('held', n_held, held), ('available', n_available, available),
                                 ('reserved', n_reserved, reserved)) AS v (metric, count, amount_minor)
 """)
-# Every step of every currency has a row, also where nothing happened.
+# Every step of every currency has a row, also where nothing happened. A day of the period before stands at the step of the
+# day so many `days` later, so that a month of twelve stands beside the same month of the year before.
 OVER_TIME = text("""
     WITH wanted AS (
         SELECT id, currency FROM program WHERE CAST(:program AS text) IS NULL OR code = :program),
@@ -114,12 +117,18 @@ OVER_TIME = text("""
         SELECT date_trunc(:step, t.day::timestamp)::date AS day, w.currency, t.measure, sum(t.amount_minor) AS amount
           FROM daily_total t JOIN wanted w ON w.id = t.program_id
          WHERE t.measure IN ('revenue', 'platform_fee', 'earned', 'paid') AND t.day BETWEEN :since AND :until
+         GROUP BY 1, 2, 3
+         UNION ALL
+        SELECT date_trunc(:step, (t.day + :days)::timestamp)::date, w.currency, 'paid_before', sum(t.amount_minor)
+          FROM daily_total t JOIN wanted w ON w.id = t.program_id
+         WHERE t.measure = 'paid' AND t.day BETWEEN CAST(:since AS date) - :days AND CAST(:until AS date) - :days
          GROUP BY 1, 2, 3)
     SELECT step.day, c.currency,
            coalesce(sum(s.amount) FILTER (WHERE s.measure = 'revenue'), 0)::bigint AS revenue_minor,
            coalesce(sum(s.amount) FILTER (WHERE s.measure = 'platform_fee'), 0)::bigint AS platform_fee_minor,
            coalesce(sum(s.amount) FILTER (WHERE s.measure = 'earned'), 0)::bigint AS earned_minor,
-           coalesce(sum(s.amount) FILTER (WHERE s.measure = 'paid'), 0)::bigint AS paid_minor
+           coalesce(sum(s.amount) FILTER (WHERE s.measure = 'paid'), 0)::bigint AS paid_minor,
+           coalesce(sum(s.amount) FILTER (WHERE s.measure = 'paid_before'), 0)::bigint AS paid_before_minor
       FROM step CROSS JOIN (SELECT DISTINCT currency FROM wanted) c
       LEFT JOIN sums s ON s.day = step.day AND s.currency = c.currency
      GROUP BY step.day, c.currency ORDER BY c.currency, step.day
@@ -163,6 +172,21 @@ TOP_PARTNERS = text("""
 """)
 
 
+def steps_of(period: Period) -> list[str]:
+    """The steps that make sense over a period: `day`, `week`, `month`, at least one."""
+    fits = {
+        "day": period.days <= LONGEST_DAILY_DAYS,
+        "week": period.days >= SHORTEST_WEEKLY_DAYS,
+        "month": period.days >= SHORTEST_MONTHLY_DAYS,
+    }
+    return [step for step, does in fits.items() if does]
+
+
+def usual_step(period: Period) -> str:
+    """The step of a period where none is chosen: days, weeks where they would be too many."""
+    return steps_of(period)[0]
+
+
 def analytics(
     conn: Connection,
     *,
@@ -172,13 +196,16 @@ def analytics(
     program: str | None = None,
     top: int = 10,
     period: Period | None = None,
+    step: str | None = None,
 ) -> Analytics:
-    """Return the figures of the `days` that end today, of one program (its code) or of all; of `period` where one is given.
+    """Return the figures of the `days` that end today, of one program (its code) or of all; of `period` where one is given,
+    and over time by `step` (one of `steps_of` the period).
 
     Today is by the program's zone, across programs by UTC; a program that does not exist has no figures.
     """
     span = period or last_days(conn, now=now, days=days, program=program)
-    step = "day" if span.days <= LONGEST_DAILY_DAYS else "week"
+    step = step or usual_step(span)
+    over_time = conn.execute(OVER_TIME, span.asked | {"step": step, "days": span.days})
     statuses = conn.execute(BY_STATUS, span.asked | {"statuses": list(STATUSES)})
     top_partners = to_frame(conn.execute(TOP_PARTNERS, span.asked | {"top": top}))
     return Analytics(
@@ -187,21 +214,10 @@ def analytics(
         zone=span.zone,
         step=step,
         figures=_figures(conn, span),
-        over_time=_over_time(conn, span, step),
+        over_time=to_frame(over_time),
         statuses=to_frame(statuses),
         top_partners=mask(top_partners, ("partner_name",)) if masked else top_partners,
     )
-
-
-def _over_time(conn: Connection, span: Period, step: str) -> pd.DataFrame:
-    """Put the period before beside the period, step by step from the first."""
-    here, before = (
-        to_frame(conn.execute(OVER_TIME, one.asked | {"step": step})) for one in (span, span.before)
-    )
-    place = here.groupby("currency").cumcount()
-    known = before.assign(place=before.groupby("currency").cumcount())[["currency", "place", "paid_minor"]]
-    beside = here[["currency"]].assign(place=place).merge(known, on=["currency", "place"], how="left")
-    return here.assign(paid_before_minor=beside["paid_minor"].fillna(0).astype("Int64").array)
 
 
 def _figures(conn: Connection, span: Period) -> pd.DataFrame:

@@ -24,7 +24,8 @@ class Standing:
     """One instant: `programs` and `partners` with a column per account in minor units, and the open payouts counted.
 
     `programs`: code, name, currency, partners, then held_minor, available_minor, reserved_minor, paid_minor, fees_minor,
-    payouts, payouts_minor. `partners`: code, name, program, currency and the same accounts, those owed most first.
+    owed_minor (the first three), of which `owing` partners owe us owing_minor; payouts, payouts_minor. `partners`: code,
+    name, program, currency, the same accounts and owed_minor, those owed most first.
     """
 
     at: datetime
@@ -55,7 +56,9 @@ STOOD = """
                (b.available - coalesce(s.available, 0))::bigint AS available_minor,
                (b.reserved - coalesce(s.reserved, 0))::bigint AS reserved_minor,
                (b.paid - coalesce(s.paid, 0))::bigint AS paid_minor,
-               (b.fees - coalesce(s.fees, 0))::bigint AS fees_minor
+               (b.fees - coalesce(s.fees, 0))::bigint AS fees_minor,
+               (b.held + b.available + b.reserved
+                - coalesce(s.held, 0) - coalesce(s.available, 0) - coalesce(s.reserved, 0))::bigint AS owed_minor
           FROM partner r JOIN partner_balance b ON b.partner_id = r.id LEFT JOIN since s ON s.partner_id = r.id
          WHERE r.created_at <= :at)
 """
@@ -80,6 +83,8 @@ PROGRAMS = text(f"""
            coalesce(sum(s.available_minor), 0)::bigint AS available_minor,
            coalesce(sum(s.reserved_minor), 0)::bigint AS reserved_minor,
            coalesce(sum(s.paid_minor), 0)::bigint AS paid_minor, coalesce(sum(s.fees_minor), 0)::bigint AS fees_minor,
+           coalesce(sum(s.owed_minor), 0)::bigint AS owed_minor, count(*) FILTER (WHERE s.owed_minor < 0) AS owing,
+           coalesce(-sum(s.owed_minor) FILTER (WHERE s.owed_minor < 0), 0)::bigint AS owing_minor,
            coalesce(max(q.payouts), 0) AS payouts, coalesce(max(q.payouts_minor), 0)::bigint AS payouts_minor
       FROM program g LEFT JOIN stood s ON s.program_id = g.id LEFT JOIN queue q ON q.program_id = g.id
      GROUP BY g.id ORDER BY g.code
@@ -87,10 +92,10 @@ PROGRAMS = text(f"""
 PARTNERS = text(f"""
     WITH {STOOD}
     SELECT s.code, CASE WHEN :personal THEN i.name END AS name, g.code AS program, g.currency,
-           s.held_minor, s.available_minor, s.reserved_minor, s.paid_minor, s.fees_minor
+           s.held_minor, s.available_minor, s.reserved_minor, s.owed_minor, s.paid_minor, s.fees_minor
       FROM stood s JOIN program g ON g.id = s.program_id JOIN identity i ON i.id = s.identity_id
      WHERE (CAST(:program AS text) IS NULL OR g.code = :program)
-     ORDER BY s.held_minor + s.available_minor + s.reserved_minor DESC, s.code LIMIT :limit
+     ORDER BY s.owed_minor DESC, s.code LIMIT :limit
 """)  # noqa: S608 - our own parts
 
 

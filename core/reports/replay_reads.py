@@ -80,6 +80,7 @@ class Weeks:
     payees: list[Payee]
     opening: Ints
     moved: Ints
+    held_minor: int  # at the end, of all partners
     blocked: npt.NDArray[np.bool_]
     requests: list[Asked]
     scheduled: list[Asked]
@@ -112,10 +113,10 @@ MOVED = text("""
      GROUP BY 1, 2
 """)
 PAYEES = text("""
-    SELECT r.id, r.tier, r.overrides, r.method, r.joined_on, r.status, b.available, d.first_at
+    SELECT r.id, r.tier, r.overrides, r.method, r.joined_on, r.status, b.available, b.held, d.first_at
       FROM partner r JOIN partner_balance b ON b.partner_id = r.id
       LEFT JOIN LATERAL (SELECT opened_at AS first_at FROM destination WHERE partner_id = r.id ORDER BY id LIMIT 1) d ON true
-     WHERE r.program_id = :program_id AND (b.available <> 0 OR r.id = ANY(:moved)) ORDER BY r.id
+     WHERE r.program_id = :program_id AND (b.available <> 0 OR b.held <> 0 OR r.id = ANY(:moved)) ORDER BY r.id
 """)
 PAYOUTS = text("""
     SELECT partner_id, origin, live, amount_minor, fee_minor, queued_at, slot FROM payout
@@ -200,6 +201,7 @@ def read_weeks(conn: Connection, program: Program, *, days: int, now: datetime, 
         ],
         opening=opening,
         moved=moved,
+        held_minor=sum(row.held for row in rows),
         blocked=_blocked(conn, span, rows, place, ends),
         requests=requests,
         scheduled=scheduled,
@@ -252,13 +254,7 @@ def _payouts(
         if row.partner_id not in place:
             continue
         step = _step_of(row.queued_at, ends)
-        one = Asked(
-            place[row.partner_id],
-            step,
-            row.amount_minor,
-            row.fee_minor,
-            steps[step].day,
-        )
+        one = Asked(place[row.partner_id], step, row.amount_minor, row.fee_minor, steps[step].day)
         if row.live:
             (scheduled if row.origin == "schedule" else requests).append(one)
         elif row.origin == "schedule":

@@ -44,7 +44,8 @@ class TermsOf:
 class Outcome:
     """What a set of terms comes to: per day the amount and number of payouts, and the fees of both sides; minor units.
 
-    `caught` and `missed` are corrections of money that had not, and had, gone into a payout by then.
+    `caught` and `missed` are corrections of money that had not, and had, gone into a payout by then. At the end `left_minor`
+    is available and `held_minor` waits for its release or is on hold.
     """
 
     amount_by_day: dict[date, int] = field(default_factory=lambda: defaultdict(int))
@@ -57,6 +58,12 @@ class Outcome:
     missed: int = 0
     missed_minor: int = 0
     left_minor: int = 0
+    held_minor: int = 0
+
+    @property
+    def owed_minor(self) -> int:
+        """All that there was to pay: put into payouts, left, or still held. No terms make it more or less."""
+        return self.amount_minor + self.left_minor + self.held_minor
 
     @property
     def net_minor(self) -> int:
@@ -125,6 +132,8 @@ class _Replay:
     ) -> None:
         self.weeks, self.terms, self.longer_days = weeks, terms, longer_days
         self.moved = weeks.moved if shift is None else weeks.moved + shift
+        # What other hold times have not released by the end is still held, and the other way round.
+        self.held_minor = weeks.held_minor - (0 if shift is None else int(shift.sum()))
         self.costs = Costs(terms, weeks.gross_share)
         n = len(weeks.payees)
         self.minimum = terms.column([policy.min_payout_minor for policy in terms.policies])
@@ -176,6 +185,7 @@ class _Replay:
             if step.is_queue:
                 self._queue(number, step.at, step.day, ended[number])
         self.outcome.left_minor = int(self.available.sum())
+        self.outcome.held_minor = self.held_minor
         return self.outcome
 
     def _ask(self, asked: list[Asked], day: date) -> None:

@@ -38,6 +38,8 @@ DEFINITIONS = {
     "caught": "Refunds and disputes that came before their money had gone into a payout, oldest money going first; what"
     " was missed had to be taken back as a debt.",
     "left": "What was available and in no payout at the end of these days, debts taken off.",
+    "held": "What waited for its release day, or was on hold, at the end of these days. With what was put into payouts and what"
+    " is left it comes to the same under any terms.",
 }
 
 
@@ -164,7 +166,8 @@ def _shift(conn: Connection, weeks: Weeks, longer: Ints) -> Ints | None:
 
 def _actual(weeks: Weeks, terms: TermsOf) -> Outcome:
     """What really happened; the part of the fees that we bear, by today's terms, since no payout carries it."""
-    outcome = Outcome(left_minor=int(weeks.opening.sum() + weeks.moved.sum()))
+    left_minor = int(weeks.opening.sum() + weeks.moved.sum())
+    outcome = Outcome(left_minor=left_minor, held_minor=weeks.held_minor)
     costs = Costs(terms, weeks.gross_share)
     made: list[Asked] = [*weeks.requests, *weeks.scheduled]
     if not made:

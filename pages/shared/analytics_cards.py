@@ -21,6 +21,7 @@ REVENUE_COLUMNS = {
     "platform_fee_minor": "Platform fees",
     "earned_minor": "Partner earnings",
 }
+STEP_HEADS = {"day": "Day", "week": "Week of", "month": "Month"}
 PAID_COLUMNS = {"paid_minor": "Paid", "paid_before_minor": "Before"}
 
 
@@ -29,28 +30,35 @@ def of_currency(found: pd.DataFrame, currency: str) -> pd.DataFrame:
     return found[found["currency"] == currency].reset_index(drop=True)
 
 
-def revenue(over_time: pd.DataFrame, currency: str, paint: colours.Palette) -> Chart:
+def revenue(over_time: pd.DataFrame, currency: str, paint: colours.Palette, step: str) -> Chart:
     """Draw revenue as bars, what partners earned as a line, what the platform kept as dots."""
     series = [
         Series("revenue_minor", "Revenue", "teal"),
         Series("earned_minor", "Partner earnings", "blue", "line"),
         Series("platform_fee_minor", "Platform fees", "gray", "dots"),
     ]
-    return charts.money_over_time(over_time, series, currency=currency, colours=paint)
+    return charts.money_over_time(over_time, series, currency=currency, colours=paint, months=step == "month")
 
 
-def paid(over_time: pd.DataFrame, currency: str, paint: colours.Palette) -> Chart:
+def paid(over_time: pd.DataFrame, currency: str, paint: colours.Palette, step: str) -> Chart:
     """Draw what was paid, and as dots what had been at the same step of the period before."""
     series = [
         Series("paid_minor", "Paid", "green"),
         Series("paid_before_minor", "Period before", "gray", "dots"),
     ]
-    return charts.money_over_time(over_time, series, currency=currency, colours=paint, height=charts.THIRD)
+    return charts.money_over_time(
+        over_time, series, currency=currency, colours=paint, height=charts.THIRD, months=step == "month"
+    )
+
+
+def step_name(day: object, step: str) -> str:
+    """Write the first day of a step: `2026-10-05`, a month as `2026-10`."""
+    return pd.Timestamp(str(day)).strftime("%Y-%m" if step == "month" else "%Y-%m-%d")
 
 
 def money_table(over_time: pd.DataFrame, currency: str, step: str, columns: Mapping[str, str]) -> None:
     """Draw these amounts of every step, the newest first."""
-    shown = pd.DataFrame({"day": [pd.Timestamp(day).strftime("%Y-%m-%d") for day in over_time["day"]]})
+    shown = pd.DataFrame({"day": [step_name(day, step) for day in over_time["day"]]})
     for column in columns:
         shown[column] = [f"{fmt.money(int(minor), currency):>14}" for minor in over_time[column]]
     st.dataframe(
@@ -58,7 +66,7 @@ def money_table(over_time: pd.DataFrame, currency: str, step: str, columns: Mapp
         hide_index=True,
         height=charts.THIRD,
         row_height=32,
-        column_config={"day": st.column_config.TextColumn("Day" if step == "day" else "Week of", width=84)}
+        column_config={"day": st.column_config.TextColumn(STEP_HEADS[step], width=84)}
         | {column: tables.figures(label, width=100) for column, label in columns.items()},
         alt=f"Amounts per {step}.",
     )

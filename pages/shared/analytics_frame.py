@@ -12,7 +12,7 @@ import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from core.programs import Program, programs
-from core.reports.analytics import PERIODS_DAYS
+from core.reports.analytics import PERIODS_DAYS, steps_of, usual_step
 from core.reports.export import csv_bytes
 from core.reports.period import Period, between, last_days
 from pages.shared import address, colours, desk, elements
@@ -41,15 +41,18 @@ AS_OF_NOW = {
     "customers": "Who stays, by the month they signed up in?",
     "cash": "Is there cash for the next 30 days? As of now.",
 }
+STEPS = {"day": "Days", "week": "Weeks", "month": "Months"}
+STEPPED = ("money",)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Scope:
-    """What the address asks for: the view, the period, one program or all of a currency."""
+    """What the address asks for: the view, the period and its step, one program or all of a currency."""
 
     view: str
     chosen: str
     period: Period
+    step: str
     program: str | None
     currency: str
     known: list[Program]
@@ -78,6 +81,7 @@ def scope(*, now: datetime, masked: bool) -> Scope:
         view=address.one_of("view", VIEWS, "money"),
         chosen=chosen,
         period=period,
+        step=address.one_of("step", steps_of(period), usual_step(period)),
         program=program,
         currency=currency,
         known=known,
@@ -153,17 +157,34 @@ def _period(shown: Scope) -> None:
 
 
 def views(shown: Scope) -> None:
-    """Draw the switch between the views."""
-    st.segmented_control(
-        "View",
-        list(VIEWS),
-        default=shown.view,
-        format_func=VIEWS.__getitem__,
-        required=True,
-        label_visibility="collapsed",
-        key="analytics-view",
-        on_change=address.remember("analytics-view", "view", default="money", then=_leave_partner),
-    )
+    """Draw the switch between the views, and at its right the step, where the view has one and there is a choice."""
+    with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
+        st.segmented_control(
+            "View",
+            list(VIEWS),
+            default=shown.view,
+            format_func=VIEWS.__getitem__,
+            required=True,
+            label_visibility="collapsed",
+            key="analytics-view",
+            on_change=address.remember("analytics-view", "view", default="money", then=_leave_partner),
+        )
+        steps = steps_of(shown.period)
+        if shown.view in STEPPED and len(steps) > 1:
+            st.segmented_control(
+                "Step",
+                steps,
+                default=shown.step,
+                format_func=STEPS.__getitem__,
+                required=True,
+                label_visibility="collapsed",
+                key=f"analytics-step-{shown.chosen}-{shown.period.since}",
+                on_change=address.remember(
+                    f"analytics-step-{shown.chosen}-{shown.period.since}",
+                    "step",
+                    default=usual_step(shown.period),
+                ),
+            )
 
 
 def _leave_partner() -> None:
@@ -207,8 +228,9 @@ def card(
     table: Callable[[], None],
     numbers: pd.DataFrame,
     empty: str = "Nothing in this period.",
+    below: str = "",
 ) -> None:
-    """Draw a card: its chart or its table, and at the right the switch between them and its numbers as a file."""
+    """Draw a card: its chart or its table, at the right the switch between them and its numbers as a file; a line below."""
     with elements.card(grid, title, note, tool=partial(_tool, name, numbers)):
         if numbers.empty:
             st.caption(empty)
@@ -216,6 +238,8 @@ def card(
             draw(figure(), key=name)
         else:
             table()
+        if below:
+            st.caption(below)
 
 
 def _tool(name: str, numbers: pd.DataFrame) -> None:

@@ -7,7 +7,16 @@ from functools import partial
 import streamlit as st
 
 from core.reports.analytics import DEFINITIONS, Analytics, analytics
-from pages.shared import analytics_cards, analytics_frame, charts, elements, frame, tables
+from core.reports.by_program import WithoutSales, paid_by_program, without_sales
+from pages.shared import (
+    analytics_cards,
+    analytics_frame,
+    charts,
+    elements,
+    frame,
+    paid_by_program_card,
+    tables,
+)
 from pages.shared import format as fmt
 from pages.shared.analytics_frame import Scope, card
 from pages.shared.cells import number
@@ -32,8 +41,15 @@ def view(shown: Scope) -> None:
     """Draw the figures, and the cards behind them."""
     with frame.reading() as conn:
         found = analytics(
-            conn, now=shown.now, masked=shown.masked, program=shown.program, period=shown.period
+            conn,
+            now=shown.now,
+            masked=shown.masked,
+            program=shown.program,
+            period=shown.period,
+            step=shown.step,
         )
+        by_program = paid_by_program(conn, shown.period, currency=shown.currency, step=shown.step)
+        without = without_sales(conn, shown.period, currency=shown.currency)
     currency, paint = shown.currency, shown.paint
     _figures(found, currency)
     if analytics_cards.of_currency(found.figures, currency)[["count", "amount_minor"]].to_numpy().sum() == 0:
@@ -50,11 +66,12 @@ def view(shown: Scope) -> None:
         "revenue",
         "Revenue and what it cost",
         f"per {found.step}, by sale date",
-        figure=partial(analytics_cards.revenue, over_time, currency, paint),
+        figure=partial(analytics_cards.revenue, over_time, currency, paint, found.step),
         table=partial(
             analytics_cards.money_table, over_time, currency, found.step, analytics_cards.REVENUE_COLUMNS
         ),
         numbers=over_time,
+        below=_of_whose_sales(without),
     )
     statuses = analytics_cards.of_currency(found.statuses, currency)
     card(
@@ -66,6 +83,8 @@ def view(shown: Scope) -> None:
         table=partial(analytics_cards.status_table, statuses),
         numbers=statuses,
     )
+    if shown.program is None:
+        paid_by_program_card.draw(by_program, shown)
     third = st.grid(3, min_column_width=300)
     balances = analytics_cards.balances_of(found, currency)
     card(
@@ -82,7 +101,7 @@ def view(shown: Scope) -> None:
         "paid",
         "Paid",
         f"gross, per {found.step}",
-        figure=partial(analytics_cards.paid, over_time, currency, paint),
+        figure=partial(analytics_cards.paid, over_time, currency, paint, found.step),
         table=partial(
             analytics_cards.money_table, over_time, currency, found.step, analytics_cards.PAID_COLUMNS
         ),
@@ -105,6 +124,23 @@ def view(shown: Scope) -> None:
         for metric, sentence in DEFINITIONS.items()
     }
     analytics_frame.definitions(said, found.zone)
+
+
+def _of_whose_sales(without: WithoutSales) -> str:
+    """Why partners may earn more than there is revenue: a line for under the card, empty where it cannot be."""
+    said = []
+    if without.no_revenue:
+        said.append(f"{_listed(without.no_revenue)} earn by the customer and have no revenue here.")
+    if without.commission:
+        said.append(
+            f"For {_listed(without.commission)} the commission arrives as such, and is all their revenue here."
+        )
+    return " ".join(said)
+
+
+def _listed(names: list[str]) -> str:
+    known = [fmt.plain(name) for name in names]
+    return " and ".join([", ".join(known[:-1]), known[-1]] if known[1:] else known)
 
 
 def _figures(found: Analytics, currency: str) -> None:
@@ -145,7 +181,7 @@ def _compared(found: Analytics, shown: Scope) -> None:
     with elements.card(
         st.grid(1),
         "Beside the period before",
-        f"{before.since.day} {before.since:%b} – {before.until.day} {before.until:%b} {before.until.year}",
+        analytics_frame.in_words(before),
         tool=partial(analytics_frame.csv_button, "compared", known),
     ):
         compared_table(

@@ -143,7 +143,7 @@ def _one(code: str, shown: Scope) -> None:
         "partner-revenue",
         "Sold and earned",
         f"per {found.step}, by day of the event",
-        figure=partial(analytics_cards.revenue, over_time, found.currency, shown.paint),
+        figure=partial(analytics_cards.revenue, over_time, found.currency, shown.paint, found.step),
         table=partial(
             analytics_cards.money_table,
             over_time,

@@ -111,9 +111,10 @@ def money_over_time(
     height: int = HALF,
     months: bool = False,
     dates: int = DATE_TICKS,
+    stacked: bool = False,
 ) -> Chart:
     """Draw amounts by `day` (the first day of each bar); `series` name columns of minor units; at most so many `dates`
-    are written under it.
+    are written under it. With `stacked` bars stand one on the other; none of them may be below zero.
     """
     days = _days(frame)
     labels = [month(day) if months else short_day(day) for day in days]
@@ -137,6 +138,11 @@ def money_over_time(
             dash = "dot" if one.mark == "dots" else "solid"
             figure.add_scatter(**drawn, mode="lines", line={"color": colour, "width": 2, "dash": dash})
     styled(figure, colours, height, legend=len(series) > 1)
+    if stacked:
+        figure.update_layout(barmode="stack")
+        seen = [
+            sum(amounts) for amounts in zip(*(_amounts(frame, one.column) for one in series), strict=True)
+        ]
     _money_axis(figure, seen, currency)
     _label_days(figure, days, labels, dates)
     return Chart(figure, _over_time_in_words(frame, series, labels, currency))

@@ -30,10 +30,9 @@ def figures(story: PartnerStory, now: datetime, zone: ZoneInfo) -> None:
     header, balance = story.header, story.balance
     grid = st.grid(4, min_column_width=220)
     waiting = story.payouts[story.payouts["status"].isin(OPEN)]
-    release = balance.next_release_at
     notes = {
         "available": _available_note(story, now, zone),
-        "held": f"next release {fmt.until(release, now)}" if release else "nothing waits for its date",
+        "held": _held_note(story, now),
         "reserved": _reserved_note(waiting),
         "paid": f"{fmt.count(header.payouts_paid, 'payout')}, after fees",
     }
@@ -50,6 +49,13 @@ def _available_note(story: PartnerStory, now: datetime, zone: ZoneInfo) -> str:
     return f"last paid {fmt.moment(story.header.last_paid_at, zone, now)}"
 
 
+def _held_note(story: PartnerStory, now: datetime) -> str:
+    """Waiting for a day and being blocked are two things: a hold keeps the money for as long as it stands."""
+    if story.balance.next_release_at is not None:
+        return f"until its release day, next {fmt.until(story.balance.next_release_at, now)}"
+    return "blocked by a hold" if story.balance.held_minor else "nothing waits for its release day"
+
+
 def _reserved_note(waiting: pd.DataFrame) -> str:
     if len(waiting) == 1:
         return f"payout {waiting['id'].iloc[0]}, {waiting['status'].iloc[0]}"
@@ -64,7 +70,7 @@ def held(grid: DeltaGenerator, story: PartnerStory, now: datetime, zone: ZoneInf
 
 def _held(story: PartnerStory, now: datetime, zone: ZoneInfo) -> None:
     if story.held.empty:
-        st.caption("Nothing is held. A new earning waits here until its release day.")
+        st.caption("Nothing waits for its release day. A new earning stands here until then.")
         return
     currency = story.header.currency
     records = [

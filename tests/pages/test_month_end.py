@@ -4,10 +4,12 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 
 import pytest
+import streamlit as st
 from sqlalchemy import Engine, text
 from streamlit.testing.v1 import AppTest
 
 from core.programs import install_presets
+from tests import builders
 from tests.world import pending
 
 Open = Callable[..., AppTest]
@@ -63,3 +65,23 @@ class TestMonthEnd:
     def test_a_viewer_is_offered_no_codes(self, open_page: Open) -> None:
         app = open_page("vera", "month_end")
         assert "Account codes" not in [button.label for button in app.button]
+
+    def test_a_negative_closing_is_said_to_be_owed_to_us_and_leads_to_who_owes(
+        self, desk: Engine, open_page: Open, now: datetime
+    ) -> None:
+        last = now.replace(day=1) - timedelta(days=1)
+        plain = open_page("vera", "month_end", month=f"{last:%Y-%m}")
+        with desk.begin() as conn:
+            program = conn.execute(text("SELECT id FROM program WHERE code = 'reseller'")).scalar_one()
+            owing = builders.partner(conn, program, "RS-1", released_to=now)
+            builders.earning(conn, owing, -700, kind="manual", occurred_at=last - timedelta(days=9))
+        st.cache_data.clear()
+
+        app = open_page("vera", "month_end", month=f"{last:%Y-%m}")
+
+        assert "A negative closing is what partners owe us" in words(plain)
+        assert "Resellers: a negative closing is what partners owe us, and it is taken off the sum." in words(
+            app
+        )
+        (link,) = [one.proto for one in app.get("page_link") if "How many owe" in one.proto.label]
+        assert f"at={last:%Y-%m-%d}" in link.query_string

@@ -6,9 +6,12 @@ import json
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from pathlib import Path
+from typing import Any
 
+import pandas as pd
 import pytest
 from sqlalchemy import Engine
+from streamlit.dataframe_util import convert_arrow_bytes_to_pandas_df
 from streamlit.testing.v1 import AppTest
 
 from tests.desk import Desk
@@ -31,6 +34,12 @@ def asked(desk: Engine, now: datetime, tmp_path: Path) -> Engine:
 
 def figures(app: AppTest) -> dict[str, str]:
     return {metric.label: metric.value for metric in app.metric}
+
+
+def shown(table: Any) -> pd.DataFrame:  # noqa: ANN401 - an element of AppTest
+    """A table as it is read: figures that are aligned right stand in what is displayed."""
+    given = convert_arrow_bytes_to_pandas_df(table.proto.arrow_data.styler.display_values)
+    return given.set_axis(table.value.columns, axis="columns")
 
 
 def words(app: AppTest) -> str:
@@ -58,6 +67,32 @@ def test_a_minimum_of_the_address_makes_one_payout_of_two(open_page: Open) -> No
     assert figures(app)["Put into payouts, USD"] == "$60.00"
     assert figures(app)["Fees"] == "$0.25"
     assert "What is tried" in words(app)
+
+
+def test_what_a_longer_hold_still_holds_has_a_row_and_every_column_the_same_sum(
+    desk: Engine, open_page: Open, now: datetime, tmp_path: Path
+) -> None:
+    life = Desk(desk, tmp_path)
+    life.partner("AF-1", now=now - 60 * DAY)
+    for back, amount in ((50, "60.00"), (35, "25.00"), (3, "10.00")):
+        at = now - back * DAY
+        life.sale("AF-1", amount, ref=f"s{back}", at=at, now=at)
+    life.release(now - 1 * DAY)
+    life.request("AF-1", "60.00", now=now - DAY)
+
+    app = open_page("vera", "simulator", program="affiliate", hold="40")
+
+    assert not app.exception
+    table = next(shown(one) for one in app.table if "Still held at the end" in set(one.value.iloc[:, 0]))
+    cells = {str(row.iloc[0]): [_minor(str(cell)) for cell in row.iloc[1:]] for _, row in table.iterrows()}
+    parts = [cells[name] for name in ("Put into payouts", "Left at the end", "Still held at the end")]
+    assert [sum(column) for column in zip(*parts, strict=True)] == cells["**In all**"] == [9_500] * 3
+    assert cells["Still held at the end"] == [0, 0, 3_500]
+
+
+def _minor(cell: str) -> int:
+    digits = "".join(one for one in cell if one.isdigit())
+    return int(digits or 0) * (-1 if "−" in cell else 1)
 
 
 @pytest.mark.usefixtures("asked")

@@ -213,6 +213,47 @@ def test_a_monthly_schedule_makes_fewer_payouts_and_spares_their_fixed_fees(desk
     assert found.changed.partner_fee_minor < found.today.partner_fee_minor
 
 
+@pytest.mark.parametrize(
+    "change",
+    [
+        {},
+        {"hold": Hold(days=21)},
+        {"hold": Hold(days=60)},
+        {"hold": Hold(days=0)},
+        {"min_payout_minor": 300_00, "schedule": Monthly(day=1)},
+    ],
+)
+@pytest.mark.parametrize("days", [DAYS + 1, 30])
+def test_put_into_payouts_left_and_still_held_come_to_the_same_under_any_terms(
+    desk: Desk, change: dict[str, object], days: int
+) -> None:
+    program(desk, WEEKLY)
+    live(desk)
+    desk.partner("NEW", program="own", now=NOW - DAY)  # all that they have is held
+    desk.sale("NEW", "50.00", ref="new", program="own", kind="booking", at=NOW - DAY, now=NOW - HOUR)
+
+    found = told(desk, WEEKLY.model_copy(update=change), days=days)
+
+    assert found.actual.held_minor == desk.scalar("SELECT sum(held) FROM partner_balance")
+    there = desk.scalar("SELECT sum(held + available) FROM partner_balance")
+    assert found.actual.owed_minor == int(str(there)) + found.actual.amount_minor
+    assert found.actual.owed_minor == found.today.owed_minor == found.changed.owed_minor
+    assert min(one.held_minor for one in (found.actual, found.today, found.changed)) >= 0
+    if "hold" in change:
+        assert found.changed.held_minor != found.today.held_minor
+
+
+def test_who_only_has_held_money_is_paid_where_nothing_is_held(desk: Desk) -> None:
+    program(desk, WEEKLY.model_copy(update={"schedule": Daily()}))
+    desk.partner("NEW", program="own", now=NOW - 3 * DAY)
+    desk.sale("NEW", "50.00", ref="new", program="own", kind="booking", at=NOW - 2 * DAY, now=NOW - 2 * DAY)
+
+    found = told(desk, WEEKLY.model_copy(update={"schedule": Daily(), "hold": Hold(days=0)}), days=10)
+
+    assert (found.today.amount_minor, found.today.held_minor) == (0, 40_00)
+    assert (found.changed.amount_minor, found.changed.held_minor) == (40_00, 0)
+
+
 def one_partner(desk: Desk, policy: Policy) -> None:
     """40.00 released on each of the last three Fridays' eves."""
     program(desk, policy)
