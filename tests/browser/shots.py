@@ -100,10 +100,10 @@ def main() -> int:
 
 def _fill(engine: Engine, data_dir: Path, now: datetime) -> None:
     load(engine, Settings.from_env({"PAYDESK_ENV": "demo", "PAYDESK_DATA_DIR": str(data_dir)}), now=now)
-    url = engine.url.render_as_string(hide_password=False)
+    url = engine.url.set(drivername="postgresql").render_as_string(hide_password=False)
     for job in QUIET:
         command = [sys.executable, "-m", "jobs", job]
-        subprocess.run(command, cwd=ROOT, env=environment(url, data_dir, PAYDESK_ENV="demo"), check=False)
+        subprocess.run(command, cwd=ROOT, env=environment(url, data_dir, PAYDESK_ENV="demo"), check=True)
     with engine.begin() as conn:
         ready = list_payouts(conn, PayoutFilter(view="ready"), now=now, masked=False).frame["id"]
         ada = load_actor(conn, "ada", channel="page")
