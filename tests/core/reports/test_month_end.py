@@ -147,7 +147,7 @@ class TestPack:
         lines = [line.split("  ") for line in files.pop("SHA256SUMS").decode().splitlines()]
         assert {name: digest for digest, name in lines} == {name: sha256(content).hexdigest() for name, content in files.items()}
         balances = files["balances-2026-11.csv"].decode("utf-8-sig").splitlines()
-        assert balances[1] == "AFF1,affiliate,USD,0.00,57.00,10.00,39.75,0.25"
+        assert balances[1] == "AFF1,affiliate,USD,0.00,57.00,10.00,67.00,39.75,0.25"
         assert str(waiting) in files["payouts-under-way-2026-11.csv"].decode()
         assert "Ana" not in b"".join(files.values()).decode()
         assert set(files) >= {"roll-forward-2026-11.csv", "journal-2026-11.csv", "account-codes.csv"}
