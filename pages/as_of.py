@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import date, datetime
 from functools import partial
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import pandas as pd
@@ -46,7 +47,8 @@ def page() -> None:
     if fault := past_day.fault():
         st.caption(f":orange[:material/edit:] {fault}")
     st.caption(
-        f"As it stood {past_day.in_words(chosen, zone)}. It comes out the same whenever it is asked for."
+        f"As it stood {past_day.in_words(chosen, zone)}. It comes out the same whenever it is asked for. Any day can be"
+        " typed, like 2026-03-31, and any minute, like 2026-03-31 14:30."
     )
     _programs(found)
     _partners(found, program)
@@ -104,20 +106,22 @@ def _accounts(row: object, currency: str) -> list[str]:
     return [amount(getattr(row, f"{account}_minor"), currency) for account in LABELS]
 
 
+def _with_partners(name: str, row: Any) -> str:  # noqa: ANN401 - a row of programs or of their sums
+    return f"{name} :small[:gray[{fmt.count(number(row.partners), 'partner')}]]"
+
+
 def _totals(found: Standing) -> list[tuple[str, ...]]:
     """A row for each currency, which are never added together."""
     columns = ["partners", *(f"{account}_minor" for account in LABELS), "payouts"]
     sums = found.programs.groupby("currency")[columns].sum().reset_index()
-    records = [
+    return [
         (
-            f"All, {row.currency}",
-            f"{number(row.partners):,}",
-            *_accounts(row, str(row.currency)),
-            f"{number(row.payouts):,}",
+            _with_partners(f"**All, {row.currency}**", row),
+            *(f"**{cell}**" for cell in _accounts(row, str(row.currency))),
+            f"**{number(row.payouts):,}**",
         )
         for row in tables.each(sums)
     ]
-    return [tuple(f"**{cell}**" for cell in record) for record in records]
 
 
 def _owing(found: Standing) -> str:
@@ -141,14 +145,13 @@ def _programs(found: Standing) -> None:
         )
         records = [
             (
-                fmt.plain(str(row.name)),
-                f"{number(row.partners):,}",
+                _with_partners(fmt.plain(str(row.name)), row),
                 *_accounts(row, str(row.currency)),
                 f"{number(row.payouts):,}",
             )
             for row in tables.each(found.programs)
         ]
-        figures = ["Partners", *LABELS.values(), "Payouts"]
+        figures = [*LABELS.values(), "Payouts"]
         tables.rows([*records, *_totals(found)], ["Program", *figures], right=figures)
         if owing := _owing(found):
             st.caption(owing)

@@ -129,11 +129,13 @@ def test_owed_is_held_available_and_reserved_and_every_currency_has_its_sum(
 
     assert not app.exception
     programs, partners = (table.value for table in app.table[:2])
-    sums = {str(row["Program"]): str(row["Owed"]) for _, row in shown(app.table[0]).iterrows()}
+    sums = {
+        str(row["Program"]).split(" :small")[0]: str(row["Owed"]) for _, row in shown(app.table[0]).iterrows()
+    }
     assert sums["**All, USD**"] == "**$43.00**"
     assert sums["**All, EUR**"] == "**€0.00**"
     assert (list(programs.columns), "Owed" in partners.columns) == (
-        ["Program", "Partners", "Held", "Available", "Reserved", "Owed", "Paid", "Fees", "Payouts"],
+        ["Program", "Held", "Available", "Reserved", "Owed", "Paid", "Fees", "Payouts"],
         True,
     )
     assert "1 partner owes us $7.00: it is taken off what is owed." in words(app)
