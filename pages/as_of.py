@@ -107,7 +107,7 @@ def _accounts(row: object, currency: str) -> list[str]:
 
 
 def _with_partners(name: str, row: Any) -> str:  # noqa: ANN401 - a row of programs or of their sums
-    return f"{name} :small[:gray[{fmt.count(number(row.partners), 'partner')}]]"
+    return f"{name} :small[:gray[{number(row.partners):,}]]"
 
 
 def _totals(found: Standing) -> list[tuple[str, ...]]:
@@ -140,7 +140,8 @@ def _programs(found: Standing) -> None:
     with st.container(border=True, gap="small"):
         st.markdown(
             elements.title(
-                "By program", "owed is held, available and reserved; paid and fees are of all time"
+                "By program",
+                "with its partners; owed is held, available and reserved; paid and fees are of all time",
             )
         )
         records = [

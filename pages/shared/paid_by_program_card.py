@@ -68,7 +68,7 @@ def _chart(
 def _table(paid: pd.DataFrame, names: list[str], currency: str, step: str) -> None:
     wide = _wide(paid, names)
     wide[TOTAL] = wide[names].sum(axis=1)
-    columns = [*names, TOTAL]
+    columns = [TOTAL, *names]
 
     def money(row: pd.Series) -> list[str]:
         return [f"{fmt.money(int(row[column]), currency):>14}" for column in columns]
