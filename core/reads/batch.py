@@ -113,6 +113,8 @@ BEFORE = text("""
        AND EXISTS (SELECT 1 FROM batch_item i JOIN payout p ON p.id = i.payout_id
                     WHERE i.batch_id = b.id AND i.left_out IS NULL AND p.program_id = ANY(
                           SELECT q.program_id FROM batch_item j JOIN payout q ON q.id = j.payout_id WHERE j.batch_id = :id))
+       AND NOT EXISTS (SELECT 1 FROM batch_item i JOIN batch_item j USING (payout_id)
+                        WHERE i.batch_id = b.id AND j.batch_id = :id AND i.left_out IS NULL)
      ORDER BY b.decided_at DESC LIMIT 3
 """)
 ITEMS_BEFORE = text("""
@@ -151,7 +153,9 @@ HOLDS_SINCE = text("""
 
 
 def last_run(conn: Connection, header: BatchHeader, *, now: datetime, masked: bool) -> LastRun | None:
-    """Return the set of the same programs that was approved before this one; None when there was none."""
+    """Return the set of the same programs that was approved before this one; None when there was none. A set with a payout
+    of this one is the same run, in the hands of the first of two people.
+    """
     values = {"id": header.id, "before": header.decided_at or now}
     runs = conn.execute(BEFORE, values).all()
     if not runs:

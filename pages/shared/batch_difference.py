@@ -1,4 +1,4 @@
-"""How a set differs from the one approved before it: four quiet figures, then the partners that moved most."""
+"""How a set differs from the one approved before it, by currency: five quiet figures, then the partners that moved most."""
 
 from __future__ import annotations
 
@@ -11,46 +11,50 @@ import streamlit as st
 
 from core.reads.batch import LastRun
 from pages.shared import elements, tables
-from pages.shared.format import ABSENT, count, day, money, percent, plain
+from pages.shared.format import ABSENT, count, day, money, percent, plain, totals
 from pages.shared.tables import each
 
-MOVERS = 8
+MOVERS = 8  # in one currency; of several, each has its share of them
 
 
 def difference(kept: pd.DataFrame, before: LastRun, zone: ZoneInfo, now: datetime) -> None:
-    """Draw the difference in the currency most of the set is in; currencies are never added."""
+    """Draw the difference in each currency of the set or of the run before it; they are never added."""
     if kept.empty:
         st.markdown(elements.title("Difference from last run"))
         return
-    currency = str(kept["currency"].mode().iloc[0])
+    at = day(before.decided_at.astimezone(zone).date(), now.astimezone(zone).date())
+    last = before.items.groupby("currency")["net_minor"].sum()
+    payouts = count(int(before.items["payouts"].sum()), "payout")
+    nets = totals({str(currency): int(minor) for currency, minor in last.items()})
+    st.markdown(elements.title("Difference from last run", f"{at}, {payouts}, {nets} net"))
+    currencies = [str(one) for one in kept["currency"].value_counts().index]
+    currencies += [str(one) for one in last.index if one not in currencies]
+    for currency in currencies:
+        _in_currency(kept, before, currency, movers=max(MOVERS // len(currencies), 3))
+    st.caption("Usual: the median of the last three runs, of those that paid the partner.")
+
+
+def _in_currency(kept: pd.DataFrame, before: LastRun, currency: str, *, movers: int) -> None:
     ours, theirs = kept[kept["currency"] == currency], before.items[before.items["currency"] == currency]
     net, last = int(ours["fixed_net_minor"].sum()), int(theirs["net_minor"].sum())
-    at = day(before.decided_at.astimezone(zone).date(), now.astimezone(zone).date())
-    payouts_before = int(theirs["payouts"].sum())
-    st.markdown(
-        elements.title(
-            "Difference from last run",
-            f"{at}, {count(payouts_before, 'payout')}, {money(last, currency)} net",
-        )
-    )
     moves = _moves(ours, theirs)
     new, gone = int(moves["before"].isna().sum()), int(moves["net"].isna().sum())
-    share = float(moves["net"].max()) / net if net else 0.0
+    share = percent(float(moves["net"].max()) / net, decimals=1) if net else ABSENT
     grid = st.grid(5, min_column_width=108)
     _figure(grid.container(gap=None), f"Net, {currency}", money(net - last, currency, sign=True),
-            percent((net - last) / last, decimals=1, sign=True) if last else "first of its kind")  # fmt: skip
+            percent((net - last) / last, decimals=1, sign=True) if last else "none in the last run")  # fmt: skip
     _figure(
         grid.container(gap=None),
         "Payouts",
-        f"{len(ours) - payouts_before:+,}".replace("-", "−"),
+        f"{len(ours) - int(theirs['payouts'].sum()):+,}".replace("-", "−"),
         f"{new} new, {gone} gone",
     )
     _figure(grid.container(gap=None), "Against the usual", *_against_the_usual(net, currency, before))
     changed = int(ours["signals"].map(lambda signals: "new_destination" in signals).sum())
-    _figure(grid.container(gap=None), "Changed destination", f"{changed:,}", "in this set")
-    _figure(grid.container(gap=None), "Largest share", percent(share, decimals=1), "of the net, one partner")
+    _figure(grid.container(gap=None), "Changed destination", f"{changed:,}", f"of {len(ours):,} in this set")
+    _figure(grid.container(gap=None), "Largest share", share, "of the net, one partner")
     usual = before.usual[before.usual["currency"] == currency].set_index("partner_id")["usual_minor"]
-    _movers(moves.assign(usual=usual.reindex(moves.index)), currency, before)
+    _movers(moves.assign(usual=usual.reindex(moves.index)).head(movers), currency, before)
 
 
 def _against_the_usual(net: int, currency: str, before: LastRun) -> tuple[str, str]:
@@ -92,7 +96,7 @@ def _moves(ours: pd.DataFrame, theirs: pd.DataFrame) -> pd.DataFrame:
 
 def _movers(moves: pd.DataFrame, currency: str, last: LastRun) -> None:
     lines = []
-    for row in each(moves[moves["change"] != 0].head(MOVERS).reset_index()):
+    for row in each(moves[moves["change"] != 0].reset_index()):
         now, before = pd.notna(row.net), pd.notna(row.before)
         share = _share(row) if now else "gone"
         lines.append(
@@ -108,7 +112,6 @@ def _movers(moves: pd.DataFrame, currency: str, last: LastRun) -> None:
     if lines:
         columns = ["Top movers", "Now", "Last run", "Change", "Of usual", "Because"]
         tables.rows(lines, columns, right=["Now", "Last run", "Change", "Of usual"])
-        st.caption("Usual: the median of the last three runs, of those that paid the partner.")
 
 
 def _share(row: Any) -> str:  # noqa: ANN401 - a row of the moves

@@ -112,7 +112,8 @@ def others(seen: Overview, now: datetime) -> None:
         line(words, quiet(whose["partner"]), page=QUEUE, icon="assignment_return", query=back)
     if seen.retrying.count:
         words = count(seen.retrying.count, "retries by itself", "retry by themselves")
-        following = quiet(f"next {moment(seen.retrying.next_at, desk.zone(), now)}")
+        due = seen.retrying.next_at is not None and seen.retrying.next_at <= now
+        following = quiet("due now" if due else f"next {moment(seen.retrying.next_at, desk.zone(), now)}")
         line(words, following, page=QUEUE, icon="replay", query={"view": "retrying"})
 
 

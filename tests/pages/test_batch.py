@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import pandas as pd
 import pytest
-from sqlalchemy import Engine, text
+from sqlalchemy import Connection, Engine, text
 
 from core.access import Actor
 from core.batches import decide_batch, fix_batch
@@ -92,3 +92,49 @@ def test_a_set_says_how_many_of_it_need_two_people(desk: Engine, open_page: Open
     app = open_page("ada", "batch", id=str(batch_id))
     assert not app.exception
     assert "1 of them needs two people" in " ".join(caption.value for caption in app.caption)
+
+
+def test_every_currency_of_a_set_is_compared_with_the_last_run(desk: Engine, open_page: Open, now: datetime):
+    with desk.begin() as conn:
+        earlier = [pending(conn, [5_000], now=now), pending(conn, [3_000], now=now, program="creator")]
+        first = fix_batch(conn, earlier, filter_query={}, actor=ADA, now=now - timedelta(hours=2))
+        sums = conn.execute(text("SELECT currency, sum(net_minor)::bigint AS net FROM payout GROUP BY 1"))
+        nets = {str(row.currency): int(row.net) for row in sums}
+        decide_batch(conn, first, "approve", totals_minor=nets, actor=ADA, now=now - timedelta(hours=2))
+        later = [pending(conn, [5_000], now=now), pending(conn, [4_000], now=now, program="creator")]
+        batch_id = fix_batch(conn, later, filter_query={}, actor=ADA, now=now)
+    app = open_page("ada", "batch", id=str(batch_id))
+    labels = [caption.value for caption in app.caption]
+    assert {"Net, EUR", "Net, USD"} <= set(labels)
+    assert nets.keys() == {"EUR", "USD"}
+    bold = [one.value for one in app.markdown]
+    assert "**+€10.00**" in bold
+    assert "**$0.00**" in bold
+
+
+def two_that_need_two(conn: Connection, now: datetime) -> list[int]:
+    preset = conn.execute(text("SELECT id FROM program WHERE code = 'affiliate'")).scalar_one()
+    payouts = []
+    for _ in range(2):
+        partner_id = builders.partner(conn, preset)
+        earned = builders.earning(conn, partner_id, 2500, release_at=now - timedelta(days=2))
+        payouts.append(
+            builders.payout(
+                conn, partner_id, [earned], queued_at=now - timedelta(hours=2), approvals_needed=2
+            )
+        )
+    return payouts
+
+
+def test_the_second_persons_set_is_not_compared_with_the_first_persons_of_the_same_payouts(
+    desk: Engine, now: datetime
+):
+    with desk.begin() as conn:
+        payouts = two_that_need_two(conn, now)
+        first = fix_batch(conn, payouts, filter_query={}, actor=ADA, now=now - timedelta(hours=1))
+        totals = {"USD": 2 * 2_500}
+        decide_batch(conn, first, "approve", totals_minor=totals, actor=ADA, now=now - timedelta(hours=1))
+        second = fix_batch(conn, payouts, filter_query={}, actor=ADA, now=now)
+        header = batch_header(conn, second)
+        assert header is not None
+        assert last_run(conn, header, now=now, masked=True) is None
