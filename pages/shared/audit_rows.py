@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
@@ -18,6 +19,7 @@ from pages.shared import format as fmt
 
 Names = dict[tuple[str, int], str]
 IDS_SHOWN, DETAILS_SHOWN = 4, 160
+CURRENCY = re.compile("[A-Z]{3}")
 # The page of a subject, and what its address calls the one; whatever has no page leads to all that was done to it.
 BY_ID = {
     "payout": ("payout", "id"),
@@ -86,17 +88,26 @@ def details(given: object) -> str:
 
 def _told(given: object) -> list[tuple[str, str]]:
     found = given if isinstance(given, dict) else {}
-    return [
-        (str(name).replace("_", " "), _value(value))
-        for name, value in found.items()
-        if value not in (None, "", [], {})
-    ]
+    told = []
+    for name, value in found.items():
+        if value in (None, "", [], {}):
+            continue
+        shown = str(name)
+        if shown.endswith("_minor") and isinstance(value, int) and "currency" in found:
+            told.append((shown.removesuffix("_minor"), fmt.money(value, str(found["currency"]))))
+        else:
+            told.append((shown.replace("_", " "), _value(value)))
+    return told
 
 
 def _value(value: object) -> str:
     match value:
         case bool():
             return "yes" if value else "no"
+        case dict() if all(
+            CURRENCY.fullmatch(str(name)) and isinstance(one, int) for name, one in value.items()
+        ):
+            return fmt.totals(value)
         case dict():
             return ", ".join(f"{name} {_value(one)}" for name, one in value.items())
         case list():

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from datetime import datetime
 from functools import partial
@@ -14,7 +13,7 @@ import streamlit as st
 
 from core.reads.payout import PayoutStory
 from core.reports.control_page import control_file
-from pages.shared import frame, payout_notes, payout_reversal, tables
+from pages.shared import audit_rows, frame, payout_notes, payout_reversal, tables
 from pages.shared.cells import instant, linked, linked_to
 from pages.shared.format import ABSENT, day, moment, money, person, plain, story_moment, until
 from pages.shared.status import badge
@@ -218,7 +217,7 @@ def _audit(told: PayoutStory, zone: ZoneInfo, now: datetime) -> None:
                 plain(person(row.actor)),
                 row.channel,
                 plain(row.action),
-                plain(_details(row.details)),
+                plain(audit_rows.details(row.details)),
             )
             for row in each(told.audit)
         ],
@@ -229,9 +228,3 @@ def _audit(told: PayoutStory, zone: ZoneInfo, now: datetime) -> None:
 def _control_record(payout_id: int, now: datetime, *, masked: bool) -> bytes:
     with frame.reading() as conn:
         return control_file(conn, payout_id, now=now, masked=masked)
-
-
-def _details(details: object) -> str:
-    """The details in one line; long lists are cut, since they stand whole in the audit."""
-    text = json.dumps(details, ensure_ascii=False, default=str)
-    return text if len(text) <= FIELD else f"{text[:FIELD]}…"

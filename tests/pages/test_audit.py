@@ -11,7 +11,7 @@ from streamlit.testing.v1 import AppTest
 from core import audit
 from core.access import Actor
 from core.reads.audit import AuditFilter, audit_trail
-from pages.shared.audit_rows import row_link
+from pages.shared.audit_rows import details, row_link
 from tests.world import HOST, PEOPLE, pending
 
 Open = Callable[..., AppTest]
@@ -121,3 +121,17 @@ class TestAudit:
 
     def test_what_nobody_did_says_so(self, open_page: Open) -> None:
         assert "Nothing matches" in words(open_page("vera", "audit", of="payout 999"))
+
+
+def test_what_a_row_says_besides_is_in_words_and_money():
+    given = {
+        "amounts": {"EUR": 23625, "USD": -400},
+        "amount_minor": 21500,
+        "currency": "USD",
+        "early": True,
+        "waiting": [7, 8],
+    }
+    assert (
+        details(given) == "amounts €236.25 and −$4.00, amount $215.00, currency USD, early yes, waiting 7, 8"
+    )
+    assert details({"amount_minor": 21500, "codes": {"ABC": "paid"}}) == "amount minor 21500, codes ABC paid"
