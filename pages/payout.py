@@ -17,6 +17,7 @@ from pages.shared import (
     elements,
     following,
     frame,
+    keys,
     payment_file,
     payout_cards,
     payout_priority,
@@ -53,7 +54,6 @@ from pages.shared.payout_actions import (
 from pages.shared.payout_confirm import confirm
 from pages.shared.status import badge, look, tag
 
-ASKED, ASKING = "payout_asked", "payout_asking"  # what this run opens a dialog for; until a run opens none
 GOING = "payout_going"
 WATCH_S = 2
 
@@ -105,11 +105,10 @@ def page() -> None:
 
 def _overtaken(header: PayoutHeader, who: Person) -> str | None:
     """What a click asks to be confirmed; when its payout has moved on meanwhile, say so instead."""
-    asked: tuple[str, int] | None = st.session_state.pop(ASKED, None)
-    if asked is None or asked[1] != header.id:
-        st.session_state.pop(ASKING, None)
+    asked = keys.asked(header.id)
+    if asked is None:
         return None
-    action = {REJECT.name: REJECT, CANCEL.name: CANCEL}[asked[0]]
+    action = {REJECT.name: REJECT, CANCEL.name: CANCEL}[asked]
     if not _offers(action, header, who):
         outcome = Outcome(
             badge="refused",
@@ -117,7 +116,9 @@ def _overtaken(header: PayoutHeader, who: Person) -> str | None:
             then=f"The payout is {look(header.status).word.lower()} now.",
         )
         st.session_state[RESULT] = asdict(outcome)
-    return asked[0]
+        keys.answered()
+        return None
+    return asked
 
 
 @st.fragment(run_every=WATCH_S)
@@ -129,26 +130,13 @@ def _watch(payout_id: int, version: int) -> None:
         st.rerun()
 
 
-def _asked(action: Action, payout_id: int) -> None:
-    st.session_state[ASKED] = st.session_state[ASKING] = (action.name, payout_id)
-
-
-def _is_asking(payout_id: int) -> bool:
-    """Whether a dialog about this payout is open or on its way: then a letter is the first of a reason, and the dialog stays."""
-    asking: tuple[str, int] | None = st.session_state.get(ASKING)
-    if asking is None or asking[1] != payout_id:
-        return False
-    st.session_state[ASKED] = asking
-    return True
-
-
 def _approve(payout_id: int, decide: Callable[..., None], args: tuple[object, ...]) -> None:
-    if not _is_asking(payout_id):
+    if not keys.is_asking(payout_id):
         decide(*args)
 
 
 def _go(payout_id: int) -> None:
-    st.session_state[GOING] = not _is_asking(payout_id)
+    st.session_state[GOING] = not keys.is_asking(payout_id)
 
 
 def _nobody(payout_id: int | None) -> None:
@@ -212,13 +200,13 @@ def _tools(told: PayoutStory, who: Person, *, asked: str | None) -> None:
     _rare(told, seen, who)
     for action in (REJECT, CANCEL):
         if _offers(action, header, who) and not (action is CANCEL and header.status == "pending"):
-            shortcut = _key("X", asked=asked) if action is REJECT else None
+            shortcut = _key("X", header.id) if action is REJECT else None
             st.button(
                 action.verb, icon=f":material/{action.icon}:", key=f"do_{action.name}", shortcut=shortcut,
-                on_click=_asked, args=(action, header.id),
+                on_click=keys.ask, args=(action.name, header.id),
             )  # fmt: skip
             if asked == action.name:
-                confirm(action, seen)
+                confirm(action, seen, on_close=keys.answered)
     # What waits for its time is not hurried by a click; taking it back is what there is to do.
     waits = told.leaves_at is not None and header.status == "approved"
     for action in (TAKE_BACK, RETRY, PROCESS):
@@ -238,23 +226,23 @@ def _tools(told: PayoutStory, who: Person, *, asked: str | None) -> None:
             )
     stopped = any(reason.code in STOPS_APPROVAL for reason in told.blocking)
     if _offers(APPROVE, header, who) and not stopped and payout_cards.may_decide(told, who):
-        _approve_button(header, seen, asked=asked)
+        _approve_button(header, seen)
     st.button(
-        "Next", icon=":material/arrow_forward:", icon_position="right", key="next", shortcut=_key("N", asked=asked),
+        "Next", icon=":material/arrow_forward:", icon_position="right", key="next", shortcut=_key("N", header.id),
         on_click=_go, args=(header.id,),
     )  # fmt: skip
 
 
-def _approve_button(header: PayoutHeader, seen: Sequence[Seen], *, asked: str | None) -> None:
+def _approve_button(header: PayoutHeader, seen: Sequence[Seen]) -> None:
     now = decide_now(APPROVE, seen)
     elements.primary(
         f"Approve {money(header.net_minor, header.currency)}", APPROVE.icon, key="do_approve",
-        shortcut=_key("A", asked=asked), on_click=_approve, args=(header.id, now["on_click"], now["args"]),
+        shortcut=_key("A", header.id), on_click=_approve, args=(header.id, now["on_click"], now["args"]),
     )  # fmt: skip
 
 
-def _key(letter: str, *, asked: str | None) -> str | None:
-    return None if asked is not None or elements.dialog_is_open() else letter
+def _key(letter: str, payout_id: int) -> str | None:
+    return None if keys.are_quiet(payout_id) else letter
 
 
 def _seen(header: PayoutHeader) -> Seen:
@@ -282,7 +270,7 @@ def _rare(told: PayoutStory, seen: Sequence[Seen], who: Person) -> None:
     if chosen == payout_reversal.VERB:
         payout_reversal.ask(told)
     elif chosen is not None:
-        confirm(offered[chosen], seen)
+        confirm(offered[chosen], seen, on_close=keys.answered)
 
 
 def _next(payout_id: int) -> None:

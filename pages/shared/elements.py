@@ -7,7 +7,6 @@ from typing import Any
 
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
-from streamlit.runtime.scriptrunner import get_script_run_ctx
 
 DARK_INK = "#0B1524"
 
@@ -18,12 +17,6 @@ def primary(label: str, icon: str, **options: Any) -> bool:  # noqa: ANN401 - ha
     if st.context.theme.type == "dark":
         text = f':color[{text}]{{foreground="{DARK_INK}"}}'
     return st.button(text, type="primary", **options)
-
-
-def dialog_is_open() -> bool:
-    """Whether this run has opened a dialog, so that what is typed now is meant for it."""
-    context = get_script_run_ctx()
-    return context is not None and context.has_dialog_opened
 
 
 def title(name: str, note: str = "") -> str:

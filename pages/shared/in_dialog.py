@@ -7,7 +7,7 @@ from uuid import UUID
 
 import streamlit as st
 
-from pages.shared import elements
+from pages.shared import elements, keys
 from pages.shared import format as fmt
 from pages.shared.decisions import RESULT, Work, decide, last_result
 
@@ -21,6 +21,8 @@ def decide_in_dialog(name: str, token: UUID, work: Work) -> None:
     if result is not None and result.badge in ("refused", "fault"):
         st.session_state[FAULT] = f"{result.headline} {result.then}".strip()
         st.session_state.pop(RESULT)
+        return
+    keys.answered()
 
 
 def forget_fault() -> None:
@@ -42,7 +44,7 @@ def buttons(
     """Draw Cancel and the one primary button, and close the dialog when it is done."""
     fault = show_fault()
     with st.container(horizontal=True, horizontal_alignment="right"):
-        if st.button("Cancel", key=f"{key}-cancel"):
+        if st.button("Cancel", key=f"{key}-cancel", on_click=keys.answered):
             st.rerun()
         if elements.primary(label, icon, key=key, on_click=on_click, args=args) and fault is None:
             st.rerun()

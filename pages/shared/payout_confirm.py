@@ -75,18 +75,20 @@ def one_or_many(action: Action, choice: str) -> str:
 FAULT, DECIDED = "dialog_fault", "dialog_decided"
 
 
-def confirm(action: Action, selected: Sequence[Seen]) -> None:
-    """Open the dialog that repeats what is about to be decided: which payouts, how many, how much."""
+def confirm(action: Action, selected: Sequence[Seen], *, on_close: Callable[[], None] | None = None) -> None:
+    """Open the dialog that repeats what is about to be decided: which payouts, how many, how much; `on_close` is called
+    when it is cancelled, dismissed or decided.
+    """
     seen = fitting(action, selected)
     st.session_state.pop(FAULT, None)
     st.session_state.pop(DECIDED, None)
     title = action.doing(count(len(seen), "payout")).capitalize()
-    st.dialog(title, width="medium", icon=f":material/{action.icon}:", on_dismiss="rerun")(_confirm)(
-        action, seen, len(selected) - len(seen)
-    )
+    st.dialog(title, width="medium", icon=f":material/{action.icon}:", on_dismiss=on_close or "rerun")(
+        _confirm
+    )(action, seen, len(selected) - len(seen), on_close)
 
 
-def _confirm(action: Action, seen: Sequence[Seen], left: int) -> None:
+def _confirm(action: Action, seen: Sequence[Seen], left: int, on_close: Callable[[], None] | None) -> None:
     if st.session_state.pop(DECIDED, False):
         st.rerun()
     name = f"{action.name} {','.join(str(one.id) for one in seen)}"
@@ -119,9 +121,11 @@ def _confirm(action: Action, seen: Sequence[Seen], left: int) -> None:
             return
         decisions.decide(name, token, work(chosen(), seen, reason=reason, whole=whole))
         st.session_state[DECIDED] = True
+        if on_close is not None:
+            on_close()
 
     with st.container(horizontal=True, horizontal_alignment="right"):
-        if st.button("Cancel" if action is not CANCEL else "Keep"):
+        if st.button("Cancel" if action is not CANCEL else "Keep", on_click=on_close):
             st.rerun()
         elements.primary(
             f"{action.doing(what).capitalize()} · {net(seen)}",

@@ -13,7 +13,7 @@ from core.partner_notes import LONGEST, add_note
 from core.reads.payout import PayoutStory
 from core.reads.payout_header import PayoutHeader
 from db.engine import Connection
-from pages.shared import desk, in_dialog, tables
+from pages.shared import desk, in_dialog, keys, tables
 from pages.shared.decisions import Outcome, token_for
 from pages.shared.format import person, plain, story_moment
 from pages.shared.tables import each
@@ -42,7 +42,7 @@ def tab(told: PayoutStory, zone: ZoneInfo, now: datetime) -> None:
     )
 
 
-@st.dialog("Write a note", width="medium", icon=":material/edit_note:", on_dismiss="rerun")
+@st.dialog("Write a note", width="medium", icon=":material/edit_note:", on_dismiss=keys.answered)
 def _write(header: PayoutHeader) -> None:
     st.text_area(
         "Note", key=TEXT, max_chars=LONGEST - 40, label_visibility="collapsed",

@@ -15,7 +15,7 @@ from core.reads.payout import PayoutStory
 from core.reads.reversals import reversals_of
 from core.reversals import reversal_content
 from core.second_person import Proposal
-from pages.shared import elements, frame, in_dialog, tables
+from pages.shared import elements, frame, in_dialog, keys, tables
 from pages.shared import format as fmt
 from pages.shared.cells import instant, number
 from pages.shared.decisions import token_for
@@ -40,7 +40,7 @@ def ask(told: PayoutStory) -> None:
     _ask(told)
 
 
-@st.dialog("Pull money back", width="medium", icon=":material/undo:", on_dismiss="rerun")
+@st.dialog("Pull money back", width="medium", icon=":material/undo:", on_dismiss=keys.answered)
 def _ask(told: PayoutStory) -> None:
     out = told.out
     whom = fmt.plain(told.header.partner_name or told.header.partner_code)

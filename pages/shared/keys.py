@@ -1,0 +1,47 @@
+"""The keys of a page are quiet while a dialog is open: what is typed then is meant for it, wherever the cursor stands.
+
+A dialog may also go without its person: any run of the page closes it, and Streamlit's own key R is one. So what was asked
+is asked again, and the keys stay quiet, until somebody cancels, dismisses or finishes it, or opens another subject.
+"""
+
+from __future__ import annotations
+
+import streamlit as st
+from streamlit.runtime.scriptrunner import get_script_run_ctx
+
+ASKED, ASKING, QUIET = "keys-asked", "keys-asking", "keys-quiet"
+Question = tuple[str, int]
+
+
+def ask(name: str, subject: int) -> None:
+    """Let the coming run open the dialog of this name about this subject, in the callback of a button with a key."""
+    st.session_state[ASKED] = st.session_state[ASKING] = (name, subject)
+
+
+def asked(subject: int) -> str | None:
+    """The name of the dialog this run opens about the subject; None: nothing was asked, or it was answered."""
+    asking: Question | None = st.session_state.get(ASKING)
+    if asking is not None and asking[1] != subject:
+        answered()
+    now: Question | None = st.session_state.pop(ASKED, None) or st.session_state.get(ASKING)
+    return None if now is None or now[1] != subject else now[0]
+
+
+def is_asking(subject: int) -> bool:
+    """Whether a dialog about the subject is open or on its way: then a letter is the first of a reason, and decides nothing."""
+    asking: Question | None = st.session_state.get(ASKING)
+    return asking is not None and asking[1] == subject
+
+
+def answered() -> None:
+    """Let the keys decide again: a dialog was cancelled, dismissed or finished."""
+    st.session_state.pop(ASKING, None)
+    st.session_state.pop(QUIET, None)
+
+
+def are_quiet(subject: int) -> bool:
+    """Whether the keys of the subject's page must do nothing in this run."""
+    context = get_script_run_ctx()
+    if is_asking(subject) or (context is not None and context.has_dialog_opened):
+        st.session_state[QUIET] = subject
+    return bool(st.session_state.get(QUIET) == subject)
