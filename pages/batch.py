@@ -56,7 +56,7 @@ def page() -> None:
         batch_set.not_in_this_run(grid, items, refusals)
         batch_decide.card(grid, header, kept, refusals, decision=decision, who=who)
     else:
-        batch_decide.outcome(grid, header)
+        batch_decide.outcome(grid, header, kept)
         batch_set.not_in_this_run(grid, items, refusals)
     batch_set.payouts(header, kept, refusals, who)
 

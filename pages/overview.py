@@ -35,7 +35,7 @@ def page() -> None:
         "Overview",
         "What needs you, and what leaves today?",
         at=now,
-        tools=lambda: _review(seen.ready.count) if person.may("approve payouts") else None,
+        tools=lambda: _review(seen) if person.may("approve payouts") else None,
     )
     _figures(seen, now)
     middle = st.grid(2, min_column_width=400)
@@ -60,14 +60,24 @@ def page() -> None:
         running.draw(seen, now)
 
 
-def _review(count: int) -> None:
-    if count and elements.primary(f"Review {fmt.count(count, 'payout')}", "fact_check", key="review"):
-        st.switch_page(QUEUE, query_params={"view": "ready"})
+def _review(seen: Overview) -> None:
+    """The one next step: what is ready, else what waits for the reader as its second person."""
+    ready, second = seen.ready.count, _second(seen)
+    count, what, view = (ready, "payout", "ready") if ready else (second, "second approval", "second_person")
+    if count and elements.primary(f"Review {fmt.count(count, what)}", "fact_check", key="review"):
+        st.switch_page(QUEUE, query_params={"view": view})
+
+
+def _second(seen: Overview) -> int:
+    return seen.second_person.count - seen.second_person.mine
 
 
 def _figures(seen: Overview, now: datetime) -> None:
     grid = st.grid(4, min_column_width=220)
-    _note(grid, "Ready to approve", fmt.count(seen.ready.count, "payout"), needs.oldest(seen.ready, now))
+    second = f"{_second(seen):,} for a second person" if _second(seen) else ""
+    told = needs.oldest(seen.ready, now) if seen.ready.count or not second else ""
+    note = ", ".join(one for one in (told, second) if one)
+    _note(grid, "Ready to approve", fmt.count(seen.ready.count, "payout"), note)
     partner = int(seen.blocked_by.loc[seen.blocked_by["whose"] == "partner", "count"].sum())
     note = f"{partner:,} wait for the partner" if partner else "nothing waits for a partner"
     _note(grid, "Blocked", fmt.count(seen.blocked.count, "payout"), note)

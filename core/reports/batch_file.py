@@ -59,7 +59,13 @@ def _decisions(header: BatchHeader, items: pd.DataFrame) -> dict[int, str]:
     outcome = header.outcome or {}
     said = dict.fromkeys((int(payout_id) for payout_id in items["id"]), "not decided yet")
     said |= dict.fromkeys(outcome.get("done", []), DONE.get(header.decision or "", ""))
-    said |= dict.fromkeys(outcome.get("waiting", []), "approved, waits for a second person")
+    waits = set(items.loc[items["status"] == "pending", "id"])
+    said |= {
+        payout_id: "approved, waits for a second person"
+        if payout_id in waits
+        else "approved, then decided by another"
+        for payout_id in outcome.get("waiting", [])
+    }
     said |= {int(one["id"]): f"refused: {one['sentence']}" for one in outcome.get("refused", [])}
     out = items[items["left_out"].notna()]
     return said | {

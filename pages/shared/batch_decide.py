@@ -29,6 +29,7 @@ from pages.shared.tables import each
 
 WORDS: dict[str, Action] = {"approve": APPROVE, "reject": REJECT, "process": PROCESS}
 LARGE_MAJOR = 50_000
+MOVING = "batch-moving"
 REFRESH_S = 2
 REFUSED_SHOWN = 10
 FAULT = "batch_fault"
@@ -151,10 +152,13 @@ def refused(header: BatchHeader) -> Refusals:
     return {int(one["id"]): (one["code"], one["sentence"]) for one in result.get("refused", [])}
 
 
-def outcome(grid: DeltaGenerator, header: BatchHeader) -> None:
-    """How it was decided, how far it has come, and every refusal; stays as long as the set does."""
+def outcome(grid: DeltaGenerator, header: BatchHeader, items: pd.DataFrame) -> None:
+    """How it was decided, how far all of it has come, and every refusal; stays as long as the set does."""
     result: dict[str, Any] = header.outcome or {}
-    done, waiting, turned_down = result.get("done", []), result.get("waiting", []), result.get("refused", [])
+    done, begun, turned_down = result.get("done", []), result.get("waiting", []), result.get("refused", [])
+    pending = set(items.loc[items["status"] == "pending", "id"])
+    waiting = [one for one in begun if one in pending]
+    since = [one for one in begun if one not in pending]
     by = person(header.decided_by or "")
     at = story_moment(header.decided_at or header.made_at, desk.zone(), desk.now())
     action = WORDS.get(header.decision or "", APPROVE)
@@ -162,8 +166,11 @@ def outcome(grid: DeltaGenerator, header: BatchHeader) -> None:
         st.markdown(f"{badge(action.badge)} **{count(len(done), 'payout')}** {action.done}")
         if waiting:
             st.markdown(f"{badge('waits')} {count(len(waiting), 'payout')}")
+        if since:
+            st.caption(f"{count(len(since), 'payout')} of it decided by a second person since.")
+        if done or since:
+            _progress((*done, *since), leaving=action.leaves)
         if done:
-            _progress(tuple(done), leaving=action.leaves)
             _take_back(header, done)
         if turned_down:
             st.markdown(f"{badge('refused')} {count(len(turned_down), 'payout')}")
@@ -199,6 +206,12 @@ def _take_back(header: BatchHeader, done: Sequence[int]) -> None:
 def _progress(ids: tuple[int, ...], *, leaving: bool) -> None:
     with desk.reading() as conn:
         found = progress(conn, ids)
+    # The rest of the page follows once nothing is on its way: its rows and its button would tell of an earlier hour.
+    moving = bool(found["status"].isin(["approved", "processing"]).any())
+    was_moving = st.session_state.get(MOVING) == ids
+    st.session_state[MOVING] = ids if moving else None
+    if was_moving and not moving:
+        st.rerun()
     if leaving:
         ended = int(found.loc[~found["status"].isin(["approved", "processing", "retrying"]), "count"].sum())
         st.progress(ended / len(ids), text=f"{ended:,} of {len(ids):,} sent and answered")

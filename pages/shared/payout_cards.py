@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from urllib.parse import quote
 from zoneinfo import ZoneInfo
 
 import pandas as pd
@@ -19,6 +20,7 @@ from pages.shared.desk import Person
 from pages.shared.format import ABSENT, ago, method, moment, money, person, plain, story_moment, until
 from pages.shared.tables import each
 
+ON_THE_PARTNER = frozenset({"on_hold", "partner_suspended"})  # what is mended where the partner is shown
 ICONS = {
     "earned": "shopping_cart", "released": "lock_open", "queued": "inbox", "approved": "verified", "rejected": "block",
     "approval": "hourglass_empty", "sent": "send", "paid": "check_circle", "declined": "error", "unknown": "help",
@@ -164,6 +166,8 @@ def _whose(reason: Blocking, told: PayoutStory, who: Person) -> str:
         return "**another approver’s**"
     if reason.code == "approvals_missing" and {one.code for one in told.blocking} & STOPS_APPROVAL:
         return "after that"
+    if reason.code in ON_THE_PARTNER:
+        return f"{YOURS}, on [their page](/partner?code={quote(told.header.partner_code)})"
     return YOURS
 
 
