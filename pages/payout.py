@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
+from typing import Any
 
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
@@ -54,7 +55,7 @@ from pages.shared.payout_actions import (
 from pages.shared.payout_confirm import confirm
 from pages.shared.status import badge, look, tag
 
-GOING = "payout_going"
+GOING, DRAWN = "payout_going", "payout_drawn"
 WATCH_S = 2
 
 
@@ -76,12 +77,16 @@ def page() -> None:
     header = told.header
     asked = _overtaken(header, who)
     slots: list[DeltaGenerator] = []
+
+    def reserve() -> None:
+        slots.append(st.empty())
+        if st.session_state.get(DRAWN) == header.id:  # else the buttons of the payout before go at once
+            slots.append(_toolbar(slots[0]))
+
     frame.header(
         f"{money(header.net_minor, header.currency)} to {plain(_partner(header))}",
         _caption(header),
-        tools=lambda: slots.append(
-            st.container(horizontal=True, vertical_alignment="center", width="content")
-        ),
+        tools=reserve,
     )
     st.markdown(" ".join(_badges(told)))
     payment_file.of_payout(header.id)
@@ -99,8 +104,13 @@ def page() -> None:
         _watch(header.id, header.version)
     payout_reversal.under_way(told)
     # Last, and without their keys once a dialog is open: a reason typed into it must never approve behind it.
-    with slots[0]:
+    with slots[-1] if len(slots) > 1 else _toolbar(slots[0]):
         _tools(told, who, asked=asked)
+    st.session_state[DRAWN] = header.id
+
+
+def _toolbar(slot: DeltaGenerator) -> DeltaGenerator:
+    return slot.container(horizontal=True, vertical_alignment="center", width="content")
 
 
 def _overtaken(header: PayoutHeader, who: Person) -> str | None:
@@ -130,13 +140,24 @@ def _watch(payout_id: int, version: int) -> None:
         st.rerun()
 
 
-def _approve(payout_id: int, decide: Callable[..., None], args: tuple[object, ...]) -> None:
-    if not keys.is_asking(payout_id):
+def _decide(payout_id: int, decide: Callable[..., None], args: tuple[object, ...]) -> None:
+    """Decide on the payout that is shown: a click on what still stands of the one before it, or a letter, decides nothing."""
+    if address.given_id("id") == payout_id and not keys.is_asking(payout_id):
         decide(*args)
 
 
 def _go(payout_id: int) -> None:
-    st.session_state[GOING] = not keys.is_asking(payout_id)
+    st.session_state[GOING] = address.given_id("id") == payout_id and not keys.is_asking(payout_id)
+
+
+def _ask(name: str, payout_id: int) -> None:
+    if address.given_id("id") == payout_id:
+        keys.ask(name, payout_id)
+
+
+def _decide_now(action: Action, header: PayoutHeader, seen: Sequence[Seen]) -> dict[str, Any]:
+    now = decide_now(action, seen)
+    return {"on_click": _decide, "args": (header.id, now["on_click"], now["args"])}
 
 
 def _nobody(payout_id: int | None) -> None:
@@ -192,18 +213,15 @@ def _tools(told: PayoutStory, who: Person, *, asked: str | None) -> None:
     header = told.header
     seen = [_seen(header)]
     st.page_link(
-        "pages/partner.py",
-        label="Partner",
-        icon=":material/person:",
-        query_params={"code": header.partner_code},
-    )
+        "pages/partner.py", label="Partner", icon=":material/person:", query_params={"code": header.partner_code}
+    )  # fmt: skip
     _rare(told, seen, who)
     for action in (REJECT, CANCEL):
         if _offers(action, header, who) and not (action is CANCEL and header.status == "pending"):
             shortcut = _key("X", header.id) if action is REJECT else None
             st.button(
-                action.verb, icon=f":material/{action.icon}:", key=f"do_{action.name}", shortcut=shortcut,
-                on_click=keys.ask, args=(action.name, header.id),
+                action.verb, icon=f":material/{action.icon}:", key=f"do_{action.name}_{header.id}", shortcut=shortcut,
+                on_click=_ask, args=(action.name, header.id),
             )  # fmt: skip
             if asked == action.name:
                 confirm(action, seen, on_close=keys.answered)
@@ -214,30 +232,27 @@ def _tools(told: PayoutStory, who: Person, *, asked: str | None) -> None:
             continue
         if action is TAKE_BACK and waits and _offers(action, header, who):
             elements.primary(
-                f"{action.verb} {money(header.net_minor, header.currency)}", action.icon, key=f"do_{action.name}",
-                **decide_now(action, seen),
+                f"{action.verb} {money(header.net_minor, header.currency)}", action.icon, key=f"do_{action.name}_{header.id}",
+                **_decide_now(action, header, seen),
             )  # fmt: skip
         elif _offers(action, header, who):
             st.button(
-                action.verb,
-                icon=f":material/{action.icon}:",
-                key=f"do_{action.name}",
-                **decide_now(action, seen),
-            )
+                action.verb, icon=f":material/{action.icon}:", key=f"do_{action.name}_{header.id}",
+                **_decide_now(action, header, seen),
+            )  # fmt: skip
     stopped = any(reason.code in STOPS_APPROVAL for reason in told.blocking)
     if _offers(APPROVE, header, who) and not stopped and payout_cards.may_decide(told, who):
         _approve_button(header, seen)
     st.button(
-        "Next", icon=":material/arrow_forward:", icon_position="right", key="next", shortcut=_key("N", header.id),
+        "Next", icon=":material/arrow_forward:", icon_position="right", key=f"next_{header.id}", shortcut=_key("N", header.id),
         on_click=_go, args=(header.id,),
     )  # fmt: skip
 
 
 def _approve_button(header: PayoutHeader, seen: Sequence[Seen]) -> None:
-    now = decide_now(APPROVE, seen)
     elements.primary(
-        f"Approve {money(header.net_minor, header.currency)}", APPROVE.icon, key="do_approve",
-        shortcut=_key("A", header.id), on_click=_approve, args=(header.id, now["on_click"], now["args"]),
+        f"Approve {money(header.net_minor, header.currency)}", APPROVE.icon, key=f"do_approve_{header.id}",
+        shortcut=_key("A", header.id), **_decide_now(APPROVE, header, seen),
     )  # fmt: skip
 
 

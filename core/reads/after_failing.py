@@ -10,7 +10,7 @@ from core.reads.timeline import Event
 
 STANDS = text("""
     SELECT (SELECT min(j.payout_id) FROM payout_item i JOIN payout_item j USING (earning_id)
-             WHERE i.payout_id = p.id AND j.payout_id > p.id) AS later_id,
+             WHERE i.payout_id = p.id AND j.payout_id > p.id AND j.live) AS later_id,
            EXISTS (SELECT 1 FROM hold h WHERE h.partner_id = p.partner_id AND h.reason = 'destination_failed'
                       AND h.earning_id IS NULL AND h.payout_id IS NULL AND h.closed_at IS NULL
                       AND (h.until IS NULL OR h.until > :now)) AS held

@@ -180,12 +180,14 @@ def _kept(
             return _named(refusal.code, rule, next_cap)
         case "partner_suspended" | "no_destination":
             return _named(refusal.code, rule)
-    free = replace(
-        payee, status="active", hold_reason=None, hold_until=None, destination_id=0, cap_used_minor=0
-    )
-    enough = [
-        at for at, more in [(next_cap, taken), *releases] if _refusal(free, policy, more, now=now) is None
-    ]
+    this_month = replace(payee, status="active", hold_reason=None, hold_until=None, destination_id=0)
+    free = replace(this_month, cap_used_minor=0)
+    # Until the month is over its cap holds; what is released in it is tried in both months.
+    tries = [(next_cap, taken, free)]
+    for at, more in releases:
+        tries += [(at, more, this_month)] if at < next_cap else []
+        tries.append((max(at, next_cap), more, free))
+    enough = [at for at, more, who in tries if _refusal(who, policy, more, now=now) is None]
     return Kept(
         code=refusal.code,
         rule=rule,

@@ -33,6 +33,8 @@ class Subset:
                 blocked = select(hold.c.partner_id).where(
                     hold.c.closed_at.is_(None),
                     hold.c.reason == "ineligible",
+                    hold.c.earning_id.is_(None),
+                    hold.c.payout_id.is_(None),
                     or_(hold.c.until.is_(None), hold.c.until > self.at),
                 )
                 return or_(partner.c.status == "suspended", partner.c.id.in_(blocked))

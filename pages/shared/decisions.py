@@ -98,14 +98,18 @@ def decide(name: str, token: UUID, work: Work) -> None:
     if settled:
         _used(token)
     if settled and not refused:
-        st.session_state.setdefault(SETTLED, {})[name] = (datetime.now(UTC), token)
+        st.session_state[SETTLED] = (name, datetime.now(UTC), token)
     st.session_state[RESULT] = asdict(outcome)
 
 
 def _same_click(name: str, now: datetime) -> UUID | None:
-    """The token this decision was settled under a moment ago; nobody reads an outcome and decides anew that fast."""
-    at, token = st.session_state.get(SETTLED, {}).get(name, (None, None))
-    return token if at is not None and now - at < SAME_CLICK else None
+    """The token this decision was settled under a moment ago, with none in between; nobody reads an outcome and decides
+    anew that fast.
+    """
+    last: tuple[str, datetime, UUID] | None = st.session_state.get(SETTLED)
+    if last is None or last[0] != name or not timedelta(0) <= now - last[1] < SAME_CLICK:
+        return None
+    return last[2]
 
 
 def _used(token: UUID) -> None:

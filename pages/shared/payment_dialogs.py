@@ -187,7 +187,7 @@ def _marked(token: UUID) -> None:
     outcome = next(one for one in RESULTS if one == (_typed(RESULT) or "paid"))
     fault: Fault = next(one for one in FAULTS if one == (_typed(FAULT) or "account"))
     said = Mark(reference=_typed(CHOSEN), outcome=outcome, on=_day(), reason=_typed(WHY), fault=fault)
-    _say("mark_payment", token, [said])
+    _say(f"mark_payment_{said.reference}", token, [said])
 
 
 def ask_all_paid(lines: pd.DataFrame) -> None:

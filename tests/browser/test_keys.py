@@ -24,6 +24,11 @@ def standing(desk: Desk, payout_id: int) -> tuple[str, int]:
         return str(status), int(conn.execute(approvals, {"id": payout_id}).scalar_one())
 
 
+def approved_by_ada(desk: Desk) -> set[int]:
+    with desk.engine.connect() as conn:
+        return set(conn.execute(text("SELECT payout_id FROM approval WHERE actor = 'user:ada'")).scalars())
+
+
 @pytest.mark.parametrize("delay_ms", [30, 110])
 def test_a_reason_typed_as_soon_as_reject_was_pressed_neither_approves_nor_leaves(
     desk: Desk, page: Page, delay_ms: int
@@ -71,3 +76,22 @@ def test_once_a_dialog_is_left_the_keys_decide_again_and_what_is_searched_for_ne
     page.keyboard.press("a")
     expect(page.get_by_text("leaves when it is back").first).to_be_visible()
     assert standing(desk, payout) == ("approved", 1)
+
+
+@pytest.mark.parametrize("delay_ms", [100, 400, 700])
+def test_next_and_approve_in_quick_succession_approve_what_is_shown_or_nothing(
+    desk: Desk, page: Page, delay_ms: int
+):
+    before = approved_by_ada(desk)
+    sign_in(page, f"{desk.url}/payout?id={desk.world.payouts[0]}", "ada", PASSWORD)
+    expect(page.get_by_role("button", name="Approve")).to_be_visible()
+    shown = set()
+    for _ in range(3):
+        page.keyboard.press("n")
+        page.wait_for_timeout(delay_ms)
+        shown.add(int(page.url.rpartition("=")[2]))
+        page.keyboard.press("a")
+        settle(page)
+        if "/payout?id=" not in page.url:
+            break
+    assert approved_by_ada(desk) - before <= shown

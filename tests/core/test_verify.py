@@ -214,17 +214,10 @@ BREAK: dict[str, list[str]] = {
         "UPDATE daily_total SET day = day + 1",
         "UPDATE sale SET gross_minor = gross_minor + 1",
     ],
-    "what is open by day equals the open items": [
+    "what is open by age equals the open items": [
         "UPDATE open_total SET amount_minor = amount_minor + 1",
-        "UPDATE open_total SET day = day + 1",
         "UPDATE open_item SET on_hold = NOT on_hold",
         "DELETE FROM open_total",
-    ],
-    "waits equal the payouts that were paid": [
-        "UPDATE daily_wait SET n = n + 1 WHERE measure = 'earned'",
-        "UPDATE daily_wait SET n = n + 1 WHERE measure = 'approved'",
-        "UPDATE daily_wait SET at_least_s = at_least_s + 1",
-        "DELETE FROM daily_wait",
     ],
     "the simulator holds one transfer per paid payout": [
         "DELETE FROM simulator_transfer",

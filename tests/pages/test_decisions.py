@@ -42,7 +42,7 @@ def test_approving_asks_for_nothing_else_and_moves_no_money(
 ):
     payout = one_pending(desk, now)
     assert balance_of(payout) == (0, 2500)
-    app = open_page("ada", "payout", id=str(payout)).button(key="do_approve").click().run()
+    app = open_page("ada", "payout", id=str(payout)).button(key=f"do_approve_{payout}").click().run()
     assert (status_of(payout), balance_of(payout)) == ("approved", (0, 2500))
     assert headline(app) == "1 payout, $24.75."
 
@@ -50,7 +50,12 @@ def test_approving_asks_for_nothing_else_and_moves_no_money(
 def test_an_approval_while_the_scheduler_is_silent_says_when_it_leaves(
     desk: Engine, open_page: Open, now: datetime
 ):
-    app = open_page("ada", "payout", id=str(one_pending(desk, now))).button(key="do_approve").click().run()
+    app = (
+        open_page("ada", "payout", id=str(payout := one_pending(desk, now)))
+        .button(key=f"do_approve_{payout}")
+        .click()
+        .run()
+    )
     assert "leaves when it is back" in app.session_state["result"]["then"]
 
 
@@ -61,7 +66,7 @@ def test_a_forged_click_of_a_viewer_is_refused(
     app = open_page("ada", "payout", id=str(payout))
     claimed = frozenset({"approver"})
     app.session_state["person"] = Person(name="vera", full_name="", roles=claimed, epoch=0)
-    app = app.button(key="do_approve").click().run()
+    app = app.button(key=f"do_approve_{payout}").click().run()
     assert status_of(payout) == "pending"
     assert headline(app) == "Nothing was approved."
     assert "takes the role approver" in app.session_state["result"]["refused"][0][1]
@@ -74,7 +79,7 @@ def test_a_session_that_was_ended_decides_nothing(
     app = open_page("ada", "payout", id=str(payout))
     with desk.begin() as conn:
         end_sessions(conn, "ada", actor=HOST, now=now)
-    app = app.button(key="do_approve").click().run()
+    app = app.button(key=f"do_approve_{payout}").click().run()
     assert status_of(payout) == "pending"
     assert [field.label for field in app.text_input] == ["Name", "Password"]
 
@@ -84,7 +89,7 @@ def test_a_role_taken_away_decides_nothing(desk: Engine, open_page: Open, now: d
     app = open_page("ada", "payout", id=str(payout))
     with desk.begin() as conn:
         set_roles(conn, "ada", ["viewer"], actor=HOST, now=now)
-    app.button(key="do_approve").click().run()
+    app.button(key=f"do_approve_{payout}").click().run()
     assert status_of(payout) == "pending"
 
 
@@ -95,11 +100,11 @@ def test_the_same_click_again_decides_nothing_and_tells_the_first_outcome(
     app = open_page("ada", "payout", id=str(payout))
     name = f"approve {payout}"
     token = app.session_state["tokens"][name]
-    app = app.button(key="do_approve").click().run()
+    app = app.button(key=f"do_approve_{payout}").click().run()
     with desk.begin() as conn:
         take_back_payouts(conn, [Wanted(id=payout)], actor=World().actor("ben"), now=now)
     app.session_state["tokens"] = {name: token}
-    app = app.run().button(key="do_approve").click().run()
+    app = app.run().button(key=f"do_approve_{payout}").click().run()
     assert status_of(payout) == "pending"
     assert headline(app) == "1 payout, $24.75."
     with desk.connect() as conn:
@@ -110,7 +115,7 @@ def test_an_approval_is_taken_back_from_its_result(
     desk: Engine, open_page: Open, now: datetime, status_of: Status
 ):
     payout = one_pending(desk, now)
-    app = open_page("ada", "payout", id=str(payout)).button(key="do_approve").click().run()
+    app = open_page("ada", "payout", id=str(payout)).button(key=f"do_approve_{payout}").click().run()
     app.button(key="take_back_result").click().run()
     assert status_of(payout) == "pending"
 

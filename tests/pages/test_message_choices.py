@@ -133,7 +133,7 @@ def test_the_partner_of_a_rejected_payout_hears_the_reason_chosen(
     with desk.begin() as conn:
         payout_id = pending(conn, [5_000], now=now)
     app = open_page("ada", "payout", id=str(payout_id))
-    app.button(key="do_reject").click().run()
+    app.button(key=f"do_reject_{payout_id}").click().run()
     assert not app.exception
     (told_select,) = [one for one in app.selectbox if one.label == "What the partner is told"]
     told_select.select("asked_twice")

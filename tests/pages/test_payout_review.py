@@ -28,11 +28,11 @@ def test_next_goes_on_behind_the_last_row_of_the_page_that_was_seen(
     app.query_params["id"] = str(newest_first[PAGE_ROWS - 1])
     app.run()
 
-    app.button(key="next").click().run()
+    app.button(key=f"next_{app.query_params['id']}").click().run()
     assert app.query_params["id"] == str(newest_first[PAGE_ROWS])
-    app.button(key="next").click().run()
+    app.button(key=f"next_{app.query_params['id']}").click().run()
     assert app.query_params["id"] == str(newest_first[PAGE_ROWS + 1])
-    app.button(key="next").click().run()
+    app.button(key=f"next_{app.query_params['id']}").click().run()
     assert app.query_params["id"] == str(newest_first[0])
 
 

@@ -145,7 +145,9 @@ class TestPack:
             files = {name: pack.read(name) for name in pack.namelist()}
 
         lines = [line.split("  ") for line in files.pop("SHA256SUMS").decode().splitlines()]
-        assert {name: digest for digest, name in lines} == {name: sha256(content).hexdigest() for name, content in files.items()}
+        assert {name: digest for digest, name in lines} == {
+            name: sha256(content).hexdigest() for name, content in files.items()
+        }
         balances = files["balances-2026-11.csv"].decode("utf-8-sig").splitlines()
         assert balances[1] == "AFF1,affiliate,USD,0.00,57.00,10.00,67.00,39.75,0.25"
         assert str(waiting) in files["payouts-under-way-2026-11.csv"].decode()
