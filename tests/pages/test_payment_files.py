@@ -87,6 +87,17 @@ def test_one_file_is_handed_in_and_marked_payment_by_payment(
     assert "1 to mark" in words(open_page("vera", "payment_files", id=str(file_id)))
 
 
+def test_two_payments_marked_one_right_after_the_other_are_both_marked(
+    filing: Desk, payouts: list[int], open_page: Open
+) -> None:
+    file_id = files.sent(filing, files.file_of(filing, *payouts))
+    app = press(open_page("max", "payment_files", id=str(file_id)), "file-mark")
+    app = press(press(app, "payment-mark-go"), "file-mark")
+    press(app, "payment-mark-go")
+
+    assert [filing.status(payout) for payout in payouts] == ["paid", "paid"]
+
+
 def test_what_failed_needs_a_reason(filing: Desk, payouts: list[int], open_page: Open) -> None:
     file_id = files.sent(filing, files.file_of(filing, *payouts))
     app = press(open_page("max", "payment_files", id=str(file_id)), "file-mark")

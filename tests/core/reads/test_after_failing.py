@@ -6,6 +6,8 @@ from datetime import timedelta
 
 import pytest
 
+from core.decisions import Wanted
+from core.ending import reject_payouts
 from core.holds import lift_hold
 from core.reads.payout import story
 from tests.desk import ADA, NOW, Balance, Desk, Rail, declined
@@ -47,6 +49,12 @@ def test_once_the_hold_is_lifted_only_another_payout_is_waited_for(desk: Desk, f
     again = desk.request("AFF1", "100.00", now=LATER)
     assert follows(desk, failed) == [f"Its money went into payout {again}"]
     assert desk.balance("AFF1") == Balance(0, 0, 100_00, 0, 0)
+
+    desk.decide(
+        lambda conn: reject_payouts(conn, [Wanted(id=again)], actor=ADA, now=LATER, reason="not this month")
+    )
+    assert desk.balance("AFF1") == Balance(0, 100_00, 0, 0, 0)
+    assert follows(desk, failed) == [BACK, "Queued anew by the next run, or when asked for"]
 
 
 def test_an_approved_payout_the_provider_refused_for_a_reason_of_ours_says_so_until_it_is_paid(desk: Desk):

@@ -149,3 +149,20 @@ def _id(desk: Desk) -> int:
     found = desk.scalar("SELECT id FROM partner WHERE code = 'AFF1'")
     assert isinstance(found, int)
     return found
+
+
+def test_what_is_released_in_this_month_clears_nothing_its_cap_has_no_room_for(desk: Desk) -> None:
+    desk.partner()
+    desk.own_terms(
+        "AFF1", max_per_partner_month_minor=100_00, min_payout_minor=25_00, schedule=FRIDAYS, hold_days=3
+    )
+    desk.sale("AFF1", "140.00", ref="there", at=NOW - 10 * DAY)
+    desk.sale("AFF1", "5.00", ref="held", at=NOW - DAY)
+    desk.release()
+    desk.request("AFF1", "80.00")
+    assert desk.balance("AFF1").available == 60_00
+
+    (kept,) = outlook(desk).kept
+
+    assert (kept.code, kept.clears_at) == ("below_minimum", datetime(2026, 12, 1, tzinfo=UTC))
+    assert outlook(desk).paid_at == datetime(2026, 12, 4, tzinfo=UTC)
