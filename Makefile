@@ -20,8 +20,10 @@ check: $(VENV)/installed  ## format, lint, types, imports
 drill: $(VENV)/installed  ## everything that goes wrong with money, on purpose, and every planted bug caught; minutes
 	$(BIN)/python -m tests.drill
 
-bench: $(VENV)/installed  ## the set-based way against the row-by-row way
+bench: $(VENV)/installed  ## the set-based way against the row-by-row way; reads and whole pages on a desk of a year
 	$(BIN)/python -m tests.bench
+	$(BIN)/python -m tests.bench.analytics
+	$(BIN)/python -m tests.bench.pages
 
 shots: $(VENV)/installed chromium  ## a picture of every page, light and dark, into shots/
 	$(BIN)/python -m tests.browser.shots
