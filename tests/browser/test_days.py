@@ -108,7 +108,7 @@ def test_in_a_bad_night_one_person_stops_all_sending_and_two_start_it_again(desk
     books.send(now=datetime.now(UTC))
     assert (counts(desk)["approved"], counts(desk)["paid"]) == (waiting + 1, paid)
     page.goto(f"{desk.url}/operations")
-    page.get_by_role("button", name="Propose to start").click()
+    page.get_by_role("button", name="Propose to start").first.click()
     page.get_by_role("dialog").get_by_label("Reason").fill("looked at both, they are right")
     page.get_by_role("dialog").get_by_role("button", name="Propose the start").click()
     expect(page.get_by_text("Your own proposal.")).to_be_visible()
