@@ -9,27 +9,26 @@ from __future__ import annotations
 import streamlit as st
 from streamlit.runtime.scriptrunner import get_script_run_ctx
 
-ASKED, ASKING, QUIET = "keys-asked", "keys-asking", "keys-quiet"
-Question = tuple[str, int]
+ASKING, QUIET = "keys-asking", "keys-quiet"
 
 
 def ask(name: str, subject: int) -> None:
-    """Let the coming run open the dialog of this name about this subject, in the callback of a button with a key."""
-    st.session_state[ASKED] = st.session_state[ASKING] = (name, subject)
+    """Let every run open the dialog of this name about this subject until it is answered; in the callback of a button."""
+    st.session_state[ASKING] = (name, subject)
 
 
 def asked(subject: int) -> str | None:
     """The name of the dialog this run opens about the subject; None: nothing was asked, or it was answered."""
-    asking: Question | None = st.session_state.get(ASKING)
-    if asking is not None and asking[1] != subject:
-        answered()
-    now: Question | None = st.session_state.pop(ASKED, None) or st.session_state.get(ASKING)
-    return None if now is None or now[1] != subject else now[0]
+    asking: tuple[str, int] | None = st.session_state.get(ASKING)
+    if asking is None or asking[1] == subject:
+        return asking and asking[0]
+    answered()
+    return None
 
 
 def is_asking(subject: int) -> bool:
     """Whether a dialog about the subject is open or on its way: then a letter is the first of a reason, and decides nothing."""
-    asking: Question | None = st.session_state.get(ASKING)
+    asking: tuple[str, int] | None = st.session_state.get(ASKING)
     return asking is not None and asking[1] == subject
 
 

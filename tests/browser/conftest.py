@@ -27,16 +27,21 @@ class Desk:
     data_dir: Path
 
 
-@pytest.fixture
-def desk(database: str, engine: Engine, tmp_path: Path) -> Iterator[Desk]:
+@pytest.fixture(autouse=True)
+def chromium() -> None:
+    """No journey without a browser, and nothing is built for one."""
     if driving.chromium() is None:
         pytest.skip("there is no Chromium on this machine")
+
+
+@pytest.fixture
+def desk(database: str, engine: Engine, tmp_path: Path) -> Iterator[Desk]:
     world = populate(engine, now=datetime.now(UTC))
     with dashboard(database, tmp_path) as url:
         yield Desk(url=url, database_url=database, engine=engine, world=world, data_dir=tmp_path)
 
 
 @pytest.fixture
-def page(desk: Desk) -> Iterator[Page]:  # noqa: ARG001 - no browser without a desk
+def page() -> Iterator[Page]:
     with driving.browser() as opened:
         yield driving.new_page(opened)

@@ -36,8 +36,8 @@ from tests.browser.driving import Theme, browser, new_page, settle, sign_in, tic
 SIZES = ((1440, 900), (1024, 768))
 PASSWORDS = {name: password for name, password, _ in SIGN_INS}
 FAULT = "stException"
+SIGN_IN = "sign-in"  # what stands at every address before anybody is known
 PAGES = {
-    "sign-in": "",
     "overview": "",
     "queue": "queue",
     "queue-blocked": "queue?view=blocked",
@@ -144,7 +144,9 @@ def _desk(
             heart = Heart(engine)
             heart.start()
             with dashboard(url, data_dir, PAYDESK_ENV="demo") as address, browser() as opened:
-                faults = _take(opened, folder, address, wanted, prefix)
+                faults = _take(
+                    opened, folder, address, wanted, prefix, sign_in_too=not names or SIGN_IN in names
+                )
             heart.end()
             engine.dispose()
             return faults
@@ -152,21 +154,21 @@ def _desk(
             server.stop(data_dir)
 
 
-def _take(opened: Browser, folder: Path, url: str, pages: Mapping[str, str], prefix: str) -> list[str]:
+def _take(
+    opened: Browser, folder: Path, url: str, pages: Mapping[str, str], prefix: str, *, sign_in_too: bool
+) -> list[str]:
     """Take the pages as whoever sees most of them, an approver; the one dialog that every morning sees, on a full desk."""
     faults = []
     for theme in get_args(Theme):
         for width, height in SIZES:
             page = new_page(opened, width=width, height=height, theme=theme)
-            if "sign-in" in pages:
+            if sign_in_too:
                 page.goto(url)
                 page.get_by_label("Password", exact=True).wait_for()
                 settle(page)
-                page.screenshot(path=folder / f"{prefix}sign-in_{theme}_{width}.png")
+                page.screenshot(path=folder / f"{prefix}{SIGN_IN}_{theme}_{width}.png")
             sign_in(page, url, "ada", PASSWORDS["ada"])
             for shown, path in pages.items():
-                if shown == "sign-in":
-                    continue
                 page.goto(f"{url}/{path}")
                 page.get_by_role("button", name="Sign out").wait_for()
                 settle(page)

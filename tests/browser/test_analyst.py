@@ -17,7 +17,6 @@ from sqlalchemy import Engine
 
 from core.reports.period import Period
 from pages.shared.format import money
-from tests.browser import driving
 from tests.browser.crowd import gather
 from tests.browser.desk import dashboard
 from tests.browser.driving import settle, sign_in
@@ -68,17 +67,9 @@ class Office:
 
 @pytest.fixture
 def office(database: str, engine: Engine, tmp_path: Path) -> Iterator[Office]:
-    if driving.chromium() is None:
-        pytest.skip("there is no Chromium on this machine")
     desk = gather(engine, tmp_path, now=datetime.now(UTC), partners=24, weeks=3)
     with dashboard(database, tmp_path) as url:
         yield Office(url=url, desk=desk)
-
-
-@pytest.fixture
-def page(office: Office) -> Iterator[Page]:  # noqa: ARG001 - no browser without a desk
-    with driving.browser() as opened:
-        yield driving.new_page(opened)
 
 
 def taken_home(page: Page, card: int) -> list[dict[str, str]]:

@@ -24,7 +24,6 @@ from core.providers.stripe import StripeTransfers
 from core.resolving import resolve_due
 from core.sending import send_due
 from pages.shared.format import money
-from tests.browser import driving
 from tests.browser.crowd import PARTNERS, STRIPE, gather
 from tests.browser.desk import dashboard
 from tests.browser.driving import settle, sign_in, wait_until
@@ -99,8 +98,6 @@ class Morning:
 
 @pytest.fixture
 def morning(database: str, engine: Engine, tmp_path: Path) -> Iterator[Morning]:
-    if driving.chromium() is None:
-        pytest.skip("there is no Chromium on this machine")
     desk = gather(engine, tmp_path, now=datetime.now(UTC))
     with (
         FakeStripe(any_account=True) as stripe,
@@ -120,12 +117,6 @@ def morning(database: str, engine: Engine, tmp_path: Path) -> Iterator[Morning]:
                 for one in desk.column("SELECT id FROM payout WHERE status = 'pending' ORDER BY id")
             ],
         )
-
-
-@pytest.fixture
-def page(morning: Morning) -> Iterator[Page]:  # noqa: ARG001 - no browser without a desk
-    with driving.browser() as opened:
-        yield driving.new_page(opened)
 
 
 def typed(page: Page, net: dict[str, int]) -> None:

@@ -14,7 +14,6 @@ from sqlalchemy import Engine
 from core.providers.stripe import StripeTransfers
 from core.sending import send_due
 from tests import builders
-from tests.browser import driving
 from tests.browser.crowd import STRIPE, TERMS
 from tests.browser.desk import dashboard
 from tests.browser.driving import open_row, settle, sign_in
@@ -61,8 +60,6 @@ class Night:
 
 @pytest.fixture
 def night(database: str, engine: Engine, tmp_path: Path) -> Iterator[Night]:
-    if driving.chromium() is None:
-        pytest.skip("there is no Chromium on this machine")
     now, desk, seconds = datetime.now(UTC), Desk(engine, tmp_path), Seconds()
     with engine.begin() as conn:
         add_people(conn, now=now)
@@ -78,12 +75,6 @@ def night(database: str, engine: Engine, tmp_path: Path) -> Iterator[Night]:
     with FakeStripe(any_account=True) as stripe, dashboard(database, tmp_path, **STRIPE) as url:
         rail = rail_to(stripe, seconds=seconds)
         yield Night(url=url, desk=desk, stripe=stripe, rail=rail, seconds=seconds, payout=payout)
-
-
-@pytest.fixture
-def page(night: Night) -> Iterator[Page]:  # noqa: ARG001 - no browser without a desk
-    with driving.browser() as opened:
-        yield driving.new_page(opened)
 
 
 def open_from_overview(night: Night, page: Page, line: str) -> None:

@@ -34,8 +34,6 @@ PAID = text("""
 def test_a_payout_approved_in_the_browser_is_one_transfer_at_stripe_and_shows_it(
     database: str, engine: Engine, stripe: FakeStripe, tmp_path: Path
 ) -> None:
-    if driving.chromium() is None:
-        pytest.skip("there is no Chromium on this machine")
     world = populate(engine, now=datetime.now(UTC))
     payout = world.payouts[0]
     rail = {"PAYDESK_PROVIDER": "stripe", "STRIPE_ACCOUNT_ID": "acct_platform"}

@@ -83,7 +83,7 @@ def test_the_first_click_after_a_session_was_left_alone_decides_nothing(
         payout = pending(conn, [2500], now=now)
     app = open_page("ada", "payout", id=str(payout))
     app.session_state["seen_at"] = now - timedelta(minutes=61)
-    app = app.button(key="do_approve").click().run()
+    app = app.button(key=f"do_approve_{payout}").click().run()
     assert not is_in(app)
     with desk.connect() as conn:
         assert conn.execute(text("SELECT status FROM payout")).scalar_one() == "pending"
