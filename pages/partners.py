@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from functools import partial
 
 import pandas as pd
@@ -55,29 +56,17 @@ def page() -> None:
         names = {program.code: program.name for program in programs(conn)}
         last = not_paid(conn, now=now)
         wanted = read_wanted(names, last, masked=masked)
-        totals = partner_totals(
-            conn,
-            search=wanted.search,
-            program=wanted.program,
-            status=wanted.state,
-            skipped=wanted.skipped,
-            subset=wanted.subset,
-            masked=masked,
-        )
+        totals = partner_totals(conn, wanted.filter, masked=masked)
         apart = (
-            partner_totals(conn, program=wanted.program, status="archived", masked=masked)
-            if wanted.state == CURRENT
+            partner_totals(conn, replace(wanted.filter, status="archived"), masked=masked)
+            if wanted.filter.status == CURRENT
             else None
         )
         shown = list_partners(
             conn,
+            wanted.filter,
             now=now,
             masked=masked,
-            search=wanted.search,
-            program=wanted.program,
-            status=wanted.state,
-            skipped=wanted.skipped,
-            subset=wanted.subset,
             sort=wanted.sort,
             descending=wanted.descending,
             cursor=address.given("cursor") or None,
@@ -142,13 +131,9 @@ def _every_page(wanted: Wanted) -> Iterator[pd.DataFrame]:
         while True:
             found = list_partners(
                 conn,
+                wanted.filter,
                 now=frame.now(),
                 masked=wanted.masked,
-                search=wanted.search,
-                program=wanted.program,
-                status=wanted.state,
-                skipped=wanted.skipped,
-                subset=wanted.subset,
                 sort=wanted.sort,
                 descending=wanted.descending,
                 cursor=cursor,
@@ -228,7 +213,8 @@ def _turn(label: str, icon: str, cursor: str | None) -> None:
 
 
 def _nobody(wanted: Wanted) -> None:
-    if not (wanted.search or wanted.program or wanted.status or wanted.skipped or wanted.subset):
+    by = wanted.filter
+    if not (by.search or by.program or wanted.status or by.skipped or by.subset):
         elements.empty(
             "No partner yet", "Take a file of partners in on the Import page, or add one here.", "group_add"
         )
@@ -236,11 +222,11 @@ def _nobody(wanted: Wanted) -> None:
     asked = [
         part
         for part in (
-            wanted.search and f"“{fmt.plain(wanted.search)}”",
-            wanted.program,
+            by.search and f"“{fmt.plain(by.search)}”",
+            by.program,
             wanted.status,
-            wanted.skipped and counted_words(wanted.skipped.reason),
-            wanted.subset and partner_filters.subset_words(wanted.subset),
+            by.skipped and counted_words(by.skipped.reason),
+            by.subset and partner_filters.subset_words(by.subset),
         )
         if part
     ]

@@ -43,6 +43,21 @@ class Skipped:
 
 
 @dataclass(frozen=True, kw_only=True)
+class PartnerFilter:
+    """Which partners are wanted; what is left empty asks nothing.
+
+    `status` is one of a partner's, or CURRENT for all but the archived; `skipped` are those one queue run passed over for
+    one reason, `subset` those a link asks for.
+    """
+
+    search: str = ""
+    program: str | None = None
+    status: str | None = None
+    skipped: Skipped | None = None
+    subset: Subset | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
 class PartnerPage:
     """One page of partners; the cursors are None at the ends."""
 
@@ -53,14 +68,10 @@ class PartnerPage:
 
 def list_partners(
     conn: Connection,
+    wanted: PartnerFilter,
     *,
     now: datetime,
     masked: bool,
-    search: str = "",
-    program: str | None = None,
-    status: str | None = None,
-    skipped: Skipped | None = None,
-    subset: Subset | None = None,
     sort: str = "code",
     descending: bool = False,
     cursor: str | None = None,
@@ -68,9 +79,6 @@ def list_partners(
 ) -> PartnerPage:
     """Return one page of partners: code, name, program, status, balances in minor units, next_release_at,
     last_paid_at, and why_not (code, words, since when), in the order of `sort` (a key of SORTS).
-
-    `status` is one of a partner's, CURRENT for all but the archived, or None for all; `skipped` are those one queue run
-    passed over for one reason, `subset` those a link asks for.
     """
     keys = SORTS["code"] if masked and sort == "name" else SORTS.get(sort, SORTS["code"])
     page = read_slice(
@@ -78,15 +86,7 @@ def list_partners(
         partner.join(identity, identity.c.id == partner.c.identity_id).join(
             partner_balance, partner_balance.c.partner_id == partner.c.id
         ),
-        _conditions(
-            conn,
-            search=search,
-            program_code=program,
-            status=status,
-            skipped=skipped,
-            subset=subset,
-            masked=masked,
-        ),
+        _conditions(conn, wanted, masked=masked),
         id_column=partner.c.id,
         keys=keys,
         descending=descending,
@@ -98,16 +98,7 @@ def list_partners(
     )
 
 
-def partner_totals(
-    conn: Connection,
-    *,
-    masked: bool,
-    search: str = "",
-    program: str | None = None,
-    status: str | None = None,
-    skipped: Skipped | None = None,
-    subset: Subset | None = None,
-) -> pd.DataFrame:
+def partner_totals(conn: Connection, wanted: PartnerFilter, *, masked: bool) -> pd.DataFrame:
     """Return currency, count, available_minor, held_minor, reserved_minor, paid_minor of all that match."""
     return to_frame(
         conn.execute(
@@ -124,50 +115,31 @@ def partner_totals(
                     program_table, program_table.c.id == partner.c.program_id
                 )
             )
-            .where(
-                *_conditions(
-                    conn,
-                    search=search,
-                    program_code=program,
-                    status=status,
-                    skipped=skipped,
-                    subset=subset,
-                    masked=masked,
-                )
-            )
+            .where(*_conditions(conn, wanted, masked=masked))
             .group_by(program_table.c.currency)
             .order_by(program_table.c.currency)
         )
     )
 
 
-def _conditions(
-    conn: Connection,
-    *,
-    search: str,
-    program_code: str | None,
-    status: str | None,
-    skipped: Skipped | None,
-    subset: Subset | None,
-    masked: bool,
-) -> list[ColumnElement[bool]]:
+def _conditions(conn: Connection, wanted: PartnerFilter, *, masked: bool) -> list[ColumnElement[bool]]:
     found: list[ColumnElement[bool]] = []
-    term = search.replace("\x00", "").strip()
+    term = wanted.search.replace("\x00", "").strip()
     if term:
         ids = sorted(find_partners(conn, term, masked=masked))
         found.append(partner.c.id == func.any(literal(ids, ARRAY(BigInteger))))
-    if program_code:
-        code = select(program_table.c.id).where(program_table.c.code == program_code)
+    if wanted.program:
+        code = select(program_table.c.id).where(program_table.c.code == wanted.program)
         found.append(partner.c.program_id == code.scalar_subquery())
-    if status == CURRENT:
+    if wanted.status == CURRENT:
         found.append(partner.c.status != "archived")
-    elif status:
-        found.append(partner.c.status == status)
-    if subset is not None:
-        found.append(subset.condition)
-    if skipped is not None:
+    elif wanted.status:
+        found.append(partner.c.status == wanted.status)
+    if wanted.subset is not None:
+        found.append(wanted.subset.condition)
+    if wanted.skipped is not None:
         of_run = select(skip.c.partner_id).where(
-            skip.c.run_id == skipped.run_id, skip.c.reason == skipped.reason
+            skip.c.run_id == wanted.skipped.run_id, skip.c.reason == wanted.skipped.reason
         )
         found.append(partner.c.id.in_(of_run))
     return found

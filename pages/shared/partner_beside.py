@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from datetime import datetime
-from uuid import UUID
 from zoneinfo import ZoneInfo
 
 import streamlit as st
@@ -11,7 +10,7 @@ from streamlit.delta_generator import DeltaGenerator
 
 from core.access import Actor
 from core.eligibility import allow_again, mark_ineligible
-from core.partner_notes import add_note, blank_note
+from core.partner_notes import blank_note
 from core.proposals import KINDS
 from core.reads.answer import answer
 from core.reads.partner import PartnerStory
@@ -20,13 +19,11 @@ from db.engine import Connection
 from pages.shared import elements, frame, in_dialog, tables, two_people
 from pages.shared import format as fmt
 from pages.shared.cells import instant
-from pages.shared.decisions import Outcome, Work, token_for
+from pages.shared.decisions import Outcome, Work
 from pages.shared.lines import card_text
 from pages.shared.two_people import ask_why
 
 SHOWN = 6
-NOTE = "partner-new-note"
-EXAMPLE = "What the next colleague should know"
 
 
 def waiting(extras: PartnerExtras, now: datetime, zone: ZoneInfo) -> None:
@@ -75,35 +72,6 @@ def _write_button() -> None:
 def _ask_note() -> None:
     st.session_state["partner-chosen"] = "Write a note"
     in_dialog.forget_fault()
-
-
-@st.dialog("Write a note", width="medium", icon=":material/edit_note:")
-def write(story: PartnerStory) -> None:
-    """Take a note."""
-    st.text_area(
-        "Note",
-        key=NOTE,
-        max_chars=2_000,
-        label_visibility="collapsed",
-        placeholder=EXAMPLE,
-    )
-    st.caption(
-        "Everybody but viewers reads it. It is never changed; an admin may blank it where it names a person."
-    )
-    token = token_for(f"add_note_{story.header.id}")
-    in_dialog.buttons(
-        "Keep the note", "done", key="partner-note-add", on_click=_noted, args=(token, story.header.code)
-    )
-
-
-def _noted(token: UUID, code: str) -> None:
-    note = st.session_state[NOTE]
-
-    def work(conn: Connection, actor: Actor, now: datetime) -> Outcome:
-        add_note(conn, code, note, actor=actor, now=now)
-        return Outcome(badge="done", headline="The note is kept.")
-
-    in_dialog.decide_in_dialog(f"add_note_{code}", token, work)
 
 
 def ask_blank(extras: PartnerExtras) -> None:

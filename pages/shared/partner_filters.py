@@ -8,7 +8,7 @@ import streamlit as st
 
 from core.reads.not_paid import NotPaid, counted_words
 from core.reads.partner_subsets import Subset
-from core.reads.partners import CURRENT, Skipped
+from core.reads.partners import CURRENT, PartnerFilter, Skipped
 from pages.shared import address, desk
 from pages.shared.format import moment
 
@@ -33,20 +33,10 @@ STATES = {
 class Wanted:
     """What the address asks for."""
 
-    search: str
-    program: str | None
+    filter: PartnerFilter
     status: str
-    skipped: Skipped | None
-    subset: Subset | None
     sort: str
     masked: bool
-
-    @property
-    def state(self) -> str | None:
-        """The state to read. The archived are out of the list, unless they are asked for or searched."""
-        if self.status in {"", "any"}:
-            return None if self.status or self.search or self.skipped else CURRENT
-        return self.status
 
     @property
     def descending(self) -> bool:
@@ -56,15 +46,26 @@ class Wanted:
 
 def read_wanted(names: dict[str, str], last: NotPaid | None, *, masked: bool) -> Wanted:
     """Return what the address asks for; `names` are the programs by code, `last` the run whose reasons may be asked for."""
+    search, status, skipped = address.given("search"), address.one_of("status", STATES, ""), _skipped(last)
     return Wanted(
-        search=address.given("search"),
-        program=address.one_of("program", names, "") or None,
-        status=address.one_of("status", STATES, ""),
-        skipped=_skipped(last),
-        subset=_subset(),
+        filter=PartnerFilter(
+            search=search,
+            program=address.one_of("program", names, "") or None,
+            status=_state(status, everybody=bool(search or skipped)),
+            skipped=skipped,
+            subset=_subset(),
+        ),
+        status=status,
         sort=address.one_of("sort", ORDERS, "available"),
         masked=masked,
     )
+
+
+def _state(status: str, *, everybody: bool) -> str | None:
+    """The state to read. The archived are out of the list, unless they are asked for or searched."""
+    if status in {"", "any"}:
+        return None if status or everybody else CURRENT
+    return status
 
 
 def _skipped(last: NotPaid | None) -> Skipped | None:
@@ -101,7 +102,7 @@ def draw(names: dict[str, str], wanted: Wanted, last: NotPaid | None) -> None:
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
         st.text_input(
             "Search",
-            value=wanted.search,
+            value=wanted.filter.search,
             type="search",
             placeholder="Code, customer" if wanted.masked else "Name, code, email, account",
             icon=":material/search:",
@@ -110,21 +111,23 @@ def draw(names: dict[str, str], wanted: Wanted, last: NotPaid | None) -> None:
             width=190,
             on_change=address.remember("partners-search", "search", then=_from_the_start),
         )
-        _choice("program", {"": "All programs", **names}, wanted.program or "", 158)
+        _choice("program", {"": "All programs", **names}, wanted.filter.program or "", 158)
         _choice("status", STATES, wanted.status, 124)
         reasons = dict.fromkeys([*(last.by_reason if last else ()), *_asked_for(wanted)])
         if reasons:
             words = {"": "Paid or not"} | {reason: _not_paid_words(reason, last) for reason in reasons}
-            _choice("why", words, wanted.skipped.reason if wanted.skipped else "", 190)
+            _choice("why", words, wanted.filter.skipped.reason if wanted.filter.skipped else "", 190)
         _choice("sort", {key: words.capitalize() for key, (words, _) in ORDERS.items()}, wanted.sort, 162)
-    if wanted.subset is not None:
+    if wanted.filter.subset is not None:
         with st.container(horizontal=True, vertical_alignment="center"):
-            st.caption(f":material/link: Only partners {subset_words(wanted.subset)}.", width="content")
+            st.caption(
+                f":material/link: Only partners {subset_words(wanted.filter.subset)}.", width="content"
+            )
             st.button("Clear filters", type="tertiary", key="partners-all", on_click=clear)
 
 
 def _asked_for(wanted: Wanted) -> list[str]:
-    return [wanted.skipped.reason] if wanted.skipped else []
+    return [wanted.filter.skipped.reason] if wanted.filter.skipped else []
 
 
 def _not_paid_words(reason: str, last: NotPaid | None) -> str:

@@ -113,8 +113,8 @@ def test_a_blocked_partner_is_allowed_again_from_the_same_place(books: Desk, ope
 
 def test_a_note_is_shown_with_its_author_and_hidden_from_viewers(books: Desk, open_page: Open):
     with chosen(open_page("max", "partner", code="RSL1"), WRITE) as app:
-        app.text_area(key="partner-new-note").set_value("Her sister answers the phone")
-        app.button(key="partner-note-add").click().run()
+        app.text_area(key="note-text").set_value("Her sister answers the phone")
+        app.button(key="note-keep").click().run()
     shown = "\n".join(table.value.to_string() for table in app.table)
     assert "Her sister answers the phone" in shown
     assert books.column("SELECT made_by FROM partner_note") == ["user:max"]
@@ -130,8 +130,8 @@ def test_two_notes_in_one_sitting_are_two_and_the_second_click_of_a_double_click
 ):
     def written(app: AppTest, note: str) -> AppTest:
         with chosen(app, WRITE) as asked:
-            asked.text_area(key="partner-new-note").set_value(note)
-            return asked.button(key="partner-note-add").click().run()
+            asked.text_area(key="note-text").set_value(note)
+            return asked.button(key="note-keep").click().run()
 
     app = open_page("max", "partner", code="RSL1")
     for _ in range(2):  # the second one's button is drawn anew, with a token of its own

@@ -42,8 +42,8 @@ def test_a_note_on_a_payout_is_kept_with_its_author_and_hidden_from_viewers(
     payout_id = one_pending(desk, now)
     app = open_page("max", "payout", id=str(payout_id))
     app.button(key="write-note").click().run()
-    app.text_area(key="payout-note").set_value("She moved banks, confirmed by phone")
-    app.button(key="payout-note-add").click().run()
+    app.text_area(key="note-text").set_value("She moved banks, confirmed by phone")
+    app.button(key="note-keep").click().run()
     assert not app.exception
 
     with desk.connect() as conn:
@@ -58,8 +58,8 @@ def test_a_note_on_a_payout_is_kept_with_its_author_and_hidden_from_viewers(
 def test_a_note_that_says_nothing_is_not_kept(desk: Engine, open_page: Open, now: datetime):
     app = open_page("max", "payout", id=str(one_pending(desk, now)))
     app.button(key="write-note").click().run()
-    app.text_area(key="payout-note").set_value("   ")
-    app.button(key="payout-note-add").click().run()
+    app.text_area(key="note-text").set_value("   ")
+    app.button(key="note-keep").click().run()
 
     with desk.connect() as conn:
         assert conn.execute(text("SELECT count(*) FROM partner_note")).scalar_one() == 0

@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import Engine, text
 
 from core.reads.not_paid import not_paid, partners_not_paid
-from core.reads.partners import CURRENT, Skipped, list_partners, partner_totals
+from core.reads.partners import CURRENT, PartnerFilter, Skipped, list_partners, partner_totals
 from core.reads.words import why_not_paid
 from core.settings import Settings
 from jobs.clock import Clock
@@ -68,8 +68,8 @@ def test_the_last_run_is_counted_by_reason_and_each_lists_just_those_partners(de
         }
         for reason, count in last.by_reason.items():
             skipped = Skipped(run_id=run_id, reason=reason)
-            listed = list_partners(conn, now=FRIDAY, masked=True, skipped=skipped).frame
-            (totals,) = partner_totals(conn, masked=True, skipped=skipped).to_dict("records")
+            listed = list_partners(conn, PartnerFilter(skipped=skipped), now=FRIDAY, masked=True).frame
+            (totals,) = partner_totals(conn, PartnerFilter(skipped=skipped), masked=True).to_dict("records")
             assert (len(listed), totals["count"]) == (count, count)
             assert totals["available_minor"] == listed["available_minor"].sum()
         told = {row["partner_code"]: row["sentence"] for row in partners_not_paid(conn, run_id)}
@@ -96,11 +96,15 @@ def test_a_run_for_one_partner_or_program_is_not_the_last_run(desk: Desk) -> Non
 
 def test_the_archived_are_out_of_the_list_and_their_money_stays_visible(desk: Desk) -> None:
     with desk.engine.connect() as conn:
-        codes = set(list_partners(conn, now=NOW, masked=True, status=CURRENT).frame["code"])
+        codes = set(list_partners(conn, PartnerFilter(status=CURRENT), now=NOW, masked=True).frame["code"])
         assert codes == {"PAID", "POOR", "MOVED", "GONE", "BARE"}
-        assert set(list_partners(conn, now=NOW, masked=True, status="archived").frame["code"]) == {"LEFT"}
-        assert set(list_partners(conn, now=NOW, masked=True).frame["code"]) == codes | {"LEFT"}
-        (archived,) = partner_totals(conn, masked=True, status="archived").to_dict("records")
+        assert set(
+            list_partners(conn, PartnerFilter(status="archived"), now=NOW, masked=True).frame["code"]
+        ) == {"LEFT"}
+        assert set(list_partners(conn, PartnerFilter(), now=NOW, masked=True).frame["code"]) == codes | {
+            "LEFT"
+        }
+        (archived,) = partner_totals(conn, PartnerFilter(status="archived"), masked=True).to_dict("records")
         assert (archived["count"], archived["available_minor"]) == (1, 90_00)
 
 

@@ -5,7 +5,7 @@ from sqlalchemy import Connection, text
 
 from core.programs import UnknownPartner
 from core.reads.partner import partner_story
-from core.reads.partners import SORTS, list_partners, partner_totals
+from core.reads.partners import SORTS, PartnerFilter, list_partners, partner_totals
 from core.reads.summary import summary
 from tests.builders import DAY, NOW, balance, earning, hold, insert, own_terms, partner, payout
 from tests.core.reads.desk import one_of_each, preset, queued, rows_by
@@ -133,7 +133,7 @@ def test_the_list_says_why_someone_is_not_paid(conn: Connection):
     )
     partner(conn, preset(conn), "NOWHERE", has_destination=False)
     partner(conn, preset(conn), "FINE")
-    rows = list_partners(conn, now=NOW, masked=True).frame.set_index("code")
+    rows = list_partners(conn, PartnerFilter(), now=NOW, masked=True).frame.set_index("code")
     assert rows["why_not_code"].to_dict() == {
         "FINE": None,
         "HOLD": "kyc",
@@ -152,13 +152,15 @@ def test_pages_of_partners_visit_everyone_once_and_totals_are_their_sums(conn: C
     seen, cursor = [], None
     frames = []
     while True:
-        page = list_partners(conn, now=NOW, masked=False, sort=sort, search="n", cursor=cursor, limit=4)
+        page = list_partners(
+            conn, PartnerFilter(search="n"), now=NOW, masked=False, sort=sort, cursor=cursor, limit=4
+        )
         frames.append(page.frame)
         seen += list(page.frame["code"])
         cursor = page.next
         if cursor is None:
             break
     assert sorted(seen) == [f"N{number:02}" for number in range(11)]
-    (row,) = partner_totals(conn, masked=False, search="n").to_dict("records")
+    (row,) = partner_totals(conn, PartnerFilter(search="n"), masked=False).to_dict("records")
     assert (row["currency"], row["count"]) == ("USD", 11)
     assert row["available_minor"] == sum(int(frame["available_minor"].sum()) for frame in frames)
