@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import argparse
 import time
 from collections.abc import Callable
 from statistics import median
 
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection
 
 from core.policy import Hold, Policy
 from core.programs import current_policy, program_by_code
@@ -21,9 +20,8 @@ from core.reports.runway import runway
 from core.reports.simulator import simulate
 from core.reports.speed import speed
 from db.engine import app_role, make_engine
-from db.migrate import migrate
-from tests.bench.filling import fill
-from tests.bench.world import NOW, own_database
+from tests.bench.filling import desk_of_a_year
+from tests.bench.world import NOW
 
 CALLS = 5
 
@@ -69,23 +67,9 @@ def measure(conn: Connection) -> None:
 
 def main() -> None:
     """Fill, measure, print."""
-    parser = argparse.ArgumentParser(prog="python -m tests.bench.analytics", description=__doc__)
-    parser.add_argument("--earnings", type=int, default=1_000_000)
-    parser.add_argument("--partners", type=int, default=20_000)
-    wanted = parser.parse_args()
-    with own_database() as url:
-        owner = make_engine(url, application_name="paydesk bench", pool_size=1)
-        migrate(owner)
-        begun = time.perf_counter()
-        fill(owner, partners=wanted.partners, earnings=wanted.earnings, now=NOW)
-        owner.dispose()
+    with desk_of_a_year("python -m tests.bench.analytics", __doc__, now=NOW) as url:
         engine = make_engine(url, application_name="paydesk bench", role=app_role(url))
         with engine.connect() as conn:
-            payouts = conn.execute(text("SELECT count(*) FROM payout")).scalar_one()
-            took = time.perf_counter() - begun
-            print(
-                f"{wanted.partners:,} partners, {wanted.earnings:,} earnings, {payouts:,} payouts; filled in {took:.0f} s\n"
-            )
             measure(conn)
         engine.dispose()
 

@@ -6,12 +6,19 @@ the statements of their migrations.
 
 from __future__ import annotations
 
+import argparse
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Engine, text
 
 from core.programs import current_policy, install_presets, program_by_code
+from db.engine import make_engine
+from db.migrate import migrate
+from tests.bench.world import own_database
 
 # A year of sales at a steady pace; partners are creators, paid by request, and what was asked for in the last day waits.
 FILL = (
@@ -89,7 +96,28 @@ FILL = (
 )
 
 
-def fill(owner: Engine, *, partners: int, earnings: int, now: datetime) -> None:
+@contextmanager
+def desk_of_a_year(command: str, about: str, *, now: datetime) -> Iterator[str]:
+    """The URL of a filled database of its own, as large as `--earnings` and `--partners` say; prints what is in it."""
+    parser = argparse.ArgumentParser(prog=command, description=about)
+    parser.add_argument("--earnings", type=int, default=1_000_000)
+    parser.add_argument("--partners", type=int, default=20_000)
+    wanted = parser.parse_args()
+    with own_database() as url:
+        owner = make_engine(url, application_name="paydesk bench", pool_size=1)
+        migrate(owner)
+        begun = time.perf_counter()
+        _fill(owner, partners=wanted.partners, earnings=wanted.earnings, now=now)
+        with owner.connect() as conn:
+            payouts = conn.execute(text("SELECT count(*) FROM payout")).scalar_one()
+        owner.dispose()
+        took_s = time.perf_counter() - begun
+        made = f"{wanted.partners:,} partners, {wanted.earnings:,} earnings, {payouts:,} payouts"
+        print(f"{made}; filled in {took_s:.0f} s\n")
+        yield url
+
+
+def _fill(owner: Engine, *, partners: int, earnings: int, now: datetime) -> None:
     """Make the rows, and the statistics autovacuum would have made by the next night."""
     with owner.begin() as conn:
         install_presets(conn, now=now)

@@ -5,7 +5,6 @@ A page is run whole as the dashboard would, by the person who sees most of it; t
 
 from __future__ import annotations
 
-import argparse
 import os
 import tempfile
 import time
@@ -18,10 +17,8 @@ from streamlit.runtime.pages_manager import PagesManager
 from streamlit.testing.v1 import AppTest
 
 from db.engine import make_engine
-from db.migrate import migrate
 from pages.shared.sign_in import STATUS, USERNAME
-from tests.bench.filling import fill
-from tests.bench.world import own_database
+from tests.bench.filling import desk_of_a_year
 from tests.world import add_people
 
 APP = Path(__file__).parents[2] / "app.py"
@@ -94,28 +91,18 @@ def measure(payout_id: int) -> None:
 
 def main() -> None:
     """Fill, measure, print."""
-    parser = argparse.ArgumentParser(prog="python -m tests.bench.pages", description=__doc__)
-    parser.add_argument("--earnings", type=int, default=1_000_000)
-    parser.add_argument("--partners", type=int, default=20_000)
-    wanted = parser.parse_args()
     now = datetime.now(UTC).replace(microsecond=0)
-    with own_database() as url, tempfile.TemporaryDirectory() as folder:
+    with (
+        desk_of_a_year("python -m tests.bench.pages", __doc__, now=now) as url,
+        tempfile.TemporaryDirectory() as folder,
+    ):
         owner = make_engine(url, application_name="paydesk bench", pool_size=1)
-        migrate(owner)
-        begun = time.perf_counter()
-        fill(owner, partners=wanted.partners, earnings=wanted.earnings, now=now)
         with owner.begin() as conn:
             add_people(conn, now=now)
-            pending = conn.execute(
-                text("SELECT count(*), max(id) FROM payout WHERE status = 'pending'")
-            ).one()
+            waiting = conn.execute(text("SELECT max(id) FROM payout WHERE status = 'pending'")).scalar_one()
         owner.dispose()
-        took = time.perf_counter() - begun
-        print(
-            f"{wanted.partners:,} partners, {wanted.earnings:,} earnings, {pending.count:,} payouts wait; {took:.0f} s\n"
-        )
         os.environ |= {"DATABASE_URL": url, "PAYDESK_ENV": "test", "PAYDESK_DATA_DIR": folder}
-        measure(pending.max)
+        measure(waiting)
 
 
 if __name__ == "__main__":
