@@ -10,6 +10,7 @@ import streamlit as st
 from core.reads.overview import Overview, overview
 from core.reads.visits import last_visit
 from core.reports.runway import runway
+from core.stops import current_stop
 from pages.shared import automatic, charts, colours, elements, frame, needs, not_paid, running, status
 from pages.shared import format as fmt
 from pages.shared import runway as cash
@@ -19,6 +20,7 @@ from pages.shared.lines import figure, line, quiet
 from pages.shared.timed import waiting_line
 
 QUEUE, PARTNERS = "pages/queue.py", "pages/partners.py"
+LEAVES, STOPPED = "Leaves today", "Waits for sending"
 SHOWN_METHODS = 6
 DATES_OF_A_QUARTER = 3  # as many as fit under a chart of a quarter of the page
 COMING = timedelta(days=7)
@@ -31,13 +33,14 @@ def page() -> None:
         since = last_visit(conn, person.name)
         seen = overview(conn, now=now, since=since, reader=f"user:{person.name}")
         lasting = runway(conn, frame.settings().provider, now=now)
+        leaving = LEAVES if current_stop(conn) is None else STOPPED
     frame.header(
         "Overview",
         "What needs you, and what leaves today?",
         at=now,
         tools=lambda: _review(seen) if person.may("approve payouts") else None,
     )
-    _figures(seen, now)
+    _figures(seen, leaving, now)
     middle = st.grid(2, min_column_width=400)
     name = "Yours to decide" if person.may("approve payouts") else "To be decided"
     with elements.card(middle, name), st.container(gap="xxsmall"):
@@ -47,7 +50,7 @@ def page() -> None:
         needs.others(seen, now)
         automatic.lines(now)
     bottom = st.grid(4, min_column_width=240)
-    with elements.card(bottom, "Leaves today", "net"):
+    with elements.card(bottom, leaving, "net"):
         _leaves(seen)
         st.markdown(elements.title("Is there cash?", "30 days"))
         cash.lines(lasting, now.date())
@@ -72,7 +75,7 @@ def _second(seen: Overview) -> int:
     return seen.second_person.count - seen.second_person.mine
 
 
-def _figures(seen: Overview, now: datetime) -> None:
+def _figures(seen: Overview, leaving: str, now: datetime) -> None:
     grid = st.grid(4, min_column_width=220)
     second = f"{_second(seen):,} for a second person" if _second(seen) else ""
     told = needs.oldest(seen.ready, now) if seen.ready.count or not second else ""
@@ -81,9 +84,7 @@ def _figures(seen: Overview, now: datetime) -> None:
     partner = int(seen.blocked_by.loc[seen.blocked_by["whose"] == "partner", "count"].sum())
     note = f"{partner:,} wait for the partner" if partner else "nothing waits for a partner"
     _note(grid, "Blocked", fmt.count(seen.blocked.count, "payout"), note)
-    _sum(
-        grid, "Leaves today", seen.leaves_today, of=("net_minor", "payout"), nothing="nothing approved waits"
-    )
+    _sum(grid, leaving, seen.leaves_today, of=("net_minor", "payout"), nothing="nothing approved waits")
     soon = _within(seen.releases, now)
     _sum(grid, "Releases within 7 days", soon, of=("amount_minor", "earning"), nothing="nothing is due")
 

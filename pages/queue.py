@@ -103,7 +103,7 @@ def _seen(listed: pd.DataFrame, places: Sequence[int]) -> list[Seen]:
             amount_minor=int(row.amount_minor),
             fee_minor=int(row.fee_minor),
             net_minor=int(row.net_minor),
-            approvals_needed=int(row.approvals_needed),
+            approvals_missing=int(row.approvals_missing),
         )
         for row in each(listed.iloc[list(places)])
     ]

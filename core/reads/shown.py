@@ -24,7 +24,11 @@ SHOW = text("""
            sent.provider_ref, p.retry_at, p.retry_class, p.reason_code, p.reason, p.processed_at, p.note,
            CASE WHEN p.aside_until > :today THEN p.aside_until END AS aside_until,
            CASE WHEN p.aside_until > :today THEN p.aside_reason END AS aside_reason,
-           p.approvals_needed, p.batch_id, earlier.paid_before, earlier.usual_minor,
+           CASE WHEN p.status <> 'pending' THEN 0
+                ELSE p.approvals_needed - (SELECT count(DISTINCT a.actor) FROM approval a
+                                            WHERE a.payout_id = p.id AND a.decision = 'approve'
+                                              AND a.content_hash = payout_content_hash(p.id)) END AS approvals_missing,
+           p.batch_id, earlier.paid_before, earlier.usual_minor,
            array_remove(ARRAY[
                CASE WHEN earlier.paid_before = 0 THEN 'first_payout' END,
                CASE WHEN earlier.paid_before >= 3 AND p.amount_minor > 3 * earlier.usual_minor THEN 'above_usual' END,
@@ -87,11 +91,11 @@ def show(conn: Connection, ids: Sequence[int], *, now: datetime, masked: bool) -
     """Return the payouts in the order of `ids`, one row each.
 
     Amounts are minor units of `currency`; `customer` and `customer_ref` are set for a single customer, else
-    `customers` counts them; days are whole 24 h; `usual_minor` is the median of up to 24 earlier paid payouts;
-    `signals` is a list of first_payout, above_usual, new_destination, shared_destination (another partner is paid there
-    too), second_person, set_aside, override (beyond
-    a rule), early (before its slot), ineligible (the partner is), by_policy (approved by it),
-    left_to_person (by the policy) and sent_back (by the bank).
+    `customers` counts them; days are whole 24 h; `approvals_missing` counts the people still to approve;
+    `usual_minor` is the median of up to 24 earlier paid payouts; `signals` is a list of first_payout, above_usual,
+    new_destination, shared_destination (another partner is paid there too), second_person, set_aside, override (beyond
+    a rule), early (before its slot), ineligible (the partner is), by_policy (approved by it), left_to_person (by the
+    policy) and sent_back (by the bank).
     With `masked` the personal columns are empty.
     """
     found = to_frame(conn.execute(SHOW, {"ids": list(ids), "now": now, "today": now.date()}))

@@ -71,7 +71,7 @@ def _decision(header: BatchHeader, kept: pd.DataFrame, going: pd.DataFrame, acti
     large = {c: minor for c, minor in sums.items() if minor > LARGE_MAJOR * 10 ** exponent(c)}
     name = f"batch {header.id} {action.name}"
     token = decisions.token_for(name)
-    if waits := payout_actions.two_people(action, going["approvals_needed"].astype(int)):
+    if waits := payout_actions.second_person(action, going["approvals_missing"].astype(int)):
         st.caption(f":material/group: {waits}")
     if large:
         st.caption("Above 50,000.00 the total is typed back, so that no click alone moves it.")

@@ -186,7 +186,7 @@ class Seen:
     amount_minor: int
     fee_minor: int
     net_minor: int
-    approvals_needed: int = 1
+    approvals_missing: int = 1
 
 
 def net(seen: Sequence[Seen]) -> str:
@@ -202,11 +202,10 @@ def sums(seen: Sequence[Seen], of: str) -> dict[str, int]:
     return found
 
 
-def two_people(action: Action, needed: Iterable[int]) -> str:
-    """What approving means for those that need two people; nothing for other actions and when there is none."""
-    many = sum(people > 1 for people in needed) if action is APPROVE else 0
-    those = count(many, "of them needs", "of them need")
-    return f"{those} two people: what has no first approval yet waits for the second." if many else ""
+def second_person(action: Action, missing: Iterable[int]) -> str:
+    """What approving leaves to somebody else, by how many people each still lacks; nothing for other actions."""
+    many = sum(people > 1 for people in missing) if action is APPROVE else 0
+    return f"{count(many, 'of them waits', 'of them wait')} for a second person afterwards." if many else ""
 
 
 def fitting(action: Action, seen: Sequence[Seen]) -> list[Seen]:

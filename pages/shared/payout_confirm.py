@@ -27,8 +27,8 @@ from pages.shared.payout_actions import (
     fitting,
     net,
     rejecting,
+    second_person,
     sums,
-    two_people,
     work,
 )
 
@@ -97,7 +97,7 @@ def _confirm(action: Action, seen: Sequence[Seen], left: int, on_close: Callable
     st.markdown(f"You {action.doing(f'**{what}**')}, **{net(seen)} net**. {action.then}")
     if left:
         st.caption(f"{count(left, 'selected payout')} in another status: left as they are.")
-    if waits := two_people(action, (one.approvals_needed for one in seen)):
+    if waits := second_person(action, (one.approvals_missing for one in seen)):
         st.caption(f":material/group: {waits}")
     repeat(seen)
     mode, whole_key, reason_key = "one", f"whole-{token}", f"reason-{token}"

@@ -7,12 +7,14 @@ from datetime import UTC, datetime, timedelta
 import pandas as pd
 import pytest
 from sqlalchemy import Connection, Engine, text
+from streamlit.testing.v1 import AppTest
 
 from core.access import Actor
 from core.batches import decide_batch, fix_batch
 from core.reads.batch import LastRun, batch_header, last_run
 from pages.shared.batch_difference import because
 from tests import builders
+from tests.building.payouts import decision
 from tests.pages.conftest import Open
 from tests.world import pending
 
@@ -78,20 +80,22 @@ def test_the_last_run_tells_earnings_and_the_holds_that_ended_or_began_since(des
     )
 
 
-def test_a_set_says_how_many_of_it_need_two_people(desk: Engine, open_page: Open, now: datetime):
+def test_a_set_says_how_many_of_it_wait_for_a_second_person_and_the_second_person_is_not_told_so(
+    desk: Engine, open_page: Open, now: datetime
+):
     with desk.begin() as conn:
-        preset = conn.execute(text("SELECT id FROM program WHERE code = 'affiliate'")).scalar_one()
-        payouts = []
-        for needed in (1, 2):
-            partner_id = builders.partner(conn, preset)
-            earned = builders.earning(conn, partner_id, 2500, release_at=now - timedelta(days=2))
-            payouts.append(
-                builders.payout(conn, partner_id, [earned], queued_at=now, approvals_needed=needed)
-            )
-        batch_id = fix_batch(conn, payouts, filter_query={}, actor=ADA, now=now)
-    app = open_page("ada", "batch", id=str(batch_id))
+        payouts = [pending(conn, [2500], now=now), *two_that_need_two(conn, now)]
+        decision(conn, payouts[1], "user:max")
+        first = fix_batch(conn, payouts, filter_query={}, actor=ADA, now=now)
+        second = fix_batch(conn, payouts[:2], filter_query={}, actor=ADA, now=now)
+    told = captions(open_page("ada", "batch", id=str(first)))
+    assert "1 of them waits for a second person afterwards" in told
+    assert "second person" not in captions(open_page("ada", "batch", id=str(second)))
+
+
+def captions(app: AppTest) -> str:
     assert not app.exception
-    assert "1 of them needs two people" in " ".join(caption.value for caption in app.caption)
+    return " ".join(caption.value for caption in app.caption)
 
 
 def test_every_currency_of_a_set_is_compared_with_the_last_run(desk: Engine, open_page: Open, now: datetime):

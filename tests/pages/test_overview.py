@@ -12,6 +12,7 @@ from core.access import Actor
 from core.decisions import Wanted, approve_payouts
 from core.reads.visits import last_visit
 from core.sign_in import record_sign_in
+from core.stops import stop_sending
 from tests import builders
 from tests.world import pending
 
@@ -56,6 +57,9 @@ def test_what_leaves_today_is_told_by_currency_and_method_and_never_added(
 
     assert figures(app)["Leaves today, USD"] == "$119.50"  # two fees of $0.25 are off
     assert "and €89.75" in app.metric[2].proto.delta_description
+    with desk.begin() as conn:
+        stop_sending(conn, why="the bank called", actor=ADA, now=now)
+    assert figures(open_page("ada", "overview"))["Waits for sending, USD"] == "$119.50"
     leaving = {label.split(" :")[0]: query for label, query in links(app).items() if " · " in label}
     assert set(leaving) == {"EUR · PayPal", "USD · Stripe"}
     assert leaving["EUR · PayPal"] == "view=leaves&currency=EUR&method=paypal"

@@ -24,7 +24,7 @@ from tests.builders import (
     pay,
     payout,
 )
-from tests.core.reads.desk import one_of_each, preset, rows_by
+from tests.core.reads.desk import one_of_each, preset, queued, rows_by
 
 IN_VIEW = {
     "ready": {"ready", "euro"},
@@ -277,6 +277,13 @@ def test_signals_say_what_is_unusual(conn: Connection):
     rows = show(conn, [paid[0], usual, above], now=NOW, masked=False)
     assert rows["signals"].tolist() == [["first_payout"], [], ["above_usual", "second_person"]]
     assert rows["usual_minor"].tolist()[1:] == [1_100, 1_100]
+
+
+def test_how_many_people_a_payout_still_lacks_is_counted_without_whoever_has_approved(conn: Connection):
+    made = one_of_each(conn)
+    untouched = queued(conn, "untouched", 1_000, approvals_needed=2)
+    asked = [*(made[name] for name in ("ready", "begun", "approved", "paid")), untouched]
+    assert show(conn, asked, now=NOW, masked=False)["approvals_missing"].tolist() == [1, 1, 0, 0, 2]
 
 
 def test_scripts_get_payouts_newest_first_with_their_reference(conn: Connection):
