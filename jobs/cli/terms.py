@@ -82,7 +82,7 @@ class Desk:
     ) -> None:
         self.settings = settings
         self.clock = Clock(now)
-        self.now = self.clock.now()
+        self.now = now or self.clock.now()
         self.as_user = as_user
         self.as_json = as_json
 

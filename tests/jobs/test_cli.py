@@ -169,6 +169,15 @@ def test_without_json_the_same_content_is_text(capsys: pytest.CaptureFixture[str
     ]
 
 
+def test_a_command_works_at_the_very_instant_it_is_told_so_the_next_one_at_the_same_sees_what_it_did(
+    run: Run, engine: Engine
+):
+    assert run("users", "add", "mia", "--role", "maker", stdin=SECRET + "\n")[0] == 0
+    with engine.connect() as conn:
+        assert set(conn.execute(text("SELECT at FROM audit")).scalars()) == {datetime.fromisoformat(NOW)}
+
+
+
 def test_the_clock_cannot_be_moved_in_production(
     run: Run, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ):
