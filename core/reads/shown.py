@@ -28,7 +28,7 @@ SHOW = text("""
                 ELSE p.approvals_needed - (SELECT count(DISTINCT a.actor) FROM approval a
                                             WHERE a.payout_id = p.id AND a.decision = 'approve'
                                               AND a.content_hash = payout_content_hash(p.id)) END AS approvals_missing,
-           p.batch_id, earlier.paid_before, earlier.usual_minor,
+           p.approvals_needed, p.batch_id, earlier.paid_before, earlier.usual_minor,
            array_remove(ARRAY[
                CASE WHEN earlier.paid_before = 0 THEN 'first_payout' END,
                CASE WHEN earlier.paid_before >= 3 AND p.amount_minor > 3 * earlier.usual_minor THEN 'above_usual' END,
