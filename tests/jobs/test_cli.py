@@ -177,7 +177,6 @@ def test_a_command_works_at_the_very_instant_it_is_told_so_the_next_one_at_the_s
         assert set(conn.execute(text("SELECT at FROM audit")).scalars()) == {datetime.fromisoformat(NOW)}
 
 
-
 def test_the_clock_cannot_be_moved_in_production(
     run: Run, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ):
