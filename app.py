@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from pages.shared import nav, sign_in, stopping
+from pages.shared import decisions, nav, sign_in, stopping
 
 st.set_page_config(
     page_title="Paydesk", page_icon="static/favicon.png", layout="wide", initial_sidebar_state=216
@@ -16,5 +16,6 @@ if person is not None:
     st.logo(nav.LOGO)
     nav.sidebar(person)
     sign_in.watch()
+    decisions.recover()
     stopping.banner()
     page.run()

@@ -34,12 +34,13 @@ def conclude_action(conn: Connection, token: UUID, outcome: Mapping[str, Any]) -
     conn.execute(CONCLUDE, {"token": token, "outcome": json.dumps(outcome)})
 
 
-OUTCOME = text("SELECT outcome FROM action WHERE id = :token AND actor = :actor")
+OUTCOME = text("SELECT outcome FROM action WHERE id = :token AND name = :name AND actor = :actor")
 
 
-def outcome_of(conn: Connection, token: UUID, *, actor: Actor) -> dict[str, Any] | None:
-    """Return what this person's click brought about; None when there was no such click of theirs."""
-    found: dict[str, Any] | None = conn.execute(
-        OUTCOME, {"token": token, "actor": actor.name}
-    ).scalar_one_or_none()
+def outcome_of(conn: Connection, token: UUID, name: str, *, actor: str) -> dict[str, Any] | None:
+    """Return what the click that decided `name` brought about; None when there was no such click of this person, whose
+    name is written as in history.
+    """
+    values = {"token": token, "name": name, "actor": actor}
+    found: dict[str, Any] | None = conn.execute(OUTCOME, values).scalar_one_or_none()
     return found

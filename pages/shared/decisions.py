@@ -1,7 +1,8 @@
 """The one way to run a decision from a page: one short transaction in a callback, told once and kept.
 
 Streamlit may cut a run short at any of its own calls, also at an access of `st.session_state`. So everything a
-decision needs is read before the transaction begins, and between begin and commit there is no Streamlit at all.
+decision needs is read before the transaction begins, and between begin and commit there is no Streamlit at all. What was
+cut short behind the commit, or lost its answer, is told by the next run: it is remembered as on its way until it was told.
 """
 
 from __future__ import annotations
@@ -30,6 +31,7 @@ log = logging.getLogger("paydesk.pages")
 RESULT = "result"
 TOKENS = "tokens"
 SETTLED = "settled"
+ON_ITS_WAY = "decision-on-its-way"
 SAME_CLICK = timedelta(seconds=2)
 REFUSED_SHOWN = 5
 
@@ -72,10 +74,12 @@ def decide(name: str, token: UUID, work: Work) -> None:
     double click, whose button was drawn with a new token in between. A refusal is shown as it is; anything else as one
     line with a reference, its trace in the log.
     """
+    recover(but=token)
     engine, person = desk.engine(), desk.person()
     now = datetime.now(UTC)
     token, idle = _same_click(name, now) or token, desk.is_idle(now)
     settled, refused = True, False
+    st.session_state[ON_ITS_WAY] = (name, token)
     try:
         with engine.begin() as conn:
             actor = deciding(conn, person, idle=idle)
@@ -83,7 +87,7 @@ def decide(name: str, token: UUID, work: Work) -> None:
                 outcome = work(conn, actor, now)
                 conclude_action(conn, token, asdict(outcome))
             else:
-                outcome = _told(outcome_of(conn, token, actor=actor))
+                outcome = _told(outcome_of(conn, token, name, actor=actor.name))
     except Refusal as refusal:
         refused = True
         outcome = Outcome(badge="refused", headline=refusal.sentence)
@@ -95,11 +99,26 @@ def decide(name: str, token: UUID, work: Work) -> None:
             headline="Something went wrong.",
             then=f"Click again: what was already decided is not decided twice. Reference {reference}.",
         )
-    if settled:
-        _used(token)
+    st.session_state[RESULT] = asdict(outcome)
     if settled and not refused:
         st.session_state[SETTLED] = (name, datetime.now(UTC), token)
-    st.session_state[RESULT] = asdict(outcome)
+    if settled:
+        _used(token)
+
+
+def recover(*, but: UUID | None = None) -> None:
+    """Tell what a decision brought about whose run never came to tell it; `but` is the token of the click at hand."""
+    left: tuple[str, UUID] | None = st.session_state.get(ON_ITS_WAY)
+    if left is None or left[1] == but:
+        return
+    name, token = left
+    with desk.reading() as conn:
+        kept = outcome_of(conn, token, name, actor=f"user:{desk.person().name}")
+    if kept is None:
+        st.session_state.pop(ON_ITS_WAY)
+        return
+    st.session_state[RESULT] = kept
+    _used(token)
 
 
 def _same_click(name: str, now: datetime) -> UUID | None:
@@ -113,9 +132,10 @@ def _same_click(name: str, now: datetime) -> UUID | None:
 
 
 def _used(token: UUID) -> None:
-    """Let the next decision have a token of its own, whatever it was drawn as."""
+    """Let the next decision have a token of its own, whatever it was drawn as; this one is told."""
     tokens: dict[str, UUID] = st.session_state.get(TOKENS, {})
     st.session_state[TOKENS] = {name: kept for name, kept in tokens.items() if kept != token}
+    st.session_state.pop(ON_ITS_WAY, None)
 
 
 def deciding(conn: Connection, person: Person, *, idle: bool = False) -> Actor:

@@ -1,0 +1,106 @@
+"""A decision whose run never came to tell it: Streamlit cut it behind the commit, or the commit's answer was lost."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator
+from datetime import datetime
+from types import FrameType
+
+import pytest
+from sqlalchemy import Engine, text
+from sqlalchemy.engine.interfaces import DBAPIConnection
+from streamlit.runtime.scriptrunner.script_runner import ScriptRunner
+from streamlit.runtime.scriptrunner_utils.exceptions import RerunException
+from streamlit.runtime.scriptrunner_utils.script_requests import RerunData
+from streamlit.testing.v1 import AppTest
+
+from core.decisions import Wanted
+from core.steering import take_back_payouts
+from pages.shared import decisions
+from pages.shared import desk as pages_desk
+from tests.pages.conftest import Open
+from tests.world import World, pending
+
+Status = Callable[[int], str]
+
+
+def cut_behind_the_commit(monkeypatch: pytest.MonkeyPatch, payout: int) -> None:
+    """As Back does while a decision is made: the next thing asked of Streamlit ends the run."""
+    control, left = ScriptRunner._maybe_handle_execution_control_request, [True]
+
+    def cut(self: ScriptRunner) -> None:
+        calls: FrameType | None = sys._getframe(1)
+        while calls is not None and calls.f_code is not decisions.decide.__code__:
+            calls = calls.f_back
+        if left and calls is not None and "outcome" in calls.f_locals:
+            left.clear()
+            raise RerunException(RerunData(query_string=f"id={payout}"))
+        control(self)
+
+    monkeypatch.setattr(ScriptRunner, "_maybe_handle_execution_control_request", cut)
+
+
+@pytest.fixture
+def lost_answer(desk: Engine) -> Iterator[Callable[[], None]]:
+    """Lets the next commit of the dashboard happen, and its answer get lost."""
+    del desk
+    dialect = pages_desk.engine().dialect
+    commit = dialect.do_commit
+
+    def lose(connection: DBAPIConnection) -> None:
+        dialect.do_commit = commit  # type: ignore[method-assign]
+        commit(connection)  # type: ignore[arg-type]
+        raise OSError("the server closed the connection")
+
+    def lose_next() -> None:
+        dialect.do_commit = lose  # type: ignore[method-assign,assignment]
+
+    yield lose_next
+    dialect.do_commit = commit  # type: ignore[method-assign]
+
+
+def headline(app: AppTest) -> str:
+    return str(app.session_state["result"]["headline"])
+
+
+def take_back(desk: Engine, payout: int, now: datetime) -> None:
+    with desk.begin() as conn:
+        take_back_payouts(conn, [Wanted(id=payout)], actor=World().actor("ben"), now=now)
+
+
+def approvals(desk: Engine) -> int:
+    with desk.connect() as conn:
+        return int(conn.execute(text("SELECT count(*) FROM approval")).scalar_one())
+
+
+def test_a_decision_cut_short_behind_its_commit_is_told_by_the_next_run_and_swallows_no_later_one(
+    desk: Engine, open_page: Open, now: datetime, status_of: Status, monkeypatch: pytest.MonkeyPatch
+):
+    with desk.begin() as conn:
+        payout = pending(conn, [2500], now=now)
+    app = open_page("ada", "payout", id=str(payout))
+    cut_behind_the_commit(monkeypatch, payout)
+    app = app.button(key=f"do_approve_{payout}").click().run()
+    assert (status_of(payout), headline(app)) == ("approved", "1 payout, $24.75.")
+    take_back(desk, payout, now)
+    assert status_of(payout) == "pending"
+    app = app.run()
+    app.session_state["settled"] = None  # a person looked at it for longer than a double click takes
+    app = app.button(key=f"do_approve_{payout}").click().run()
+    assert (status_of(payout), approvals(desk)) == ("approved", 2)
+
+
+def test_a_decision_whose_commit_was_never_answered_is_told_once_the_database_can_be_asked(
+    desk: Engine, open_page: Open, now: datetime, status_of: Status, lost_answer: Callable[[], None]
+):
+    with desk.begin() as conn:
+        payout, other = pending(conn, [2500], now=now), pending(conn, [7500], now=now)
+    app = open_page("ada", "payout", id=str(payout))
+    lost_answer()
+    app = app.button(key=f"do_approve_{payout}").click().run()
+    assert (status_of(payout), headline(app)) == ("approved", "1 payout, $24.75.")
+    app.query_params["id"] = str(other)
+    app = app.run().button(key=f"do_approve_{other}").click().run()
+    assert (status_of(other), headline(app)) == ("approved", "1 payout, $74.75.")
+    assert approvals(desk) == 2
