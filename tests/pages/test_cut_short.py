@@ -9,7 +9,7 @@ from types import FrameType
 
 import pytest
 from sqlalchemy import Engine, text
-from sqlalchemy.engine.interfaces import DBAPIConnection
+from sqlalchemy.pool import PoolProxiedConnection
 from streamlit.runtime.scriptrunner.script_runner import ScriptRunner
 from streamlit.runtime.scriptrunner_utils.exceptions import RerunException
 from streamlit.runtime.scriptrunner_utils.script_requests import RerunData
@@ -42,21 +42,21 @@ def cut_behind_the_commit(monkeypatch: pytest.MonkeyPatch, payout: int) -> None:
 
 
 @pytest.fixture
-def lost_answer(desk: Engine) -> Iterator[Callable[[], None]]:
-    """Lets the next commit of the dashboard happen, and its answer get lost."""
+def lost_answers(desk: Engine) -> Iterator[Callable[[], None]]:
+    """Lets the dashboard's next two commits, those of a double click, happen, and their answers get lost."""
     del desk
     dialect = pages_desk.engine().dialect
     commit = dialect.do_commit
+    left: list[int] = []
 
-    def lose(connection: DBAPIConnection) -> None:
-        dialect.do_commit = commit  # type: ignore[method-assign]
-        commit(connection)  # type: ignore[arg-type]
-        raise OSError("the server closed the connection")
+    def lose(connection: PoolProxiedConnection) -> None:
+        commit(connection)
+        if left:
+            left.pop()
+            raise OSError("the server closed the connection")
 
-    def lose_next() -> None:
-        dialect.do_commit = lose  # type: ignore[method-assign,assignment]
-
-    yield lose_next
+    dialect.do_commit = lose  # type: ignore[method-assign,assignment]
+    yield lambda: left.extend([1, 2])
     dialect.do_commit = commit  # type: ignore[method-assign]
 
 
@@ -92,12 +92,12 @@ def test_a_decision_cut_short_behind_its_commit_is_told_by_the_next_run_and_swal
 
 
 def test_a_decision_whose_commit_was_never_answered_is_told_once_the_database_can_be_asked(
-    desk: Engine, open_page: Open, now: datetime, status_of: Status, lost_answer: Callable[[], None]
+    desk: Engine, open_page: Open, now: datetime, status_of: Status, lost_answers: Callable[[], None]
 ):
     with desk.begin() as conn:
         payout, other = pending(conn, [2500], now=now), pending(conn, [7500], now=now)
     app = open_page("ada", "payout", id=str(payout))
-    lost_answer()
+    lost_answers()
     app = app.button(key=f"do_approve_{payout}").click().run()
     assert (status_of(payout), headline(app)) == ("approved", "1 payout, $24.75.")
     app.query_params["id"] = str(other)
