@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import date, datetime
 
 from sqlalchemy import Connection, text
 
 from core import audit
 from core.access import Actor
-from core.decisions import Decision, UnknownPayout, Wanted, approve_payouts
+from core.decisions import Decision, Refused, UnknownPayout, Wanted, approve_payouts
 from core.ending import reject_payouts
 from core.money import plain
 from core.refusals import Refusal
@@ -131,6 +131,7 @@ def decide_batch(
     decision: str,
     *,
     totals_minor: Mapping[str, int],
+    passed_over: Collection[Refused] = (),
     actor: Actor,
     now: datetime,
     reason: str = "",
@@ -138,14 +139,18 @@ def decide_batch(
 ) -> Decision:
     """Decide a batch once: `approve`, `reject` or `process`, at the versions it was fixed with.
 
-    `totals_minor` is the net by currency that the person confirmed; a batch that comes to something else is refused
-    whole, a single payout that changed since is refused by name. Somebody without the right uses no batch up.
+    `passed_over` are payouts of it that the person was told would be refused, and why: they are, whatever has changed
+    since. `totals_minor` is the net by currency of the rest, as the person confirmed it; where that comes to something
+    else the batch is refused whole, a single payout that changed since is refused by name. Somebody without the right
+    uses no batch up.
     """
     right, operation = DECIDE[decision]
     actor.must(right)
     # The batch row is locked before partners and payouts by every caller, and by nothing that holds those.
     _undecided(conn, batch_id)
-    items = conn.execute(ITEMS, {"batch_id": batch_id}).all()
+    told = {one.id: one for one in passed_over}
+    fixed = conn.execute(ITEMS, {"batch_id": batch_id}).all()
+    items = [item for item in fixed if item.payout_id not in told]
     if not items:
         raise EmptyBatch
     totals: dict[str, int] = {}
@@ -155,6 +160,7 @@ def decide_batch(
         raise TotalDiffers(actual=_words(totals), seen=_words(totals_minor))
     wanted = [Wanted(id=item.payout_id, version=item.version) for item in items]
     answer = operation(conn, wanted, actor=actor, now=now, reason=reason, whole=whole)
+    answer.refused += [told[item.payout_id] for item in fixed if item.payout_id in told]
     outcome = {
         "done": answer.done,
         "waiting": answer.waiting,

@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 from sqlalchemy import ColumnElement, Connection, and_, false, not_, or_, text
 
 from core.days import day_of, first_instant
+from core.decisions import Wanted
 from core.reads.tables import payout
 from core.send_hours import Timed, resting_at, timed_policies
 from core.send_terms import QUARTER
@@ -58,12 +59,12 @@ def _end_of_hours(one: Timed, now: datetime) -> datetime:
 class StillHere:
     """Payouts that are approved and have not been claimed, and when the first leaves that waits for its time."""
 
-    ids: list[int]
+    payouts: list[Wanted]
     first_at: datetime | None
 
 
 APPROVED = text("""
-    SELECT id, policy_id, priority = 'urgent' AS urgent, greatest(leaves_at, :now) AS ready_at
+    SELECT id, version, policy_id, priority = 'urgent' AS urgent, greatest(leaves_at, :now) AS ready_at
       FROM payout WHERE id = ANY(:ids) AND status = 'approved' ORDER BY id
 """)
 
@@ -78,7 +79,7 @@ def still_here(conn: Connection, payout_ids: Sequence[int], *, now: datetime) ->
         if policy_id in known
     }
     first_at = min((at for at in times if at > now), default=None)
-    return StillHere(ids=[row.id for row in rows], first_at=first_at)
+    return StillHere(payouts=[Wanted(id=row.id, version=row.version) for row in rows], first_at=first_at)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -12,6 +12,7 @@ from streamlit.delta_generator import DeltaGenerator
 
 from core.access import Actor
 from core.batches import decide_batch
+from core.decisions import Refused
 from core.money import BadAmount, exponent, parse_amount
 from core.reads.batch import BatchHeader, progress
 from core.reads.timed import still_here
@@ -63,13 +64,14 @@ def card(
         if going.empty:
             st.caption(f"Nothing in it can be {action.done}.")
             return
-        _decision(header, kept, going, action)
+        _decision(header, kept, refusals, action)
 
 
-def _decision(header: BatchHeader, kept: pd.DataFrame, going: pd.DataFrame, action: Action) -> None:
+def _decision(header: BatchHeader, kept: pd.DataFrame, refusals: Refusals, action: Action) -> None:
+    going = passing(kept, refusals)
     sums = net_totals(going)
     large = {c: minor for c, minor in sums.items() if minor > LARGE_MAJOR * 10 ** exponent(c)}
-    name = f"batch {header.id} {action.name}"
+    name = f"batch {header.id} {action.name} {decisions.digest(going['id'])}"
     token = decisions.token_for(name)
     if waits := payout_actions.second_person(action, going["approvals_missing"].astype(int)):
         st.caption(f":material/group: {waits}")
@@ -97,12 +99,14 @@ def _decision(header: BatchHeader, kept: pd.DataFrame, going: pd.DataFrame, acti
         if fault is not None:
             st.session_state[FAULT] = fault
             return
-        decisions.decide(name, token, _deciding(header.id, action, kept, reason=reason, whole=whole))
+        decisions.decide(
+            name, token, _deciding(header.id, action, kept, refusals, reason=reason, whole=whole)
+        )
 
     elements.primary(
         f"{action.verb} {count(len(going), 'payout')} · {totals(sums)}",
         action.icon,
-        key="decide_batch",
+        key=f"decide_batch_{token}",
         width="stretch",
         on_click=on_click,
     )
@@ -125,7 +129,10 @@ def _fault(typed: Mapping[str, str], large: Mapping[str, int]) -> str | None:
     return None
 
 
-def _deciding(batch_id: int, action: Action, kept: pd.DataFrame, *, reason: str, whole: bool) -> Work:
+def _deciding(
+    batch_id: int, action: Action, kept: pd.DataFrame, refusals: Refusals, *, reason: str, whole: bool
+) -> Work:
+    """What runs in the transaction: exactly what the button counted is decided on, what it passed over is refused."""
     seen = [
         Seen(
             id=int(row.id), version=int(row.fixed_version), partner=partner(row), status=row.status,
@@ -134,14 +141,15 @@ def _deciding(batch_id: int, action: Action, kept: pd.DataFrame, *, reason: str,
         )
         for row in each(kept)
     ]  # fmt: skip
-    sums = net_totals(kept)
+    sums = net_totals(passing(kept, refusals))
+    passed_over = [Refused(id=one, code=code, sentence=said) for one, (code, said) in refusals.items()]
 
     def run(conn: Connection, actor: Actor, now: datetime) -> Outcome:
         answer = decide_batch(
-            conn, batch_id, action.name, totals_minor=sums, actor=actor, now=now, reason=reason, whole=whole
-        )
-        then = payout_actions.when_it_leaves(conn, answer.done, now) if action.leaves else action.then
-        return payout_actions.told(action, seen, answer, then)
+            conn, batch_id, action.name, totals_minor=sums, passed_over=passed_over, actor=actor, now=now, reason=reason,
+            whole=whole,
+        )  # fmt: skip
+        return payout_actions.told(conn, action, seen, answer, now)
 
     return run
 
@@ -187,18 +195,19 @@ def _take_back(header: BatchHeader, done: Sequence[int]) -> None:
     now = desk.now()
     with desk.reading() as conn:
         here = still_here(conn, done, now=now)
-    if not here.ids:
+    if not here.payouts:
         return
     if here.first_at is not None:
         st.caption(f"The first leaves {moment(here.first_at, desk.zone(), now)} unless taken back.")
-    name = f"{TAKE_BACK.name} batch {header.id} {len(here.ids)}"
+    name = f"{TAKE_BACK.name} batch {header.id} {decisions.digest(here.payouts)}"
+    token = decisions.token_for(name)
     st.button(
-        f"{TAKE_BACK.verb} {count(len(here.ids), 'payout')}",
+        f"{TAKE_BACK.verb} {count(len(here.payouts), 'payout')}",
         icon=f":material/{TAKE_BACK.icon}:",
-        key="take_back_batch",
+        key=f"take_back_batch_{token}",
         width="stretch",
         on_click=decisions.decide,
-        args=(name, decisions.token_for(name), taking_back(here.ids)),
+        args=(name, token, taking_back(here.payouts)),
     )
 
 

@@ -8,9 +8,10 @@ cut short behind the commit, or lost its answer, is told by the next run: it is 
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime, timedelta
+from hashlib import sha256
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -45,14 +46,14 @@ class SessionEnded(Refusal):
 @dataclass(frozen=True, kw_only=True)
 class Outcome:
     """What a click brought about, in words: `badge` a status or outcome, `refused` pairs of what and why,
-    `undo` the payouts that may be taken back, `page` and `page_id` where to go on.
+    `undo` the ids and versions of payouts that may be taken back, `page` and `page_id` where to go on.
     """
 
     badge: str
     headline: str
     then: str = ""
     refused: Sequence[tuple[str, str]] = ()
-    undo: Sequence[int] = field(default_factory=list)
+    undo: Sequence[tuple[int, int]] = field(default_factory=list)
     page: str = ""
     page_id: int = 0
 
@@ -64,6 +65,11 @@ def token_for(name: str) -> UUID:
     """The token of the next decision of this name; it stays the same until that decision had its outcome."""
     tokens: dict[str, UUID] = st.session_state.setdefault(TOKENS, {})
     return tokens.setdefault(name, uuid4())
+
+
+def digest(subjects: Iterable[object]) -> str:
+    """A short word for many subjects in a decision's name, the same for the same ones in the same order."""
+    return sha256(repr(list(subjects)).encode()).hexdigest()[:16]
 
 
 def decide(name: str, token: UUID, work: Work) -> None:

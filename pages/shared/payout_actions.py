@@ -13,6 +13,7 @@ from core.decisions import Decision, Wanted, approve_payouts
 from core.ending import cancel_payouts, reject_payouts
 from core.guards import STOPS_SENDING, blocking_reasons, leaves_by_itself_at
 from core.reads.operations import scheduler_beat
+from core.reads.timed import still_here
 from core.steering import (
     bring_back,
     process_payouts,
@@ -219,13 +220,12 @@ def work(action: Action, seen: Sequence[Seen], *, reason: str = "", whole: bool 
 
     def run(conn: Connection, actor: Actor, now: datetime) -> Outcome:
         answer = action.operation(conn, wanted, actor=actor, now=now, reason=reason, whole=whole)
-        then = when_it_leaves(conn, answer.done, now) if action.leaves else action.then
-        return told(action, seen, answer, then)
+        return told(conn, action, seen, answer, now)
 
     return run
 
 
-def told(action: Action, seen: Sequence[Seen], answer: Decision, then: str) -> Outcome:
+def told(conn: Connection, action: Action, seen: Sequence[Seen], answer: Decision, now: datetime) -> Outcome:
     """The outcome of a decision in words; refused payouts by name."""
     by_id = {one.id: one for one in seen}
     refused = [
@@ -240,10 +240,16 @@ def told(action: Action, seen: Sequence[Seen], answer: Decision, then: str) -> O
     return Outcome(
         badge=action.badge if done else "waits",
         headline=" ".join(parts),
-        then=then if done else "",
+        then=_next(conn, action, answer.done, now) if done else "",
         refused=refused,
-        undo=answer.done if action.undo else [],
+        undo=[(int(one.id), int(one.version or 0)) for one in still_here(conn, answer.done, now=now).payouts]
+        if action.undo
+        else [],
     )
+
+
+def _next(conn: Connection, action: Action, done: Sequence[int], now: datetime) -> str:
+    return when_it_leaves(conn, done, now) if action.leaves else action.then
 
 
 def when_it_leaves(conn: Connection, payout_ids: Sequence[int], now: datetime) -> str:

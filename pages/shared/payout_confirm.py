@@ -40,22 +40,26 @@ def take_back_button(outcome: Outcome) -> None:
     """In the strip of an approval: take it back, as long as nothing has left."""
     if not outcome.undo or not desk.person().may(TAKE_BACK.right):
         return
-    name = f"{TAKE_BACK.name} {','.join(str(payout_id) for payout_id in outcome.undo)}"
+    approved = [Wanted(id=payout_id, version=version) for payout_id, version in outcome.undo]
+    name = f"{TAKE_BACK.name} {decisions.digest(approved)}"
+    token = decisions.token_for(name)
     st.button(
         TAKE_BACK.verb,
         icon=f":material/{TAKE_BACK.icon}:",
         type="tertiary",
-        key="take_back_result",
+        key=f"take_back_result_{token}",
         on_click=decisions.decide,
-        args=(name, decisions.token_for(name), taking_back(outcome.undo)),
+        args=(name, token, taking_back(approved)),
     )
 
 
-def taking_back(payout_ids: Sequence[int]) -> Work:
-    """What runs in the transaction: the approvals of these payouts taken back, those that left refused by name."""
+def taking_back(approved: Sequence[Wanted]) -> Work:
+    """What runs in the transaction: the approvals of these payouts taken back, those that left or were decided anew refused
+    by name.
+    """
 
     def run(conn: Connection, actor: Actor, now: datetime) -> Outcome:
-        answer = take_back_payouts(conn, [Wanted(id=one) for one in payout_ids], actor=actor, now=now)
+        answer = take_back_payouts(conn, approved, actor=actor, now=now)
         refused = [(f"Payout {one.id}:", plain(one.sentence)) for one in answer.refused]
         if not answer.done:
             return Outcome(badge="refused", headline="Nothing was taken back.", refused=refused)

@@ -41,7 +41,7 @@ def proposal(header: PayoutHeader, proposed: Proposed | None, seen: Sequence[See
             st.button(
                 f"Give it priority {word}",
                 icon=":material/check:",
-                key="take_over_priority",
+                key=f"take_over_priority_{header.id}",
                 width="content",
                 on_click=decisions.decide,
                 args=(name, decisions.token_for(name), _taking_over(proposed, seen)),
@@ -70,6 +70,6 @@ def _taking_over(proposed: Proposed, seen: Sequence[Seen]) -> Work:
             now=now,
             reason=f"as proposed: {_why(proposed)}",
         )
-        return told(action, seen, answer, action.then)
+        return told(conn, action, seen, answer, now)
 
     return run

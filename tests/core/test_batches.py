@@ -13,7 +13,7 @@ from core.batches import (
     fix_batch,
     leave_out,
 )
-from core.decisions import Decision, NoReason, NothingWhole, UnknownPayout, Wanted, approve_payouts
+from core.decisions import Decision, NoReason, NothingWhole, Refused, UnknownPayout, Wanted, approve_payouts
 from core.ending import reject_payouts
 from core.steering import NotAhead, set_priority
 from tests.db.law import state
@@ -215,6 +215,21 @@ class TestDecideBatch:
 
         assert everything(desk) == before
         assert decide(desk, batch, decision, actor=ADA, reason="x").done == payouts
+
+    def test_passes_over_what_the_person_was_told_would_be_refused_and_keeps_why(
+        self, desk: Desk, payouts: list[int]
+    ) -> None:
+        batch = fix(desk, payouts)
+        over = [Refused(id=payouts[1], code="on_hold", sentence="The partner is on hold.")]
+
+        answer = desk.decide(
+            lambda conn: decide_batch(
+                conn, batch, "approve", totals_minor={"USD": 2 * 24_75}, passed_over=over, actor=ADA, now=NOW
+            )
+        )
+
+        assert (answer.done, answer.refused) == ([payouts[0], payouts[2]], over)
+        assert [desk.status(payout) for payout in payouts] == ["approved", "pending", "approved"]
 
     def test_that_names_no_batch_or_only_what_was_left_out_is_refused(
         self, desk: Desk, payouts: list[int]

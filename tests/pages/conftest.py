@@ -16,6 +16,7 @@ from streamlit.runtime.pages_manager import PagesManager
 from streamlit.runtime.scriptrunner.script_runner import ScriptRunner
 from streamlit.runtime.state.session_state import WStates
 from streamlit.testing.v1 import AppTest
+from streamlit.testing.v1.element_tree import Button
 
 from pages.shared import decisions
 from pages.shared.sign_in import STATUS, USERNAME
@@ -138,3 +139,9 @@ def balance_of(desk: Engine) -> Callable[[int], tuple[int, int]]:
             return row.available, row.reserved
 
     return read
+
+
+def button(app: AppTest, begins: str) -> Button:
+    """The one button whose key begins so, where the rest of it is the decision's token."""
+    (found,) = [one for one in app.button if str(one.key).startswith(begins)]
+    return found

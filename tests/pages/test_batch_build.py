@@ -14,7 +14,7 @@ from core.batches import decide_batch, fix_batch, leave_out
 from core.reads.batch import batch_header, last_run
 from core.reports.batch_file import UnknownBatch, batch_csv, batch_page
 from tests import builders
-from tests.pages.conftest import Open
+from tests.pages.conftest import Open, button
 from tests.pages.test_overview import words
 from tests.pages.test_payout import drawn
 from tests.world import pending
@@ -187,7 +187,7 @@ def test_a_large_set_is_decided_only_with_its_total_typed_back(
     app = open_page("ada", "batch", id=str(batch_id))
     (total,) = [one for one in app.text_input if one.label == "Type the net total, USD"]
     total.set_value(typed)
-    app.button(key="decide_batch").click().run()
+    button(app, "decide_batch_").click().run()
 
     assert [one.value for one in app.warning] == ([answer] if answer else [])
     with desk.connect() as conn:

@@ -15,7 +15,7 @@ from core.decisions import Wanted
 from core.steering import take_back_payouts
 from core.users import end_sessions, set_roles
 from pages.shared.desk import Person
-from tests.pages.conftest import Open
+from tests.pages.conftest import Open, button
 from tests.world import HOST, World, pending
 
 PAGES = Path(__file__).parents[2] / "pages"
@@ -34,7 +34,7 @@ def headline(app: AppTest) -> str:
 
 def test_a_viewer_sees_a_payout_and_no_action(desk: Engine, open_page: Open, now: datetime):
     app = open_page("vera", "payout", id=str(one_pending(desk, now)))
-    assert {button.label for button in app.button} == {"Next", "Sign out"}
+    assert {one.label for one in app.button} == {"Next", "Sign out"}
 
 
 def test_approving_asks_for_nothing_else_and_moves_no_money(
@@ -116,7 +116,7 @@ def test_an_approval_is_taken_back_from_its_result(
 ):
     payout = one_pending(desk, now)
     app = open_page("ada", "payout", id=str(payout)).button(key=f"do_approve_{payout}").click().run()
-    app.button(key="take_back_result").click().run()
+    button(app, "take_back_result_").click().run()
     assert status_of(payout) == "pending"
 
 
@@ -125,12 +125,12 @@ def test_a_large_set_wants_its_total_typed_back(
 ):
     payout = one_pending(desk, now, 5_000_100)
     app = open_page("ada", "queue", view="ready")
-    app = next(button for button in app.button if button.label == "Select all 1").click().run()
-    app = app.switch_page("pages/batch.py").run().button(key="decide_batch").click().run()
+    app = next(one for one in app.button if one.label == "Select all 1").click().run()
+    app = button(app.switch_page("pages/batch.py").run(), "decide_batch_").click().run()
     assert status_of(payout) == "pending"
     (total,) = [field for field in app.text_input if "net total" in field.label]
     total.input("50,000.75")
-    app.button(key="decide_batch").click().run()
+    button(app, "decide_batch_").click().run()
     assert status_of(payout) == "approved"
 
 

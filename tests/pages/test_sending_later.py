@@ -18,7 +18,8 @@ from core.programs import install_presets
 from core.providers.simulator import Simulator
 from core.sending import send_due
 from tests import builders as b
-from tests.pages.conftest import Open
+from tests.pages.conftest import Open, button
+from tests.pages.dialogs import field
 from tests.world import World, pending
 
 Status = Callable[[int], str]
@@ -68,7 +69,7 @@ def test_an_approval_says_when_it_leaves_and_is_taken_back_where_it_was_given(
     assert "unless taken back" in app.session_state["result"]["then"]
     assert (status_of(payout), balance_of(payout)) == ("approved", (0, 2500))
 
-    app = app.button(key="take_back_result").click().run()
+    app = button(app, "take_back_result_").click().run()
     assert headline(app) == "1 payout taken back."
     assert (status_of(payout), balance_of(payout)) == ("pending", (0, 2500))
 
@@ -82,13 +83,13 @@ def test_taking_back_is_the_next_action_of_a_payout_that_waits_for_anybody_who_a
     assert "Approved: leaves" in words(app)
     assert "Leaves, unless taken back" in words(app)
     assert "but stopped" not in words(app)
-    keys = {str(button.key) for button in app.button}
+    keys = {str(one.key) for one in app.button}
     assert f"do_process_{payout}" not in keys
 
     app = app.button(key=f"do_take back_{payout}").click().run()
     assert not app.exception
     assert status_of(payout) == "pending"
-    assert {str(button.key) for button in app.button} >= {f"do_approve_{payout}", f"do_reject_{payout}"}
+    assert {str(one.key) for one in app.button} >= {f"do_approve_{payout}", f"do_reject_{payout}"}
 
 
 def test_taken_back_too_late_is_refused_by_name_and_the_payout_has_left(
@@ -112,7 +113,7 @@ def test_an_operator_reads_when_it_leaves_and_has_no_such_button(
 ) -> None:
     app = open_page("max", "payout", id=str(approved(two_hours, now)))
     assert "Approved: leaves" in words(app)
-    assert not [button for button in app.button if str(button.key).startswith("do_take back")]
+    assert not [one for one in app.button if str(one.key).startswith("do_take back")]
 
 
 def test_a_decided_batch_is_taken_back_as_far_as_it_has_not_left(
@@ -126,7 +127,7 @@ def test_a_decided_batch_is_taken_back_as_far_as_it_has_not_left(
     assert not app.exception
     assert "unless taken back" in words(app)
 
-    app = app.button(key="take_back_batch").click().run()
+    app = button(app, "take_back_batch_").click().run()
     assert headline(app) == "3 payouts taken back."
     assert {status_of(payout) for payout in ids} == {"pending"}
 
@@ -161,7 +162,7 @@ def test_a_program_is_given_a_delay_by_two_people_who_see_what_it_does(
     assert "1 d 2 h after the approval" in words(app)
     assert "Approved now, one leaves (UTC)" in words(app)
     app.button(key="propose-policy").click().run()
-    app.text_input(key="two-people-reason").set_value("a night to think")
+    field(app.text_input, "two-people-reason").set_value("a night to think")
     app.button(key="why-done").click().run()
 
     other = open_page("ben", "programs", program="affiliate")

@@ -58,7 +58,7 @@ class TestTheDelay:
             told = waiting_for_their_time(conn, now=NOW + HOUR)
             here = still_here(conn, [payout], now=NOW + HOUR)
         assert (told.count, told.undoable, told.next_at) == (1, 1, NOW + 2 * HOUR)
-        assert (here.ids, here.first_at) == ([payout], NOW + 2 * HOUR)
+        assert ([one.id for one in here.payouts], here.first_at) == ([payout], NOW + 2 * HOUR)
         assert listed(desk, "timed", NOW + HOUR) == listed(desk, "leaves", NOW + HOUR) == [payout]
         assert listed(desk, "blocked", NOW + HOUR) == stuck(desk, NOW + HOUR) == []
 
@@ -127,4 +127,4 @@ def test_without_such_terms_nothing_waits_and_what_is_approved_leaves_today(desk
     assert leaves(desk, NOW) == 1
     desk.send(Rail())
     with desk.engine.connect() as conn:
-        assert still_here(conn, [payout], now=NOW).ids == []
+        assert still_here(conn, [payout], now=NOW).payouts == []
