@@ -10,10 +10,12 @@ from zoneinfo import ZoneInfo
 import pandas as pd
 import streamlit as st
 
+from core.access import Actor
 from core.reads.shown import mask
 from core.reports.as_of import Standing, in_pieces, payouts_under_way, standing
 from core.reports.export import csv_bytes
-from pages.shared import address, elements, frame, past_day, status, tables
+from db.engine import Connection
+from pages.shared import address, elements, frame, past_day, status, tables, taking_home
 from pages.shared import format as fmt
 from pages.shared.cells import amount, instant, linked_to, number
 from pages.shared.lines import card_text
@@ -42,7 +44,7 @@ def page() -> None:
     frame.header(
         "As of",
         "What was owed, and what was under way?",
-        tools=partial(_tools, chosen, now.astimezone(zone).date(), masked=masked),
+        tools=partial(_tools, chosen, now.astimezone(zone).date()),
     )
     if fault := past_day.fault():
         st.caption(f":orange[:material/edit:] {fault}")
@@ -77,29 +79,20 @@ def _read(at: datetime, program: str | None, *, masked: bool) -> tuple[Standing,
     return found, under_way
 
 
-def _tools(chosen: Chosen, today: date, *, masked: bool) -> None:
+def _tools(chosen: Chosen, today: date) -> None:
     past_day.field(chosen, today)
-    for label, data in (("Balances", _balances_file), ("Payouts", _payouts_file)):
-        st.download_button(
-            label,
-            data=partial(data, chosen.at, masked=masked),
-            file_name=f"{label.lower()}-as-of-{chosen.at:%Y-%m-%d-%H%M}.csv",
-            mime="text/csv",
-            icon=":material/download:",
-            type="tertiary",
-            on_click="ignore",
-            key=f"take-{label}",
-        )
+    for label, make in (("Balances", _balances_file), ("Payouts", _payouts_file)):
+        name = f"{label.lower()}-as-of-{chosen.at:%Y-%m-%d-%H%M}.csv"
+        taking_home.button(label, partial(make, chosen.at), file_name=name, key=f"take-{label}")
 
 
-def _balances_file(at: datetime, *, masked: bool) -> bytes:
-    with frame.engine().connect().execution_options(isolation_level="REPEATABLE READ") as conn:
-        return csv_bytes(in_pieces(standing(conn, at, masked=masked, limit=None).partners))
+def _balances_file(at: datetime, conn: Connection, actor: Actor) -> bytes:
+    found = standing(conn, at, masked=taking_home.masked(actor), limit=None)
+    return csv_bytes(in_pieces(found.partners))
 
 
-def _payouts_file(at: datetime, *, masked: bool) -> bytes:
-    with frame.engine().connect().execution_options(isolation_level="REPEATABLE READ") as conn:
-        return csv_bytes(in_pieces(payouts_under_way(conn, at, masked=masked, limit=None)))
+def _payouts_file(at: datetime, conn: Connection, actor: Actor) -> bytes:
+    return csv_bytes(in_pieces(payouts_under_way(conn, at, masked=taking_home.masked(actor), limit=None)))
 
 
 def _accounts(row: object, currency: str) -> list[str]:

@@ -11,11 +11,13 @@ from zoneinfo import ZoneInfo
 import pandas as pd
 import streamlit as st
 
+from core.access import Actor
 from core.audit import Chain, verify_chain
 from core.days import first_instant
 from core.reads.audit import AuditFilter, audit_trail, who_and_what
 from core.reports.export import csv_bytes
-from pages.shared import address, audit_rows, elements, frame, tables
+from db.engine import Connection
+from pages.shared import address, audit_rows, elements, frame, tables, taking_home
 from pages.shared import format as fmt
 from pages.shared.cells import instant, number
 from pages.shared.status import tag
@@ -90,31 +92,26 @@ def _span_chosen() -> None:
 
 
 def _tools(wanted: AuditFilter) -> None:
-    st.download_button(
+    taking_home.button(
         "CSV",
-        data=partial(_file, wanted),
+        partial(_file, wanted),
         file_name="audit.csv",
-        mime="text/csv",
-        icon=":material/download:",
-        type="tertiary",
-        on_click="ignore",
-        help=f"All that matches, the newest {FILE_MAX:,} at most, with the hash of each row",
+        told=f"All that matches, the newest {FILE_MAX:,} at most, with the hash of each row",
     )
 
 
-def _file(wanted: AuditFilter) -> bytes:
-    return csv_bytes(_every(wanted))
+def _file(wanted: AuditFilter, conn: Connection, _actor: Actor) -> bytes:
+    return csv_bytes(_every(wanted, conn))
 
 
-def _every(wanted: AuditFilter) -> Iterator[pd.DataFrame]:
+def _every(wanted: AuditFilter, conn: Connection) -> Iterator[pd.DataFrame]:
     before: int | None = None
-    with frame.reading() as conn:
-        for _ in range(FILE_MAX // ROWS_OF_A_FILE):
-            found = audit_trail(conn, wanted, before=before, limit=ROWS_OF_A_FILE)
-            yield found.assign(details=[json.dumps(each, sort_keys=True) for each in found["details"]])
-            if len(found) < ROWS_OF_A_FILE:
-                return
-            before = number(found["seq"].iloc[-1])
+    for _ in range(FILE_MAX // ROWS_OF_A_FILE):
+        found = audit_trail(conn, wanted, before=before, limit=ROWS_OF_A_FILE)
+        yield found.assign(details=[json.dumps(each, sort_keys=True) for each in found["details"]])
+        if len(found) < ROWS_OF_A_FILE:
+            return
+        before = number(found["seq"].iloc[-1])
 
 
 @st.cache_data(ttl=CHAIN_TTL_S, show_spinner="Walking the chain …")

@@ -9,9 +9,20 @@ from functools import partial
 import pandas as pd
 import streamlit as st
 
+from core.access import Actor
 from core.reads.batch import BatchHeader, LastRun, batch_header, batch_items, foreseen, last_run
 from core.reports.batch_file import batch_csv, batch_page
-from pages.shared import address, batch_build, batch_decide, batch_difference, batch_set, elements, frame
+from db.engine import Connection
+from pages.shared import (
+    address,
+    batch_build,
+    batch_decide,
+    batch_difference,
+    batch_set,
+    elements,
+    frame,
+    taking_home,
+)
 from pages.shared.format import count, person, plain, story_moment
 
 APPROVE, PROCESS = "approve", "process"
@@ -46,7 +57,7 @@ def page() -> None:
         "Batch approval",
         "Is this run right, and how does it differ from the last one?",
         at=now,
-        tools=lambda: _files(batch_id, now, masked=masked),
+        tools=lambda: _files(batch_id, now),
     )
     grid = st.grid(3, min_column_width=225)
     with grid.cell(column_span=2, row_span=3):
@@ -61,21 +72,17 @@ def page() -> None:
     batch_set.payouts(header, kept, refusals, who)
 
 
-def _files(batch_id: int, now: datetime, *, masked: bool) -> None:
+def _files(batch_id: int, now: datetime) -> None:
     """What is taken home of the set: its rows, and a page to print and file; made when they are asked for."""
 
-    def made(by: Callable[..., bytes]) -> bytes:
-        with frame.reading() as conn:
-            return by(conn, batch_id, now=now, masked=masked)
+    def made(by: Callable[..., bytes], conn: Connection, actor: Actor) -> bytes:
+        return by(conn, batch_id, now=now, masked=taking_home.masked(actor))
 
-    st.download_button(
-        "CSV", partial(made, batch_csv), file_name=f"payout-run-{batch_id}.csv", mime="text/csv",
-        icon=":material/download:", type="tertiary", on_click="ignore", key="batch-csv",
-    )  # fmt: skip
-    st.download_button(
-        "Print", partial(made, batch_page), file_name=f"payout-run-{batch_id}.html", mime="text/html",
-        icon=":material/print:", type="tertiary", on_click="ignore", key="batch-print",
-        help="A page that opens in any browser, to print or to file",
+    name = f"payout-run-{batch_id}"
+    taking_home.button("CSV", partial(made, batch_csv), file_name=f"{name}.csv", key="batch-csv")
+    taking_home.button(
+        "Print", partial(made, batch_page), file_name=f"{name}.html", mime="text/html", icon="print",
+        key="batch-print", told="A page that opens in any browser, to print or to file",
     )  # fmt: skip
 
 

@@ -7,7 +7,7 @@ import streamlit as st
 from core.imports import IMPORTERS, ImportResult, kind_of, template
 from core.reads.imports import imported_files
 from core.refusals import Refusal
-from pages.shared import address, elements, frame, import_runs, import_story, tables
+from pages.shared import address, elements, frame, import_runs, import_story, tables, taking_home
 from pages.shared import format as fmt
 from pages.shared.cells import instant, linked_to, number
 from pages.shared.import_runs import File, Run
@@ -130,15 +130,11 @@ def _problems(result: ImportResult, run: Run, file: File) -> None:
     with st.container(horizontal=True, vertical_alignment="center"):
         if rest > 0:
             st.caption(f"and {rest:,} more", width="content")
-        st.download_button(
+        taking_home.button(
             "Rejects",
-            data=run.rejects or b"",
+            lambda _conn, actor: taking_home.only("import files", actor, run.rejects or b""),
             file_name=f"rejects-{file.name}",
-            mime="text/csv",
-            icon=":material/download:",
-            type="tertiary",
-            on_click="ignore",
-            help="The rows that do not go in, each with what is wrong: mend them and drop that file here",
+            told="The rows that do not go in, each with what is wrong: mend them and drop that file here",
         )
 
 

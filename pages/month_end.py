@@ -16,7 +16,7 @@ from core.reports.files import journal_file, provider_file, rollforward_file, ye
 from core.reports.month_end import ACCOUNTS, LINES, MonthEnd, Roll, month_end
 from core.reports.pack import month_pack
 from db.engine import Connection
-from pages.shared import address, elements, frame, tables
+from pages.shared import address, elements, frame, tables, taking_home
 from pages.shared import format as fmt
 from pages.shared.cells import number
 from pages.shared.decisions import Outcome, decide, token_for
@@ -91,7 +91,7 @@ def _tools(found: MonthEnd, months: list[str]) -> None:
     year = int(found.month[:4])
     _download(
         f"Year {year}",
-        partial(_year, year, masked=not frame.person().may("see personal data")),
+        partial(_year, year),
         f"paid-{year}.csv",
     )
     if frame.person().may("change policies"):
@@ -100,41 +100,29 @@ def _tools(found: MonthEnd, months: list[str]) -> None:
         _codes()
 
 
-def _download(label: str, data: partial[bytes], file_name: str, *, mime: str = "text/csv") -> None:
-    st.download_button(
-        label,
-        data=data,
-        file_name=file_name,
-        mime=mime,
-        icon=":material/download:",
-        type="tertiary",
-        on_click="ignore",
-        key=f"take-{label}",
-        help=PACK if label == "Pack" else None,
-    )
+def _download(label: str, make: partial[bytes], file_name: str, *, mime: str = "text/csv") -> None:
+    told = PACK if label == "Pack" else None
+    taking_home.button(label, make, file_name=file_name, mime=mime, key=f"take-{label}", told=told)
 
 
-def _pack(found: MonthEnd) -> bytes:
-    with frame.engine().connect().execution_options(isolation_level="REPEATABLE READ") as conn:
-        return month_pack(conn, found)
+def _pack(found: MonthEnd, conn: Connection, _actor: Actor) -> bytes:
+    return month_pack(conn, found)
 
 
-def _rollforward(found: MonthEnd) -> bytes:
+def _rollforward(found: MonthEnd, _conn: Connection, _actor: Actor) -> bytes:
     return b"".join(rollforward_file(found))
 
 
-def _provider_sums(found: MonthEnd) -> bytes:
+def _provider_sums(found: MonthEnd, _conn: Connection, _actor: Actor) -> bytes:
     return b"".join(provider_file(found))
 
 
-def _journal(found: MonthEnd) -> bytes:
-    with frame.reading() as conn:
-        return b"".join(journal_file(conn, found))
+def _journal(found: MonthEnd, conn: Connection, _actor: Actor) -> bytes:
+    return b"".join(journal_file(conn, found))
 
 
-def _year(year: int, *, masked: bool) -> bytes:
-    with frame.reading() as conn:
-        return b"".join(year_file(conn, year, masked=masked))
+def _year(year: int, conn: Connection, actor: Actor) -> bytes:
+    return b"".join(year_file(conn, year, masked=taking_home.masked(actor)))
 
 
 def _summary(found: MonthEnd) -> None:

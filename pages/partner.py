@@ -9,11 +9,13 @@ from zoneinfo import ZoneInfo
 import pandas as pd
 import streamlit as st
 
+from core.access import Actor
 from core.reads.bounties import bounties_under_way
 from core.reads.paid import paid_per_month
 from core.reads.partner import PartnerHeader, PartnerStory, partner_story
 from core.reads.partner_extras import partner_extras
 from core.reports.files import statement_file
+from db.engine import Connection
 from pages.shared import (
     address,
     charts,
@@ -29,6 +31,7 @@ from pages.shared import (
     partner_lists,
     partner_outlook,
     status,
+    taking_home,
     waiting_payments,
 )
 from pages.shared import (
@@ -142,22 +145,18 @@ def _tools(story: PartnerStory) -> None:
         icon=":material/insights:",
         query_params={"view": "partners", "partner": story.header.code},
     )
-    st.download_button(
+    taking_home.button(
         "Statement",
-        data=partial(_statement, story.header.code),
+        partial(_statement, story.header.code),
         file_name=f"statement-{story.header.code}.csv",
-        mime="text/csv",
-        icon=":material/description:",
-        type="tertiary",
-        on_click="ignore",
-        help="Every movement of this partner’s money as CSV",
+        icon="description",
+        told="Every movement of this partner’s money as CSV",
     )
     partner_actions.menu(story)
 
 
-def _statement(code: str) -> bytes:
-    with frame.reading() as conn:
-        return b"".join(statement_file(conn, code))
+def _statement(code: str, conn: Connection, _actor: Actor) -> bytes:
+    return b"".join(statement_file(conn, code))
 
 
 page()

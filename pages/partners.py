@@ -9,10 +9,12 @@ from functools import partial
 import pandas as pd
 import streamlit as st
 
+from core.access import Actor
 from core.programs import programs
 from core.reads.not_paid import counted_words, not_paid
 from core.reads.partners import CURRENT, PartnerPage, list_partners, partner_totals
 from core.reports.export import csv_bytes
+from db.engine import Connection
 from pages.shared import (
     address,
     elements,
@@ -20,6 +22,7 @@ from pages.shared import (
     partner_edit,
     partner_filters,
     partner_grid,
+    taking_home,
     waiting_payments,
 )
 from pages.shared import format as fmt
@@ -109,40 +112,36 @@ def _adding() -> None:
 
 
 def _csv(wanted: Wanted) -> None:
-    st.download_button(
+    taking_home.button(
         "CSV",
-        data=partial(_file, wanted),
+        partial(_file, wanted),
         file_name="partners.csv",
-        mime="text/csv",
-        icon=":material/download:",
-        type="tertiary",
-        on_click="ignore",
-        help="Every partner of these filters, not only this page",
+        told="Every partner of these filters, not only this page",
     )
 
 
-def _file(wanted: Wanted) -> bytes:
-    return csv_bytes(_every_page(wanted), columns=CSV_COLUMNS)
+def _file(wanted: Wanted, conn: Connection, actor: Actor) -> bytes:
+    pages = _every_page(wanted, conn, masked=taking_home.masked(actor))
+    return csv_bytes(pages, columns=CSV_COLUMNS)
 
 
-def _every_page(wanted: Wanted) -> Iterator[pd.DataFrame]:
+def _every_page(wanted: Wanted, conn: Connection, *, masked: bool) -> Iterator[pd.DataFrame]:
     cursor: str | None = None
-    with frame.reading() as conn:
-        while True:
-            found = list_partners(
-                conn,
-                wanted.filter,
-                now=frame.now(),
-                masked=wanted.masked,
-                sort=wanted.sort,
-                descending=wanted.descending,
-                cursor=cursor,
-                limit=ROWS_OF_A_FILE,
-            )
-            yield found.frame
-            cursor = found.next
-            if cursor is None:
-                return
+    while True:
+        found = list_partners(
+            conn,
+            wanted.filter,
+            now=frame.now(),
+            masked=masked,
+            sort=wanted.sort,
+            descending=wanted.descending,
+            cursor=cursor,
+            limit=ROWS_OF_A_FILE,
+        )
+        yield found.frame
+        cursor = found.next
+        if cursor is None:
+            return
 
 
 FIGURES = {

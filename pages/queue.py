@@ -31,7 +31,7 @@ def page() -> None:
         "Payout queue",
         "Which payouts may leave, and which may not yet?",
         at=now,
-        tools=lambda: _tools(shown, now, masked=masked),
+        tools=lambda: _tools(shown, now),
     )
     with frame.reading() as conn:
         views = counters(conn, now=now).views
@@ -63,9 +63,9 @@ def page() -> None:
     queue_bar.bar(seen, shown.wanted, matching, person)
 
 
-def _tools(shown: Shown, now: datetime, *, masked: bool) -> None:
+def _tools(shown: Shown, now: datetime) -> None:
     queue_filters.order_and_columns(shown)
-    queue_filters.csv_button(shown, now=now, masked=masked)
+    queue_filters.csv_button(shown, now=now)
 
 
 def _grid(listed: pd.DataFrame, shown: Shown, now: datetime, *, ticks: bool) -> list[Seen]:

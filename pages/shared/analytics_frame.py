@@ -15,7 +15,7 @@ from core.programs import Program, programs
 from core.reports.analytics import PERIODS_DAYS, steps_of, usual_step
 from core.reports.export import csv_bytes
 from core.reports.period import Period, between, last_days
-from pages.shared import address, colours, desk, elements
+from pages.shared import address, colours, desk, elements, taking_home
 from pages.shared.charts import Chart
 from pages.shared.drawing import draw, view_of, view_switch
 
@@ -251,15 +251,13 @@ def _tool(name: str, numbers: pd.DataFrame) -> None:
 
 def csv_button(name: str, numbers: pd.DataFrame | Callable[[], pd.DataFrame]) -> None:
     """Draw the button that takes a card's numbers home; those of more than the card shows are read by the click."""
-    st.download_button(
+    taking_home.button(
         "CSV",
-        data=lambda: csv_bytes([numbers() if callable(numbers) else numbers]),
+        lambda _conn, _actor: csv_bytes([numbers() if callable(numbers) else numbers]),
         file_name=f"{name}.csv",
-        mime="text/csv",
-        type="tertiary",
-        on_click="ignore",
+        icon=None,
         key=f"csv-{name}",
-        help="The numbers of this card as a file",
+        told="The numbers of this card as a file",
     )
 
 

@@ -13,7 +13,7 @@ import streamlit as st
 
 from core.imports import rejects_name
 from core.reads.imports import imported_file
-from pages.shared import address, elements, frame, tables
+from pages.shared import address, elements, frame, tables, taking_home
 from pages.shared import format as fmt
 from pages.shared.cells import linked_to
 
@@ -99,12 +99,8 @@ def _rows(path: Path, file_name: str) -> None:
     with st.container(horizontal=True, vertical_alignment="center"):
         if len(bad) > ROWS_SHOWN:
             st.caption(f"and {len(bad) - ROWS_SHOWN:,} more", width="content")
-        st.download_button(
+        taking_home.button(
             "Rejects",
-            data=data,
+            lambda _conn, actor: taking_home.only("import files", actor, data),
             file_name=f"rejects-{file_name}",
-            mime="text/csv",
-            icon=":material/download:",
-            type="tertiary",
-            on_click="ignore",
         )

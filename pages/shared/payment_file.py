@@ -7,13 +7,14 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
+from core.access import Actor
 from core.payment_contents import UnknownFile, file_document
 from core.reads.payment_files import file_lines, files_of_payout, read_file
 from core.stops import current_stop
-from pages.shared import elements, frame, payment_dialogs, tables
+from db.engine import Connection
+from pages.shared import elements, frame, payment_dialogs, tables, taking_home
 from pages.shared import format as fmt
 from pages.shared.cells import linked_to, number
-from pages.shared.decisions import deciding
 from pages.shared.desk import Person
 from pages.shared.lines import card_text
 from pages.shared.status import badge
@@ -98,7 +99,7 @@ def _tools(file: dict[str, Any], lines: pd.DataFrame, who: Person, *, stopped: b
     may_take = who.may("write payment files") and standing != "cancelled"
     for form in file["formats"]:
         if may_take and not (stopped and standing == "made"):
-            _download(file_id, form, str(file["method"]), who)
+            _download(file_id, form, str(file["method"]))
     may_cancel = standing == "made" and who.may("write payment files")
     if may_cancel and st.button("Cancel the file…", icon=":material/do_not_disturb_on:", type="tertiary"):
         payment_dialogs.ask_cancel(file_id)
@@ -119,25 +120,21 @@ def _tools(file: dict[str, Any], lines: pd.DataFrame, who: Person, *, stopped: b
             payment_dialogs.ask_mark(markable)
 
 
-def _download(file_id: int, form: str, method: str, who: Person) -> None:
+def _download(file_id: int, form: str, method: str) -> None:
     label, icon = FORMATS[form]
-    engine = frame.engine()
 
-    def made() -> bytes:
-        with engine.begin() as conn:
-            actor = deciding(conn, who)
-            return file_document(conn, file_id, form=form, actor=actor, now=frame.now()).content
+    def made(conn: Connection, actor: Actor) -> bytes:
+        return file_document(conn, file_id, form=form, actor=actor, now=frame.now()).content
 
-    st.download_button(
+    taking_home.button(
         label,
         made,
         file_name=f"payments-{file_id}-{method}.{'xml' if form == 'sepa' else 'csv'}",
         mime="application/xml" if form == "sepa" else "text/csv",
-        icon=f":material/{icon}:",
-        type="tertiary",
-        on_click="ignore",
+        icon=icon,
         key=f"download-{form}",
-        help="It has full details: keep it nowhere, and the audit keeps who took it",
+        told="It has full details: keep it nowhere, and the audit keeps who took it",
+        writes=True,
     )
 
 

@@ -11,7 +11,7 @@ from core.access import Actor
 from core.payment_results import ResultsTaken, take_results, template
 from core.refusals import Refusal
 from db.engine import Connection
-from pages.shared import elements, frame, tables
+from pages.shared import elements, frame, tables, taking_home
 from pages.shared import format as fmt
 from pages.shared.decisions import Outcome, decide, deciding, token_for
 from pages.shared.desk import Person
@@ -79,15 +79,11 @@ def _problems(taken: ResultsTaken, name: str) -> None:
     shown = taken.problems[:PROBLEMS_SHOWN]
     records = [(str(line), column or "the line", fmt.plain(sentence)) for line, column, sentence in shown]
     tables.rows(records, ["Line", "Field", "What to do"])
-    st.download_button(
+    taking_home.button(
         "Rejects",
-        taken.rejects,
+        lambda _conn, actor: taking_home.only("mark payments", actor, taken.rejects),
         file_name=f"rejects-{name}",
-        mime="text/csv",
-        icon=":material/download:",
-        type="tertiary",
-        on_click="ignore",
-        help="The lines that are not taken, each with what is wrong: mend them and drop that file here",
+        told="The lines that are not taken, each with what is wrong: mend them and drop that file here",
     )
 
 

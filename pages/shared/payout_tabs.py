@@ -11,9 +11,11 @@ from zoneinfo import ZoneInfo
 import pandas as pd
 import streamlit as st
 
+from core.access import Actor
 from core.reads.payout import PayoutStory
 from core.reports.control_page import control_file
-from pages.shared import audit_rows, frame, payout_notes, payout_reversal, tables
+from db.engine import Connection
+from pages.shared import audit_rows, payout_notes, payout_reversal, tables, taking_home
 from pages.shared.cells import instant, linked, linked_to
 from pages.shared.format import ABSENT, day, moment, money, person, plain, story_moment, until
 from pages.shared.status import badge
@@ -200,11 +202,9 @@ def _audit(told: PayoutStory, zone: ZoneInfo, now: datetime) -> None:
         st.caption(
             "All of it in one file for an auditor, with the proofs that it hangs together.", width="content"
         )
-        st.download_button(
-            "Control record",
-            data=partial(_control_record, told.header.id, now, masked=not frame.person().may("see personal data")),
-            file_name=f"control-record-{told.header.id}.html", mime="text/html", icon=":material/download:",
-            type="tertiary", on_click="ignore", key="control-record",
+        taking_home.button(
+            "Control record", partial(_control_record, told.header.id, now), key="control-record",
+            file_name=f"control-record-{told.header.id}.html", mime="text/html",
         )  # fmt: skip
     if told.audit.empty:
         st.caption("No act of a person yet; what jobs did is in the story.")
@@ -225,6 +225,5 @@ def _audit(told: PayoutStory, zone: ZoneInfo, now: datetime) -> None:
     )
 
 
-def _control_record(payout_id: int, now: datetime, *, masked: bool) -> bytes:
-    with frame.reading() as conn:
-        return control_file(conn, payout_id, now=now, masked=masked)
+def _control_record(payout_id: int, now: datetime, conn: Connection, actor: Actor) -> bytes:
+    return control_file(conn, payout_id, now=now, masked=taking_home.masked(actor))

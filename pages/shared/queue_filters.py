@@ -8,11 +8,13 @@ from datetime import datetime
 
 import streamlit as st
 
+from core.access import Actor
 from core.programs import programs as all_programs
 from core.reads.filters import DAYS, METHODS, STATUSES, VIEWS, PayoutFilter
 from core.reads.payouts import SORTS
 from core.reports.files import payouts_file
-from pages.shared import address, desk
+from db.engine import Connection
+from pages.shared import address, desk, taking_home
 from pages.shared.format import PRIORITIES, method, moment, plain
 from pages.shared.queue_columns import COLUMNS, usual
 from pages.shared.status import STATUS
@@ -203,17 +205,14 @@ def _columns_chosen() -> None:
     address.put(columns=None if begun_with else names)
 
 
-def csv_button(shown: Shown, *, now: datetime, masked: bool) -> None:
+def csv_button(shown: Shown, *, now: datetime) -> None:
     """Draw the button that takes all that matches home, made when it is clicked."""
 
-    def made() -> bytes:
-        with desk.reading() as conn:
-            file = payouts_file(
-                conn, shown.wanted, now=now, masked=masked, sort=shown.sort, descending=shown.descending
-            )
-            return b"".join(file)
+    def made(conn: Connection, actor: Actor) -> bytes:
+        masked = taking_home.masked(actor)
+        file = payouts_file(
+            conn, shown.wanted, now=now, masked=masked, sort=shown.sort, descending=shown.descending
+        )
+        return b"".join(file)
 
-    st.download_button(
-        "CSV", made, file_name=f"payouts-{now:%Y-%m-%d}.csv", mime="text/csv", icon=":material/download:",
-        type="tertiary", on_click="ignore",
-    )  # fmt: skip
+    taking_home.button("CSV", made, file_name=f"payouts-{now:%Y-%m-%d}.csv")

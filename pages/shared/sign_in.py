@@ -18,6 +18,7 @@ import streamlit_authenticator as stauth
 from core import sign_in, users
 from core.access import load_actor
 from core.passwords import fits
+from core.sign_in import SessionUser
 from pages.shared import desk
 from pages.shared.desk import IDLE, PERSON, SEEN, Person
 
@@ -27,6 +28,9 @@ NOTED_EVERY = timedelta(minutes=5)
 LOOK_EVERY_S = 60
 STATUS, USERNAME, SIGNED_OUT = "authentication_status", "username", "logout"  # the library's own keys
 EPOCH, NOTICE = "session_epoch", "sign_in_notice"
+CLOSED = "This account is closed."
+IDLE_TOO_LONG = "You were signed out after an hour without a click. Sign in, and you are where you were."
+ENDED = "Your session has ended. Sign in again."
 FORM = {"Form name": "Sign in", "Username": "Name", "Password": "Password", "Login": "Sign in"}
 
 
@@ -38,15 +42,11 @@ def current() -> Person | None:
     now = desk.now()
     with desk.reading() as conn:
         user = sign_in.session_state(conn, name)
-    if user is None or not user.active:
-        _end("This account is closed.")
+    over = _why_over(user, now)
+    if user is None or over is not None:
+        _end(over or CLOSED)
         return None
-    if desk.is_idle(now):
-        _end("You were signed out after an hour without a click. Sign in, and you are where you were.")
-        return None
-    if st.session_state.setdefault(EPOCH, user.epoch) != user.epoch:
-        _end("Your session has ended. Sign in again.")
-        return None
+    st.session_state[EPOCH] = user.epoch
     person = Person(name=user.name, full_name=user.full_name, roles=user.roles, epoch=user.epoch)
     st.session_state[PERSON] = person
     st.session_state[SEEN] = now
@@ -58,14 +58,26 @@ def current() -> Person | None:
 
 @st.fragment(run_every=LOOK_EVERY_S)
 def watch() -> None:
-    """Sign out whoever left the desk alone, also while nobody clicks: the page is drawn anew, and is the form."""
-    if desk.is_idle(desk.now()):
+    """End a session that counts no more, also while nobody clicks: the page is drawn anew, and is the form."""
+    with desk.reading() as conn:
+        user = sign_in.session_state(conn, desk.person().name)
+    if _why_over(user, desk.now()) is not None:
         st.rerun(scope="app")
 
 
+def _why_over(user: SessionUser | None, now: datetime) -> str | None:
+    """Why this session counts no more, in words; None while it does."""
+    if user is None or not user.active:
+        return CLOSED
+    if desk.is_idle(now):
+        return IDLE_TOO_LONG
+    return ENDED if st.session_state.get(EPOCH, user.epoch) != user.epoch else None
+
+
 def _end(notice: str) -> None:
-    for key in (STATUS, USERNAME, EPOCH, PERSON, SEEN):
-        st.session_state.pop(key, None)
+    """Leave nothing of this session to whoever signs in next in the same tab."""
+    for key in list(st.session_state):
+        del st.session_state[key]
     st.session_state[SIGNED_OUT] = True  # the library asks its cookie no more in this session
     st.session_state[NOTICE] = notice
 

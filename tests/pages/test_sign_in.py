@@ -4,13 +4,23 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
+import pytest
 from sqlalchemy import Engine, text
 from streamlit.testing.v1 import AppTest
 
+from core.access import Actor
+from core.decisions import Wanted
 from core.sign_in import record_seen, session_state
-from core.users import disable_user
+from core.steering import set_priority
+from core.users import disable_user, set_roles
+from pages.shared import nav
+from pages.shared.decisions import RESULT, TOKENS
+from pages.shared.desk import PERSON, SEEN, Person
+from pages.shared.sign_in import EPOCH
 from tests.pages.conftest import Open
 from tests.world import HOST, PASSWORD, pending
+
+DRAWN = "payout_drawn"
 
 
 def submit(app: AppTest, name: str, password: str) -> AppTest:
@@ -62,6 +72,57 @@ def test_signing_out_ends_every_session_of_that_person(open_page: Open):
     next(button for button in here.button if button.label == "Sign out").click().run()
     assert not is_in(here)
     assert not is_in(elsewhere.run())
+
+
+@pytest.mark.parametrize("said", ["closed", "has ended"])
+def test_a_page_left_open_ends_by_itself_once_its_session_counts_no_more(
+    said: str, desk: Engine, open_page: Open, now: datetime, monkeypatch: pytest.MonkeyPatch
+):
+    """What looks after the page each minute finds it; here it is the same run that had begun as hers."""
+    draw = nav.sidebar
+
+    def ended(person: Person) -> None:
+        monkeypatch.setattr(nav, "sidebar", draw)
+        with desk.begin() as conn:
+            if said == "closed":
+                disable_user(conn, "ada", actor=HOST, now=now)
+            else:
+                set_roles(conn, "ada", ["viewer"], actor=HOST, now=now)
+        draw(person)
+
+    monkeypatch.setattr(nav, "sidebar", ended)
+    app = open_page("ada", "queue")
+    assert not is_in(app)
+    assert said in app.info[0].value
+
+
+@pytest.mark.parametrize("how", ["signs out", "closed", "idle"])
+def test_who_signs_in_next_finds_nothing_of_the_person_before(
+    how: str, desk: Engine, open_page: Open, now: datetime
+):
+    ben = Actor(name="user:ben", channel="page", roles=frozenset({"approver"}))
+    with desk.begin() as conn:
+        payout = pending(conn, [2500], now=now, name="Ana Silva")
+    app = open_page("ada", "payout", id=str(payout))
+    with desk.begin() as conn:
+        set_priority(conn, [Wanted(id=payout)], priority="high", actor=ben, now=now)
+    app = app.button(key=f"do_approve_{payout}").click().run()
+    assert any("Ana Silva" in shown.value for shown in app.markdown)
+    if how == "signs out":
+        app = next(button for button in app.button if button.label == "Sign out").click().run()
+    elif how == "closed":
+        with desk.begin() as conn:
+            disable_user(conn, "ada", actor=HOST, now=now)
+        app = app.run()
+    else:
+        app.session_state["seen_at"] = now - timedelta(minutes=61)
+        app = app.run()
+    assert not is_in(app)
+    kept = (RESULT, TOKENS, DRAWN, SEEN, PERSON, EPOCH)
+    assert not [name for name in kept if name in app.session_state]
+    app = submit(app, "vera", PASSWORD)
+    assert is_in(app)
+    assert not any("Ana Silva" in shown.value for shown in app.markdown)
 
 
 def test_a_session_left_alone_ends_and_who_signs_in_again_is_where_they_were(open_page: Open, now: datetime):
