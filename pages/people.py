@@ -26,10 +26,12 @@ from pages.shared import address, elements, frame, in_dialog, tables
 from pages.shared import format as fmt
 from pages.shared.cells import linked_to
 from pages.shared.decisions import Outcome, Work, decide, token_for
+from pages.shared.in_dialog import field, typed
 from pages.shared.status import badge, tag
 
 CHOSEN, FIRST, ONE = "people-chosen", "people-first-password", "people-one"
 NAME, FULL_NAME, ROLES_KEY, PASSWORD = "people-name", "people-full-name", "people-roles", "people-password"
+ADD = "add_user"
 PASSWORD_BYTES = 15
 ROLE_WORDS = {
     "viewer": "reads everything, personal data masked",
@@ -192,43 +194,48 @@ def _called(user: User) -> str:
 
 @st.dialog("Add a person", width="medium", icon=":material/person_add:")
 def _add() -> None:
-    st.text_input("Name", key=FULL_NAME, max_chars=200, placeholder="Ada Lindqvist")
-    st.text_input("Signs in as", key=NAME, max_chars=63, placeholder="ada")
-    st.multiselect("Roles", ROLES, key=ROLES_KEY, format_func=str.capitalize)
-    _first_password()
-    token = token_for("add_user")
-    in_dialog.buttons("Add", "person_add", key="people-go", on_click=_added, args=(token,))
+    st.text_input("Name", key=field(ADD, FULL_NAME), max_chars=200, placeholder="Ada Lindqvist")
+    st.text_input("Signs in as", key=field(ADD, NAME), max_chars=63, placeholder="ada")
+    st.multiselect("Roles", ROLES, key=field(ADD, ROLES_KEY), format_func=str.capitalize)
+    _first_password(ADD)
+    in_dialog.buttons("Add", "person_add", key="people-go", on_click=_added, args=())
 
 
 @st.dialog("Roles", width="medium", icon=":material/badge:")
 def _roles(user: User) -> None:
     st.markdown(f"**{_called(user)}** has these roles and no others.")
-    st.multiselect("Roles", ROLES, default=list(user.roles), key=ROLES_KEY, format_func=str.capitalize)
-    token = token_for(f"roles_{user.name}")
-    in_dialog.buttons("Give these roles", "badge", key="people-go", on_click=_roled, args=(token, user.name))
+    name = f"roles_{user.name}_{user.epoch}"
+    st.multiselect(
+        "Roles", ROLES, default=list(user.roles), key=field(name, ROLES_KEY), format_func=str.capitalize
+    )
+    args = (name, token_for(name), user.name)
+    in_dialog.buttons("Give these roles", "badge", key="people-go", on_click=_roled, args=args)
 
 
 @st.dialog("New password", width="medium", icon=":material/key:")
 def _password(user: User) -> None:
     st.markdown(f"**{_called(user)}** signs in with it from now on; every open session ends.")
-    _first_password()
-    token = token_for(f"password_{user.name}")
-    in_dialog.buttons(
-        "Set the password", "key", key="people-go", on_click=_passworded, args=(token, user.name)
-    )
+    name = f"password_{user.name}_{user.epoch}"
+    _first_password(name)
+    args = (name, token_for(name), user.name)
+    in_dialog.buttons("Set the password", "key", key="people-go", on_click=_passworded, args=args)
 
 
-def _first_password() -> None:
+def _first_password(decision: str) -> None:
     st.text_input(
-        "Password", value=st.session_state[FIRST], key=PASSWORD, max_chars=72, autocomplete="new-password"
+        "Password",
+        value=st.session_state[FIRST],
+        key=field(decision, PASSWORD),
+        max_chars=72,
+        autocomplete="new-password",
     )
     st.caption("Hand it over in person or by a channel of its own; it is shown nowhere again.")
 
 
-def _added(token: UUID) -> None:
+def _added() -> None:
+    name, full_name = typed(ADD, NAME), typed(ADD, FULL_NAME)
     state = st.session_state
-    name, full_name = str(state[NAME]).strip(), str(state[FULL_NAME]).strip()
-    roles, password = list(state[ROLES_KEY]), str(state[PASSWORD])
+    roles, password = list(state[field(ADD, ROLES_KEY)]), str(state[field(ADD, PASSWORD)])
 
     def work(conn: Connection, actor: Actor, now: datetime) -> Outcome:
         add_user(conn, name, password, roles, actor=actor, now=now, full_name=full_name or None)
@@ -238,27 +245,28 @@ def _added(token: UUID) -> None:
             then="Hand the password over.",
         )
 
-    in_dialog.decide_in_dialog("add_user", token, work)
+    decision = f"{ADD}_{name}"
+    in_dialog.decide_in_dialog(decision, token_for(decision), work)
 
 
-def _roled(token: UUID, name: str) -> None:
-    roles = list(st.session_state[ROLES_KEY])
+def _roled(decision: str, token: UUID, name: str) -> None:
+    roles = list(st.session_state[field(decision, ROLES_KEY)])
 
     def work(conn: Connection, actor: Actor, now: datetime) -> Outcome:
         user = set_roles(conn, name, roles, actor=actor, now=now)
         return Outcome(badge="done", headline=f"{_called(user)} is now {', '.join(user.roles)}.")
 
-    in_dialog.decide_in_dialog(f"roles_{name}", token, work)
+    in_dialog.decide_in_dialog(decision, token, work)
 
 
-def _passworded(token: UUID, name: str) -> None:
-    password = str(st.session_state[PASSWORD])
+def _passworded(decision: str, token: UUID, name: str) -> None:
+    password = str(st.session_state[field(decision, PASSWORD)])
 
     def work(conn: Connection, actor: Actor, now: datetime) -> Outcome:
         user = set_password(conn, name, password, actor=actor, now=now)
         return Outcome(badge="done", headline=f"{_called(user)} has a new password.")
 
-    in_dialog.decide_in_dialog(f"password_{name}", token, work)
+    in_dialog.decide_in_dialog(decision, token, work)
 
 
 page()

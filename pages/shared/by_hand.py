@@ -14,6 +14,7 @@ from db.engine import Connection
 from pages.shared import format as fmt
 from pages.shared import in_dialog
 from pages.shared.decisions import Outcome, token_for
+from pages.shared.in_dialog import field, typed
 
 KIND, AMOUNT, SALE, REF, WHY = (f"by-hand-{name}" for name in ("kind", "amount", "sale", "ref", "why"))
 KIND_WORDS = {
@@ -37,27 +38,27 @@ def enter(story: PartnerStory) -> None:
         f"It counts for **{fmt.plain(story.header.name or story.header.code)}** at once."
         " Who enters it never approves a payout that pays it."
     )
-    st.radio("Kind", KINDS, format_func=KIND_WORDS.__getitem__, key=KIND)
-    st.text_input(f"Amount, {currency}", key=AMOUNT, max_chars=24)
-    _reference_and_reason("The invoice or agreement it stands in: the same one again counts once")
-    token = token_for("enter_by_hand")
+    name = f"enter_by_hand_{story.header.id}"
+    st.radio("Kind", KINDS, format_func=KIND_WORDS.__getitem__, key=field(name, KIND))
+    st.text_input(f"Amount, {currency}", key=field(name, AMOUNT), max_chars=24)
+    _reference_and_reason(name, "The invoice or agreement it stands in: the same one again counts once")
     in_dialog.buttons(
         "Enter the amount",
         "done",
         key="by-hand-enter",
         on_click=_entered,
-        args=(token, story.header.code, currency),
+        args=(name, token_for(name), story.header.code, currency),
     )
 
 
-def _reference_and_reason(place: str) -> None:
-    st.text_input("Reference", key=REF, max_chars=REF_LENGTH_MAX, placeholder=place)
-    st.text_input("Reason", key=WHY, max_chars=500, placeholder="Why, for the audit")
+def _reference_and_reason(name: str, place: str) -> None:
+    st.text_input("Reference", key=field(name, REF), max_chars=REF_LENGTH_MAX, placeholder=place)
+    st.text_input("Reason", key=field(name, WHY), max_chars=500, placeholder="Why, for the audit")
 
 
-def _entered(token: UUID, code: str, currency: str) -> None:
-    kind, amount = st.session_state[KIND], st.session_state[AMOUNT].strip()
-    ref, why = st.session_state[REF], st.session_state[WHY]
+def _entered(name: str, token: UUID, code: str, currency: str) -> None:
+    kind = st.session_state[field(name, KIND)]
+    amount, ref, why = (typed(name, one) for one in (AMOUNT, REF, WHY))
 
     def work(conn: Connection, actor: Actor, now: datetime) -> Outcome:
         done = enter_by_hand(conn, code, kind, amount, ref=ref, reason=why, actor=actor, now=now)
@@ -66,7 +67,7 @@ def _entered(token: UUID, code: str, currency: str) -> None:
             return Outcome(badge="done", headline=f"{said} was entered before; nothing changed.")
         return Outcome(badge="done", headline=f"{said} is entered.", then="The next payout counts it in.")
 
-    in_dialog.decide_in_dialog("enter_by_hand", token, work)
+    in_dialog.decide_in_dialog(name, token, work)
 
 
 @st.dialog("Refund a sale", width="medium", icon=":material/undo:")
@@ -75,27 +76,26 @@ def refund(story: PartnerStory) -> None:
     st.markdown(
         "For a sale that came by file. What was paid at Stripe is refunded there, and the desk hears of it by itself."
     )
-    st.text_input("Sale", key=SALE, max_chars=200, placeholder="Its reference at the source")
+    name = f"refund_by_hand_{story.header.id}"
+    st.text_input("Sale", key=field(name, SALE), max_chars=200, placeholder="Its reference at the source")
     st.text_input(
         f"What the customer got back, {story.header.currency}; empty: all that is left",
-        key=AMOUNT,
+        key=field(name, AMOUNT),
         max_chars=24,
     )
-    _reference_and_reason("The refund’s own number: the same one again counts once")
-    token = token_for("refund_by_hand")
+    _reference_and_reason(name, "The refund’s own number: the same one again counts once")
     in_dialog.buttons(
         "Refund the sale",
         "undo",
         key="by-hand-refund",
         on_click=_refunded,
-        args=(token, story),
+        args=(name, token_for(name), story),
     )
 
 
-def _refunded(token: UUID, story: PartnerStory) -> None:
+def _refunded(name: str, token: UUID, story: PartnerStory) -> None:
     program, code, currency = story.header.program, story.header.code, story.header.currency
-    sale, amount = st.session_state[SALE].strip(), st.session_state[AMOUNT].strip()
-    ref, why = st.session_state[REF], st.session_state[WHY]
+    sale, amount, ref, why = (typed(name, one) for one in (SALE, AMOUNT, REF, WHY))
 
     def work(conn: Connection, actor: Actor, now: datetime) -> Outcome:
         done = refund_by_hand(
@@ -108,4 +108,4 @@ def _refunded(token: UUID, story: PartnerStory) -> None:
             badge="done", headline=f"{said} of the sale went back.", then=REFUND_WORDS.get(done.kind, "")
         )
 
-    in_dialog.decide_in_dialog("refund_by_hand", token, work)
+    in_dialog.decide_in_dialog(name, token, work)

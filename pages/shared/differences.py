@@ -17,6 +17,7 @@ from pages.shared import elements, frame, status, tables
 from pages.shared import format as fmt
 from pages.shared.cells import instant, number
 from pages.shared.decisions import Outcome, decide, token_for
+from pages.shared.in_dialog import field, typed
 from pages.shared.lines import card_text
 from pages.shared.status import Colour
 from pages.shared.two_people import ask_why, proposing
@@ -160,22 +161,27 @@ def _close(row: Any, said: str) -> None:  # noqa: ANN401 - as above
         f"{kind_badge(str(row.kind))}\u2002**{fmt.money(number(row.amount_minor), str(row.currency))}**"
     )
     st.markdown(said)
-    st.text_input("Reason", key=REASON, max_chars=500, placeholder="What it was, and what was done about it")
+    name = f"close_difference_{row.id}"
+    st.text_input(
+        "Reason",
+        key=field(name, REASON),
+        max_chars=500,
+        placeholder="What it was, and what was done about it",
+    )
     st.caption("Closing changes neither book. The difference and the reason are kept, and in the audit.")
-    token = token_for(f"close_difference_{row.id}")
     with st.container(horizontal=True, horizontal_alignment="right"):
         if st.button("Cancel", key="difference-cancel") or elements.primary(
             "Close the difference",
             "done",
             key="difference-close",
             on_click=_closed,
-            args=(token, number(row.id)),
+            args=(name, token_for(name), number(row.id)),
         ):
             st.rerun()
 
 
-def _closed(token: UUID, difference_id: int) -> None:
-    reason = st.session_state[REASON].strip()
+def _closed(name: str, token: UUID, difference_id: int) -> None:
+    reason = typed(name, REASON)
 
     def work(conn: Connection, actor: Actor, now: datetime) -> Outcome:
         close_difference(conn, difference_id, reason=reason, actor=actor, now=now)
@@ -185,4 +191,4 @@ def _closed(token: UUID, difference_id: int) -> None:
             then="It is asked again only if its figures change.",
         )
 
-    decide(f"close_difference_{difference_id}", token, work)
+    decide(name, token, work)

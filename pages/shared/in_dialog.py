@@ -14,6 +14,20 @@ from pages.shared.decisions import RESULT, Work, decide, last_result
 FAULT = "dialog-fault"
 
 
+def field(decision: str, name: str) -> str:
+    """The key of a field in the dialog of a decision: what was typed for one subject never stands in the next one's.
+
+    A dialog that is dismissed makes no run, and what was typed there is known until the next one; so the decision's name
+    carries its subject. Not its token: a refusal takes a new one, and what was typed stays beside the refusal.
+    """
+    return f"{name}-{decision}"
+
+
+def typed(decision: str, name: str) -> str:
+    """What stands in a field as text, without the blanks around it; an empty one and one that was not drawn are ""."""
+    return str(st.session_state.get(field(decision, name)) or "").strip()
+
+
 def decide_in_dialog(name: str, token: UUID, work: Work) -> None:
     """Decide, in the callback of a dialog's button; a refusal is kept for the dialog."""
     decide(name, token, work)
@@ -39,12 +53,19 @@ def show_fault() -> str | None:
 
 
 def buttons(
-    label: str, icon: str, *, key: str, on_click: Callable[..., None], args: tuple[object, ...]
+    label: str,
+    icon: str,
+    *,
+    key: str,
+    on_click: Callable[..., None],
+    args: tuple[object, ...],
+    disabled: bool = False,
 ) -> None:
     """Draw Cancel and the one primary button, and close the dialog when it is done."""
     fault = show_fault()
     with st.container(horizontal=True, horizontal_alignment="right"):
         if st.button("Cancel", key=f"{key}-cancel", on_click=keys.answered):
             st.rerun()
-        if elements.primary(label, icon, key=key, on_click=on_click, args=args) and fault is None:
+        done = elements.primary(label, icon, key=key, on_click=on_click, args=args, disabled=disabled)
+        if done and fault is None:
             st.rerun()

@@ -14,6 +14,7 @@ from core.reads.partner import PartnerStory
 from db.engine import Connection
 from pages.shared import frame, in_dialog
 from pages.shared.decisions import Outcome, token_for
+from pages.shared.in_dialog import field, typed
 
 LANGUAGE, NOTICE, PHONE, KINDS = (f"partner-told-{name}" for name in ("language", "notice", "phone", "kinds"))
 THE_PROGRAMS = "the program’s"
@@ -26,6 +27,7 @@ def choose(story: PartnerStory) -> None:
     """Ask how this partner wants to be told, and keep it."""
     with frame.reading() as conn:
         held = read_preferences(conn, story.header.code, now=frame.now())
+    name = f"messages_{story.header.code}"
     left, middle, right = st.columns(3)
     languages = [None, *LANGUAGES]
     left.selectbox(
@@ -33,7 +35,7 @@ def choose(story: PartnerStory) -> None:
         languages,
         index=languages.index(held.language),
         format_func=lambda code: LANGUAGES[code] if code else THE_PROGRAMS,
-        key=LANGUAGE,
+        key=field(name, LANGUAGE),
     )
     notices = sorted({*NOTICES, held.notice_days}, key=lambda days: -1 if days is None else days)
     middle.selectbox(
@@ -41,10 +43,14 @@ def choose(story: PartnerStory) -> None:
         notices,
         index=notices.index(held.notice_days),
         format_func=_notice,
-        key=NOTICE,
+        key=field(name, NOTICE),
     )
     right.text_input(
-        "Number for SMS", value=held.phone or "", key=PHONE, max_chars=24, placeholder="+351912345678"
+        "Number for SMS",
+        value=held.phone or "",
+        key=field(name, PHONE),
+        max_chars=24,
+        placeholder="+351912345678",
     )
     for channel, label in BY.items():
         kinds = _offered(held, channel)
@@ -54,7 +60,7 @@ def choose(story: PartnerStory) -> None:
             selection_mode="multi",
             default=[kind for kind in kinds if held.wanted[kind, channel]],
             format_func=lambda kind: partner_kinds()[kind].title,
-            key=f"{KINDS}-{channel}",
+            key=field(name, f"{KINDS}-{channel}"),
         )
     st.caption(
         "Destination and email changes are told by email whatever is chosen: nobody may switch that off."
@@ -64,7 +70,7 @@ def choose(story: PartnerStory) -> None:
         "done",
         key="partner-told",
         on_click=_chosen,
-        args=(token_for(f"messages_{story.header.code}"), story.header.code),
+        args=(name, token_for(name), story.header.code),
     )
 
 
@@ -84,10 +90,10 @@ def _offered(held: Preferences, channel: str) -> list[str]:
     ]
 
 
-def _chosen(token: UUID, code: str) -> None:
-    picked = {channel: set(st.session_state[f"{KINDS}-{channel}"]) for channel in BY}
-    language, days = st.session_state[LANGUAGE], st.session_state[NOTICE]
-    phone = str(st.session_state[PHONE] or "")
+def _chosen(name: str, token: UUID, code: str) -> None:
+    picked = {channel: set(st.session_state[field(name, f"{KINDS}-{channel}")]) for channel in BY}
+    language, days = (st.session_state[field(name, one)] for one in (LANGUAGE, NOTICE))
+    phone = typed(name, PHONE)
 
     def work(conn: Connection, actor: Actor, now: datetime) -> Outcome:
         held = read_preferences(conn, code, now=now)
@@ -103,4 +109,4 @@ def _chosen(token: UUID, code: str) -> None:
             then=f"{len(changed)} {'thing' if len(changed) == 1 else 'things'} changed.",
         )
 
-    in_dialog.decide_in_dialog(f"messages_{code}", token, work)
+    in_dialog.decide_in_dialog(name, token, work)

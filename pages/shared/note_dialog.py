@@ -12,6 +12,7 @@ from core.partner_notes import LONGEST, add_note
 from db.engine import Connection
 from pages.shared import in_dialog, keys
 from pages.shared.decisions import Outcome, token_for
+from pages.shared.in_dialog import field, typed
 
 TEXT = "note-text"
 NAMES_THE_PAYOUT = 40  # characters of a note that say which payout it is about
@@ -20,9 +21,10 @@ NAMES_THE_PAYOUT = 40  # characters of a note that say which payout it is about
 @st.dialog("Write a note", width="medium", icon=":material/edit_note:", on_dismiss=keys.answered)
 def write(partner_code: str, *, payout_id: int | None = None) -> None:
     """Take a note of this partner; of a payout, it names it."""
+    name = f"note_{partner_code}_{payout_id}"
     st.text_area(
         "Note",
-        key=TEXT,
+        key=field(name, TEXT),
         max_chars=LONGEST - NAMES_THE_PAYOUT if payout_id else LONGEST,
         label_visibility="collapsed",
         placeholder="What the next colleague should know",
@@ -31,7 +33,6 @@ def write(partner_code: str, *, payout_id: int | None = None) -> None:
     st.caption(
         f"{where}Everybody but viewers reads it. It is never changed; an admin may blank it where it names a person."
     )
-    name = f"note_{partner_code}_{payout_id}"
     in_dialog.buttons(
         "Keep the note",
         "done",
@@ -42,7 +43,7 @@ def write(partner_code: str, *, payout_id: int | None = None) -> None:
 
 
 def _noted(token: UUID, name: str, partner_code: str, payout_id: int | None) -> None:
-    said = str(st.session_state[TEXT] or "").strip()
+    said = typed(name, TEXT)
     about = f"Payout {payout_id}: " if said and payout_id else ""
 
     def work(conn: Connection, actor: Actor, now: datetime) -> Outcome:

@@ -15,8 +15,6 @@ from pages.shared import elements, frame
 from pages.shared import format as fmt
 from pages.shared.decisions import Outcome, Work, decide, token_for
 
-NAME = "ask_onboarding_link"
-
 
 def wanted(story: PartnerStory) -> bool:
     """Tell whether this person may ask, and there is an account that cannot be paid yet."""
@@ -32,6 +30,7 @@ def wanted(story: PartnerStory) -> bool:
 def ask(story: PartnerStory) -> None:
     """Say what will be sent to whom, and take the click."""
     header = story.header
+    name = f"ask_onboarding_link_{header.id}"
     st.markdown(
         f"{fmt.plain(header.name or header.code)} is mailed a link to Stripe’s form, where they complete their payout"
         f" account: to **{fmt.plain(header.email or 'nobody, no email is known')}**."
@@ -39,13 +38,17 @@ def ask(story: PartnerStory) -> None:
     st.caption("The link is made when the mail is, works once and for minutes. Nobody here sees it.")
     with st.container(horizontal=True, horizontal_alignment="right"):
         if st.button("Cancel", key="onboarding-cancel") or elements.primary(
-            "Mail the link", "link", key="onboarding", on_click=_asked, args=(token_for(NAME), header.code)
+            "Mail the link",
+            "link",
+            key="onboarding",
+            on_click=_asked,
+            args=(name, token_for(name), header.code),
         ):
             st.rerun()
 
 
-def _asked(token: UUID, code: str) -> None:
-    decide(NAME, token, _asking(code))
+def _asked(name: str, token: UUID, code: str) -> None:
+    decide(name, token, _asking(code))
 
 
 def _asking(code: str) -> Work:

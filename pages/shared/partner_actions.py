@@ -32,7 +32,7 @@ from pages.shared import (
 from pages.shared import format as fmt
 from pages.shared.cells import instant, number
 from pages.shared.decisions import Outcome, token_for
-from pages.shared.in_dialog import decide_in_dialog, forget_fault, show_fault
+from pages.shared.in_dialog import decide_in_dialog, field, forget_fault, show_fault, typed
 
 REQUEST, HOLD, LIFT = "Request a payout", "Place a hold", "Lift a hold"
 EARLY, BEYOND = "Request an early payout", "Request beyond a rule"
@@ -107,20 +107,20 @@ def _request(story: PartnerStory) -> None:
         f"{_who(story)} has **{fmt.money(story.balance.available_minor, currency)}** available."
         " The payout waits in the queue until somebody else approves it."
     )
-    st.text_input(f"Amount, {currency}", key=AMOUNT, value=everything, max_chars=24)
-    st.text_input("Reason", key=WHY, max_chars=500, placeholder="Why now, for the audit")
-    token = token_for("request_payout")
+    name = f"request_payout_{story.header.id}"
+    st.text_input(f"Amount, {currency}", key=field(name, AMOUNT), value=everything, max_chars=24)
+    st.text_input("Reason", key=field(name, WHY), max_chars=500, placeholder="Why now, for the audit")
     in_dialog.buttons(
         "Request the payout",
         "payments",
         key="partner-request",
         on_click=_requested,
-        args=(token, story.header.code),
+        args=(name, token_for(name), story.header.code),
     )
 
 
-def _requested(token: UUID, code: str) -> None:
-    amount, reason = st.session_state[AMOUNT].strip(), st.session_state[WHY].strip()
+def _requested(name: str, token: UUID, code: str) -> None:
+    amount, reason = typed(name, AMOUNT), typed(name, WHY)
 
     def work(conn: Connection, actor: Actor, now: datetime) -> Outcome:
         payout_id = request_payout(conn, code, amount, reason=reason, actor=actor, now=now)
@@ -130,7 +130,7 @@ def _requested(token: UUID, code: str) -> None:
             then="It waits in the queue for another person’s approval.",
         )
 
-    decide_in_dialog("request_payout", token, work)
+    decide_in_dialog(name, token, work)
 
 
 @st.dialog("Place a hold", width="medium", icon=":material/lock:")
@@ -138,13 +138,14 @@ def _hold(story: PartnerStory) -> None:
     st.markdown(
         f"Nothing of {_who(story)} is queued or sent while the hold is in force; what is already sent is not called back."
     )
-    st.selectbox("Reason", BY_PEOPLE, format_func=_reason, key=REASON)
-    st.date_input("Until, empty: until somebody lifts it", value=None, key=UNTIL, format="YYYY-MM-DD")
-    st.text_input("Note", key=NOTE, max_chars=500, placeholder="What is known, for the audit")
-    token = token_for("place_hold")
-    in_dialog.buttons(
-        "Place the hold", "lock", key="partner-hold", on_click=_placed, args=(token, story.header.id)
+    name = f"place_hold_{story.header.id}"
+    st.selectbox("Reason", BY_PEOPLE, format_func=_reason, key=field(name, REASON))
+    st.date_input(
+        "Until, empty: until somebody lifts it", value=None, key=field(name, UNTIL), format="YYYY-MM-DD"
     )
+    st.text_input("Note", key=field(name, NOTE), max_chars=500, placeholder="What is known, for the audit")
+    args = (name, token_for(name), story.header.id)
+    in_dialog.buttons("Place the hold", "lock", key="partner-hold", on_click=_placed, args=args)
 
 
 def _reason(code: str) -> str:
@@ -152,9 +153,9 @@ def _reason(code: str) -> str:
     return words[0].upper() + words[1:]
 
 
-def _placed(token: UUID, partner_id: int) -> None:
-    reason, note = st.session_state[REASON], st.session_state[NOTE].strip()
-    day: date | None = st.session_state[UNTIL]
+def _placed(name: str, token: UUID, partner_id: int) -> None:
+    reason, note = typed(name, REASON), typed(name, NOTE)
+    day: date | None = st.session_state[field(name, UNTIL)]
     until = datetime.combine(day, time(), frame.zone()).astimezone(UTC) if day else None
 
     def work(conn: Connection, actor: Actor, now: datetime) -> Outcome:
@@ -165,7 +166,7 @@ def _placed(token: UUID, partner_id: int) -> None:
             then=f"Until {day:%Y-%m-%d}." if day else "Until somebody lifts it.",
         )
 
-    decide_in_dialog("place_hold", token, work)
+    decide_in_dialog(name, token, work)
 
 
 @st.dialog("Lift a hold", width="medium", icon=":material/lock_open:")
@@ -178,14 +179,20 @@ def _lift(story: PartnerStory) -> None:
         ): f"{_reason(str(hold.reason))}, since {fmt.moment(instant(hold.opened_at), zone, now)}"
         for hold in in_force.itertuples()
     }
-    st.radio("Which", list(words), format_func=words.__getitem__, key=WHICH, label_visibility="collapsed")
-    st.text_input("Reason", key=LIFT_NOTE, max_chars=500, placeholder="What was settled, for the audit")
-    token = token_for("lift_hold")
-    in_dialog.buttons("Lift the hold", "lock_open", key="partner-lift", on_click=_lifted, args=(token,))
+    which = field(f"lift_of_{story.header.id}", WHICH)
+    hold_id = st.radio(
+        "Which", list(words), format_func=words.__getitem__, key=which, label_visibility="collapsed"
+    )
+    name = f"lift_hold_{hold_id}"
+    st.text_input(
+        "Reason", key=field(name, LIFT_NOTE), max_chars=500, placeholder="What was settled, for the audit"
+    )
+    args = (name, token_for(name), hold_id)
+    in_dialog.buttons("Lift the hold", "lock_open", key="partner-lift", on_click=_lifted, args=args)
 
 
-def _lifted(token: UUID) -> None:
-    hold_id, note = st.session_state[WHICH], st.session_state[LIFT_NOTE].strip()
+def _lifted(name: str, token: UUID, hold_id: int) -> None:
+    note = typed(name, LIFT_NOTE)
 
     def work(conn: Connection, actor: Actor, now: datetime) -> Outcome:
         lift_hold(conn, hold_id, actor=actor, now=now, note=note)
@@ -193,7 +200,7 @@ def _lifted(token: UUID) -> None:
             badge="done", headline="The hold is lifted.", then="The next queue run counts the partner in."
         )
 
-    decide_in_dialog("lift_hold", token, work)
+    decide_in_dialog(name, token, work)
 
 
 def _on(dialog: Callable[[PartnerStory], None]) -> Callable[[PartnerStory, PartnerExtras], None]:

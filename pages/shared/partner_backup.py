@@ -20,6 +20,7 @@ from db.engine import Connection
 from pages.shared import elements, frame, in_dialog, two_people
 from pages.shared import format as fmt
 from pages.shared.decisions import Outcome, Work, token_for
+from pages.shared.in_dialog import field, typed
 from pages.shared.partner_edit import DETAILS
 from pages.shared.two_people import ask_why
 
@@ -103,34 +104,35 @@ def keep(story: PartnerStory) -> None:
     )
     options = [*(method for method in METHODS if method != story.header.method), story.header.method, NONE]
     label = {NONE: "None any more"}
+    name = f"set_backup_{story.header.id}"
     method = st.selectbox(
-        "Paid by", options, format_func=lambda one: label.get(one) or fmt.method(one), key=METHOD
+        "Paid by",
+        options,
+        format_func=lambda one: label.get(one) or fmt.method(one),
+        key=field(name, METHOD),
     )
     if method in STRIPE:
-        st.text_input("Stripe account", key=ACCOUNT, placeholder="acct_…")
+        st.text_input("Stripe account", key=field(name, ACCOUNT), placeholder="acct_…")
     if method == "paypal":
-        st.text_input("PayPal address", key=EMAIL, max_chars=254, placeholder="ana@example.com")
+        st.text_input("PayPal address", key=field(name, EMAIL), max_chars=254, placeholder="ana@example.com")
     if method in DETAILS:
         boxes = st.columns(2)
-        for place, (name, (words_, example)) in enumerate(DETAILS[method].items()):
-            boxes[place % 2].text_input(words_, key=f"backup-{name}", placeholder=example, max_chars=100)
+        for place, (detail, (words_, example)) in enumerate(DETAILS[method].items()):
+            key = field(name, f"backup-{detail}")
+            boxes[place % 2].text_input(words_, key=key, placeholder=example, max_chars=100)
         st.caption(":material/lock: Kept encrypted. Everybody sees the last four.")
-    st.text_input("Reason", key=WHY, max_chars=500, placeholder="Who asked, and how you know it was them")
-    token = token_for(f"set_backup_{story.header.id}")
-    in_dialog.buttons(
-        "Propose the backup", "group", key="partner-backup", on_click=_kept, args=(token, story.header.id)
+    st.text_input(
+        "Reason", key=field(name, WHY), max_chars=500, placeholder="Who asked, and how you know it was them"
     )
+    args = (name, token_for(name), story.header.id)
+    in_dialog.buttons("Propose the backup", "group", key="partner-backup", on_click=_kept, args=args)
 
 
-def _typed(key: str) -> str:
-    return str(st.session_state.get(key) or "").strip()
-
-
-def _kept(token: UUID, partner_id: int) -> None:
-    method, why = _typed(METHOD), _typed(WHY)
-    account = _typed(ACCOUNT) if method in STRIPE else ""
-    email = _typed(EMAIL) if method == "paypal" else ""
-    details = {name: _typed(f"backup-{name}") for name in DETAILS.get(method, ())}
+def _kept(name: str, token: UUID, partner_id: int) -> None:
+    method, why = typed(name, METHOD), typed(name, WHY)
+    account = typed(name, ACCOUNT) if method in STRIPE else ""
+    email = typed(name, EMAIL) if method == "paypal" else ""
+    details = {detail: typed(name, f"backup-{detail}") for detail in DETAILS.get(method, ())}
 
     def work(conn: Connection, actor: Actor, now: datetime) -> Outcome:
         if has_details(details):
@@ -143,4 +145,4 @@ def _kept(token: UUID, partner_id: int) -> None:
         )
         return two_people.proposing("set_backup", partner_id, why, backup_content(asked))(conn, actor, now)
 
-    in_dialog.decide_in_dialog(f"set_backup_{partner_id}", token, work)
+    in_dialog.decide_in_dialog(name, token, work)

@@ -18,6 +18,7 @@ from db.engine import Connection
 from pages.shared import format as fmt
 from pages.shared import frame, in_dialog, two_people
 from pages.shared.decisions import Outcome, token_for
+from pages.shared.in_dialog import field, typed
 
 # A field, what it is called, and what stands in it as an example.
 FIELDS = {
@@ -45,55 +46,60 @@ DETAILS = {
         "post_country": ("Country, two letters", "US"),
     },
 }
+ADD = "add_partner"
 
 
-def _key(name: str) -> str:
-    return f"partner-field-{name}"
+def _key(decision: str, name: str) -> str:
+    return field(decision, f"partner-field-{name}")
 
 
-def _typed(name: str) -> str:
-    return str(st.session_state.get(_key(name)) or "").strip()
+def _typed(decision: str, name: str) -> str:
+    return typed(decision, f"partner-field-{name}")
 
 
 @st.dialog("Add a partner", width="medium", icon=":material/person_add:")
 def add(known: list[Program]) -> None:
     """Ask for what a file of partners would have, and take one in."""
     by_code = {program.code: program for program in known}
-    st.selectbox("Program", list(by_code), format_func=lambda code: by_code[code].name, key=_key("program"))
+    st.selectbox(
+        "Program", list(by_code), format_func=lambda code: by_code[code].name, key=_key(ADD, "program")
+    )
     left, right = st.columns(2)
-    left.text_input("Code", key=_key("code"), max_chars=100, placeholder="AFF1001")
+    left.text_input("Code", key=_key(ADD, "code"), max_chars=100, placeholder="AFF1001")
     for place, (name, (label, example)) in enumerate(FIELDS.items()):
         box = right if place % 2 == 0 else left
-        box.text_input(label, key=_key(name), placeholder=example, max_chars=254)
-    right.date_input("Partner since", "today", key=_key("joined_on"), format="YYYY-MM-DD")
-    _method()
-    in_dialog.buttons(
-        "Add the partner", "person_add", key="partner-add", on_click=_added, args=(token_for("add_partner"),)
-    )
+        box.text_input(label, key=_key(ADD, name), placeholder=example, max_chars=254)
+    right.date_input("Partner since", "today", key=_key(ADD, "joined_on"), format="YYYY-MM-DD")
+    _method(ADD)
+    in_dialog.buttons("Add the partner", "person_add", key="partner-add", on_click=_added, args=())
 
 
-def _method(chosen: str = METHODS[0], account: str = "") -> None:
+def _method(decision: str, chosen: str = METHODS[0], account: str = "") -> None:
     method = st.selectbox(
-        "Paid by", METHODS, index=METHODS.index(chosen), format_func=fmt.method, key=_key("method")
+        "Paid by", METHODS, index=METHODS.index(chosen), format_func=fmt.method, key=_key(decision, "method")
     )
     if method in STRIPE:
-        st.text_input("Stripe account", value=account, key=_key("stripe_account_id"), placeholder="acct_…")
+        st.text_input(
+            "Stripe account", value=account, key=_key(decision, "stripe_account_id"), placeholder="acct_…"
+        )
     if method in DETAILS:
         boxes = st.columns(2)
         for place, (name, (label, example)) in enumerate(DETAILS[method].items()):
-            boxes[place % 2].text_input(label, key=_key(name), placeholder=example, max_chars=100)
+            boxes[place % 2].text_input(label, key=_key(decision, name), placeholder=example, max_chars=100)
         st.caption(
             ":material/lock: Kept encrypted. Everybody sees the last four; a payment file alone has all of it."
         )
 
 
-def _details(method: str) -> dict[str, str]:
-    return {name: _typed(name) for name in DETAILS.get(method, ())}
+def _details(decision: str, method: str) -> dict[str, str]:
+    return {name: _typed(decision, name) for name in DETAILS.get(method, ())}
 
 
-def _added(token: UUID) -> None:
+def _added() -> None:
     names = ("program", "code", *FIELDS, "joined_on", "method", "stripe_account_id")
-    values = {name: _typed(name) for name in names} | {"status": "active"} | _details(_typed("method"))
+    values = {name: _typed(ADD, name) for name in names} | {"status": "active"}
+    values |= _details(ADD, values["method"])
+    decision = f"{ADD}_{values['code']}"
 
     def work(conn: Connection, actor: Actor, now: datetime) -> Outcome:
         values["currency"] = program_by_code(conn, values["program"]).currency
@@ -104,7 +110,7 @@ def _added(token: UUID) -> None:
             then="Their sales can come in.",
         )
 
-    in_dialog.decide_in_dialog("add_partner", token, work)
+    in_dialog.decide_in_dialog(decision, token_for(decision), work)
 
 
 @st.dialog("Edit the details", width="medium", icon=":material/edit:")
@@ -112,28 +118,27 @@ def edit(story: PartnerStory) -> None:
     """Ask for what has changed, and why."""
     with frame.reading() as conn:
         known = read_fields(conn, story.header.code)
+    decision = f"edit_partner_{story.header.code}"
     left, right = st.columns(2)
     for place, (name, (label, example)) in enumerate(FIELDS.items()):
         box = left if place % 2 == 0 else right
-        box.text_input(label, value=known[name], key=_key(name), placeholder=example, max_chars=254)
+        box.text_input(label, value=known[name], key=_key(decision, name), placeholder=example, max_chars=254)
     st.selectbox(
         "State",
         STATUSES,
         index=STATUSES.index(known["status"]),
         format_func=str.capitalize,
-        key=_key("status"),
+        key=_key(decision, "status"),
     )
-    st.text_input("Reason", key=_key("why"), max_chars=500, placeholder="Why, for the audit")
+    st.text_input("Reason", key=_key(decision, "why"), max_chars=500, placeholder="Why, for the audit")
     st.caption("A partner who is suspended or archived is not paid; what is queued waits.")
-    token = token_for(f"edit_partner_{story.header.code}")
-    in_dialog.buttons(
-        "Keep the changes", "done", key="partner-edit", on_click=_edited, args=(token, story.header.code)
-    )
+    args = (decision, token_for(decision), story.header.code)
+    in_dialog.buttons("Keep the changes", "done", key="partner-edit", on_click=_edited, args=args)
 
 
-def _edited(token: UUID, code: str) -> None:
-    values = {name: _typed(name) for name in (*FIELDS, "status")}
-    why = _typed("why")
+def _edited(decision: str, token: UUID, code: str) -> None:
+    values = {name: _typed(decision, name) for name in (*FIELDS, "status")}
+    why = _typed(decision, "why")
 
     def work(conn: Connection, actor: Actor, now: datetime) -> Outcome:
         partner_id = edit_partner(conn, code, values, why=why, actor=actor, now=now)
@@ -141,7 +146,7 @@ def _edited(token: UUID, code: str) -> None:
             badge="done", headline=f"{code} is changed.", then=f"Kept as history of partner {partner_id}."
         )
 
-    in_dialog.decide_in_dialog(f"edit_partner_{code}", token, work)
+    in_dialog.decide_in_dialog(decision, token, work)
 
 
 @st.dialog("Change the destination", width="medium", icon=":material/swap_horiz:")
@@ -152,23 +157,25 @@ def move(story: PartnerStory) -> None:
         "Once another person confirms, the money goes there. A changed destination is held for the days of the policy,"
         " and what is queued and not sent goes back to the balance."
     )
-    _method(header.method, header.account or "")
-    if st.session_state.get(_key("method"), header.method) == "paypal":
-        st.text_input("PayPal address", value=header.email or "", key=_key("paypal"), max_chars=254)
+    decision = f"change_destination_{header.id}"
+    _method(decision, header.method, header.account or "")
+    if st.session_state.get(_key(decision, "method"), header.method) == "paypal":
+        st.text_input("PayPal address", value=header.email or "", key=_key(decision, "paypal"), max_chars=254)
     st.text_input(
-        "Reason", key=_key("why"), max_chars=500, placeholder="Who asked, and how you know it was them"
+        "Reason",
+        key=_key(decision, "why"),
+        max_chars=500,
+        placeholder="Who asked, and how you know it was them",
     )
-    token = token_for(f"change_destination_{header.id}")
-    in_dialog.buttons(
-        "Propose the destination", "group", key="partner-move", on_click=_moved, args=(token, header.id)
-    )
+    args = (decision, token_for(decision), header.id)
+    in_dialog.buttons("Propose the destination", "group", key="partner-move", on_click=_moved, args=args)
 
 
-def _moved(token: UUID, partner_id: int) -> None:
-    method, why = _typed("method"), _typed("why")
-    account = _typed("stripe_account_id") if method in STRIPE else ""
-    email = _typed("paypal") if method == "paypal" else ""
-    details = _details(method)
+def _moved(decision: str, token: UUID, partner_id: int) -> None:
+    method, why = _typed(decision, "method"), _typed(decision, "why")
+    account = _typed(decision, "stripe_account_id") if method in STRIPE else ""
+    email = _typed(decision, "paypal") if method == "paypal" else ""
+    details = _details(decision, method)
 
     def work(conn: Connection, actor: Actor, now: datetime) -> Outcome:
         if has_details(details):
@@ -177,4 +184,4 @@ def _moved(token: UUID, partner_id: int) -> None:
             content = destination_content(conn, method=method, account=account, email=email)
         return two_people.proposing("change_destination", partner_id, why, content)(conn, actor, now)
 
-    in_dialog.decide_in_dialog(f"change_destination_{partner_id}", token, work)
+    in_dialog.decide_in_dialog(decision, token, work)

@@ -17,6 +17,7 @@ from db.engine import Connection
 from pages.shared import format as fmt
 from pages.shared import frame, in_dialog, two_people
 from pages.shared.decisions import Outcome, token_for
+from pages.shared.in_dialog import field, typed
 
 AMOUNT, WHY, EARLY_WHY = "override-amount", "override-why", "early-why"
 
@@ -37,13 +38,16 @@ def beyond(story: PartnerStory) -> None:
         " before its release day takes a second person; neither of the two approves the payout then."
     )
     everything = plain(max(balance.available_minor + balance.held_minor, 0), header.currency)
-    amount = st.text_input(f"Amount, {header.currency}", key=AMOUNT, value=everything, max_chars=24)
-    _broken(header.id, str(amount).strip(), header.currency)
-    st.text_input("Reason", key=WHY, max_chars=500, placeholder="Why this payout is right all the same")
-    token = token_for(f"override_request_{header.id}")
-    in_dialog.buttons(
-        "Propose the override", "group", key="partner-override", on_click=_proposed, args=(token, header.id)
+    name = f"override_request_{header.id}"
+    amount = st.text_input(
+        f"Amount, {header.currency}", key=field(name, AMOUNT), value=everything, max_chars=24
     )
+    _broken(header.id, str(amount).strip(), header.currency)
+    st.text_input(
+        "Reason", key=field(name, WHY), max_chars=500, placeholder="Why this payout is right all the same"
+    )
+    args = (name, token_for(name), header.id)
+    in_dialog.buttons("Propose the override", "group", key="partner-override", on_click=_proposed, args=args)
 
 
 def _broken(partner_id: int, amount: str, currency: str) -> None:
@@ -60,11 +64,11 @@ def _broken(partner_id: int, amount: str, currency: str) -> None:
         st.markdown(f":small[:orange[:material/policy_alert:] {fmt.plain(rule_words(rule, currency))}]")
 
 
-def _proposed(token: UUID, partner_id: int) -> None:
-    amount, why, at = st.session_state[AMOUNT].strip(), st.session_state[WHY].strip(), frame.now()
+def _proposed(name: str, token: UUID, partner_id: int) -> None:
+    amount, why, at = typed(name, AMOUNT), typed(name, WHY), frame.now()
     asked = override_content(amount, now=at)
     work = two_people.proposing("override_request", partner_id, why, asked)
-    in_dialog.decide_in_dialog(f"override_request_{partner_id}", token, work)
+    in_dialog.decide_in_dialog(name, token, work)
 
 
 @st.dialog("Request an early payout", width="medium", icon=":material/fast_forward:")
@@ -77,19 +81,21 @@ def early(story: PartnerStory) -> None:
         f"{_who(story)} is paid {story.schedule}, the next time on **{day}**. This asks for everything available now,"
         f" **{available}**; that day pays only what comes after."
     )
-    st.text_input("Reason", key=EARLY_WHY, max_chars=500, placeholder="Why not on the day, for the audit")
-    token = token_for(f"early_payout_{header.id}")
+    name = f"early_payout_{header.id}"
+    st.text_input(
+        "Reason", key=field(name, EARLY_WHY), max_chars=500, placeholder="Why not on the day, for the audit"
+    )
     in_dialog.buttons(
         "Request it early",
         "fast_forward",
         key="partner-early",
         on_click=_early,
-        args=(token, header.code, header.id),
+        args=(name, token_for(name), header.code),
     )
 
 
-def _early(token: UUID, code: str, partner_id: int) -> None:
-    reason = st.session_state[EARLY_WHY].strip()
+def _early(name: str, token: UUID, code: str) -> None:
+    reason = typed(name, EARLY_WHY)
 
     def work(conn: Connection, actor: Actor, now: datetime) -> Outcome:
         payout_id = request_early_payout(conn, code, reason=reason, actor=actor, now=now)
@@ -99,4 +105,4 @@ def _early(token: UUID, code: str, partner_id: int) -> None:
             then="It waits in the queue for another person’s approval.",
         )
 
-    in_dialog.decide_in_dialog(f"early_payout_{partner_id}", token, work)
+    in_dialog.decide_in_dialog(name, token, work)

@@ -20,12 +20,13 @@ from pages.shared import format as fmt
 from pages.shared.cells import instant, number
 from pages.shared.decisions import token_for
 from pages.shared.desk import Person
+from pages.shared.in_dialog import field, typed
 from pages.shared.lines import card_text
 from pages.shared.status import badge
 from pages.shared.two_people import others, proposing, show_proposal
 
 VERB, KIND = "Reverse…", "reverse_payout"
-AMOUNT, WHY, DECISION = "reversal-amount", "reversal-why", "propose_reversal"
+AMOUNT, WHY = "reversal-amount", "reversal-why"
 WATCH_S = 2
 
 
@@ -49,9 +50,13 @@ def _ask(told: PayoutStory) -> None:
         f" {whom} is on hold for review here, and is paid out again only when that hold is lifted."
     )
     everything = plain(out.still_out_minor, out.currency)
-    st.text_input(f"Amount, {out.currency}", key=AMOUNT, value=everything, max_chars=24)
+    name = f"propose_reversal_{out.payout_id}_{told.header.version}"
+    st.text_input(f"Amount, {out.currency}", key=field(name, AMOUNT), value=everything, max_chars=24)
     st.text_input(
-        "Reason", key=WHY, max_chars=500, placeholder="What went wrong, and what the partner was told"
+        "Reason",
+        key=field(name, WHY),
+        max_chars=500,
+        placeholder="What went wrong, and what the partner was told",
     )
     st.caption(
         ":material/group: Another person confirms it, and decides by the reason; nothing is asked of the provider before."
@@ -61,13 +66,13 @@ def _ask(told: PayoutStory) -> None:
         "undo",
         key="reversal-propose",
         on_click=_proposed,
-        args=(token_for(DECISION), out.payout_id),
+        args=(name, token_for(name), out.payout_id),
     )
 
 
-def _proposed(token: UUID, payout_id: int) -> None:
-    amount, why = str(st.session_state[AMOUNT]).strip(), str(st.session_state[WHY]).strip()
-    in_dialog.decide_in_dialog(DECISION, token, proposing(KIND, payout_id, why, reversal_content(amount)))
+def _proposed(name: str, token: UUID, payout_id: int) -> None:
+    amount, why = typed(name, AMOUNT), typed(name, WHY)
+    in_dialog.decide_in_dialog(name, token, proposing(KIND, payout_id, why, reversal_content(amount)))
 
 
 def waiting(told: PayoutStory, now: datetime, zone: ZoneInfo) -> None:

@@ -18,6 +18,7 @@ from db.engine import Connection
 from pages.shared import elements, frame, status
 from pages.shared import format as fmt
 from pages.shared.decisions import Outcome, Work, decide, token_for
+from pages.shared.in_dialog import field, typed
 from pages.shared.lines import line, quiet
 
 OPERATIONS = "pages/operations.py"
@@ -132,7 +133,12 @@ def ask_why(title: str, icon: str, sentence: str, *, name: str, work: Callable[[
 
 def _ask(title: str, icon: str, sentence: str, name: str, work: Callable[[str], Work]) -> None:
     st.markdown(sentence)
-    st.text_input("Reason", key=REASON, max_chars=500, placeholder="What you saw, and what was done about it")
+    st.text_input(
+        "Reason",
+        key=field(name, REASON),
+        max_chars=500,
+        placeholder="What you saw, and what was done about it",
+    )
     st.caption("The reason is shown to everybody it concerns and is kept in the audit.")
     token = token_for(name)
     with st.container(horizontal=True, horizontal_alignment="right"):
@@ -143,4 +149,4 @@ def _ask(title: str, icon: str, sentence: str, name: str, work: Callable[[str], 
 
 
 def _asked(name: str, token: UUID, work: Callable[[str], Work]) -> None:
-    decide(name, token, work(str(st.session_state[REASON]).strip()))
+    decide(name, token, work(typed(name, REASON)))

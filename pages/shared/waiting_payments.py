@@ -18,6 +18,7 @@ from pages.shared import elements, frame, tables
 from pages.shared import format as fmt
 from pages.shared.cells import day, instant, number
 from pages.shared.decisions import Outcome, decide, token_for
+from pages.shared.in_dialog import field, typed
 from pages.shared.lines import card_text
 
 RIGHT = "resolve payments"
@@ -76,31 +77,34 @@ def _decide(row: Any) -> None:  # noqa: ANN401 - as above
     amount = fmt.money(number(row.amount_minor), str(row.currency))
     st.markdown(f"**{amount}**\u2002{fmt.plain(str(row.payment_ref))}")
     st.markdown(_said(row))
-    choice = st.segmented_control("What is it?", [SALE, ASIDE], default=SALE, key=CHOICE, required=True)
+    name = f"payment_{row.id}"
+    choice = st.segmented_control(
+        "What is it?", [SALE, ASIDE], default=SALE, key=field(name, CHOICE), required=True
+    )
     if choice == SALE:
-        st.text_input("Partner’s code", key=PARTNER, max_chars=100, placeholder="As on the partner’s page")
+        st.text_input(
+            "Partner’s code", key=field(name, PARTNER), max_chars=100, placeholder="As on the partner’s page"
+        )
         st.caption(
             "It becomes the partner’s sale, priced as every other and held as long, less what went back."
             " Whoever names the partner does not approve the payout."
         )
     else:
-        st.text_input("Reason", key=REASON, max_chars=500, placeholder="What it was")
+        st.text_input("Reason", key=field(name, REASON), max_chars=500, placeholder="What it was")
         st.caption("Nobody earns by it, for good. The payment and the reason are kept, and in the audit.")
-    token = token_for(f"payment_{row.id}")
     with st.container(horizontal=True, horizontal_alignment="right"):
         if st.button("Cancel", key="payment-cancel") or elements.primary(
             "Make it their sale" if choice == SALE else "Set it aside",
             "done",
             key="payment-decide",
             on_click=_decided,
-            args=(token, number(row.id), str(row.payment_ref), str(row.provider), choice == SALE),
+            args=(name, token_for(name), str(row.payment_ref), str(row.provider), choice == SALE),
         ):
             st.rerun()
 
 
-def _decided(token: UUID, payment_id: int, ref: str, provider: str, is_sale: bool) -> None:  # noqa: FBT001
-    code = str(st.session_state.get(PARTNER, "")).strip()
-    reason = str(st.session_state.get(REASON, "")).strip()
+def _decided(name: str, token: UUID, ref: str, provider: str, is_sale: bool) -> None:  # noqa: FBT001
+    code, reason = typed(name, PARTNER), typed(name, REASON)
 
     def work(conn: Connection, actor: Actor, now: datetime) -> Outcome:
         if is_sale:
@@ -109,7 +113,7 @@ def _decided(token: UUID, payment_id: int, ref: str, provider: str, is_sale: boo
         set_aside_payment(conn, ref, reason=reason, actor=actor, now=now, provider=provider)
         return Outcome(badge="done", headline="The payment is set aside.", then="Nobody earns by it.")
 
-    decide(f"payment_{payment_id}", token, work)
+    decide(name, token, work)
 
 
 def outside(story: PartnerStory, now: datetime, zone: ZoneInfo) -> None:

@@ -9,6 +9,7 @@ from sqlalchemy import Engine
 from streamlit.testing.v1 import AppTest
 
 from tests.desk import DAY, Balance, Desk, open_desk
+from tests.pages.dialogs import field
 from tests.pages.test_partner_edit import choose, words
 
 Open = Callable[..., AppTest]
@@ -27,7 +28,7 @@ def books(desk: Engine, now: datetime, tmp_path: Path) -> Desk:
 
 def fill(app: AppTest, button: str, **typed: str) -> AppTest:
     for name, value in typed.items():
-        app.text_input(key=f"by-hand-{name}").set_value(value)
+        field(app.text_input, f"by-hand-{name}").set_value(value)
     app.button(key=f"by-hand-{button}").click().run()
     return app
 
@@ -37,13 +38,13 @@ class TestByHand:
         self, books: Desk, open_page: Open
     ) -> None:
         app = choose(open_page("max", "partner", code="AFF1"), "Enter an amount")
-        app.radio(key="by-hand-kind").set_value("deduction")
+        field(app.radio, "by-hand-kind").set_value("deduction")
         assert "Say why" in words(fill(app, "enter", amount="30.00", ref="chair"))
         assert books.balance("AFF1") == Balance(0, 100_00, 0, 0, 0)
 
         for said in ("−$30.00 is entered.", "was entered before; nothing changed."):
             app = choose(open_page("max", "partner", code="AFF1"), "Enter an amount")
-            app.radio(key="by-hand-kind").set_value("deduction")
+            field(app.radio, "by-hand-kind").set_value("deduction")
             fill(app, "enter", amount="30.00", ref="chair", why="a broken chair")
             assert not app.exception
             assert said in words(app)

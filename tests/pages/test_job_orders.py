@@ -12,6 +12,7 @@ from core.access import Actor
 from core.job_orders import begin_order, end_order, order_run
 from core.pauses import pause_job
 from core.runs import RunResult
+from tests.pages.dialogs import field
 
 Open = Callable[..., AppTest]
 ADA = Actor(name="user:ada", channel="page", roles=frozenset({"operator"}))
@@ -77,7 +78,7 @@ def test_a_pause_needs_a_reason_and_then_stands_on_the_page_until_it_is_resumed(
 
     app.button(key="job-pause").click().run()
     app.selectbox(key="pause-job").select("queue")
-    app.text_input(key="pause-reason").set_value("the schedules are looked at")
+    field(app.text_input, "pause-reason").set_value("the schedules are looked at")
     app.button(key="pause-done").click().run()
 
     assert not app.exception

@@ -11,6 +11,7 @@ from streamlit.testing.v1 import AppTest
 
 from core.programs import install_presets
 from tests.building.outbox import delivery, message_in
+from tests.pages.dialogs import field
 from tests.pages.test_messages import code_of, keys, told, words
 from tests.world import pending
 
@@ -44,10 +45,10 @@ def open_dialog(open_page: Open, name: str, code: str) -> AppTest:
 def test_a_maker_chooses_language_notice_and_number(open_page: Open, desk: Engine, partner: str):
     app = open_dialog(open_page, "max", partner)
     assert not app.exception
-    app.selectbox(key="partner-told-language").select("fr")
-    app.selectbox(key="partner-told-notice").select(3)
-    app.text_input(key="partner-told-phone").input("+351 912 345 678")
-    app.button_group(key="partner-told-kinds-sms").set_value(["payout_paid"])
+    field(app.selectbox, "partner-told-language").select("fr")
+    field(app.selectbox, "partner-told-notice").select(3)
+    field(app.text_input, "partner-told-phone").input("+351 912 345 678")
+    field(app.button_group, "partner-told-kinds-sms").set_value(["payout_paid"])
     app.button(key="partner-told").click().run()
     assert not app.exception
     assert "is told so from now on" in words(app)
@@ -59,7 +60,7 @@ def test_a_maker_chooses_language_notice_and_number(open_page: Open, desk: Engin
 
 def test_a_number_that_is_none_is_refused_in_the_dialog(open_page: Open, desk: Engine, partner: str):
     app = open_dialog(open_page, "max", partner)
-    app.text_input(key="partner-told-phone").input("912")
+    field(app.text_input, "partner-told-phone").input("912")
     app.button(key="partner-told").click().run()
     assert "with its country" in "\n".join(one.value for one in app.warning)
     assert chosen(desk) == (None, None, None)
@@ -68,7 +69,7 @@ def test_a_number_that_is_none_is_refused_in_the_dialog(open_page: Open, desk: E
 def test_who_may_not_edit_partners_is_refused_by_the_operation(open_page: Open, desk: Engine, partner: str):
     app = open_dialog(open_page, "vera", partner)
     if "partner-told" in keys(app):
-        app.selectbox(key="partner-told-language").select("fr")
+        field(app.selectbox, "partner-told-language").select("fr")
         app.button(key="partner-told").click().run()
     assert chosen(desk) == (None, None, None)
 
@@ -163,7 +164,7 @@ def test_what_a_program_tells_is_edited_on_programs_and_shown_before_it_is_propo
     shown = "\n".join(str(one.value.to_string()) for one in app.table).replace("\\", "")
     assert "in French, 3 days before a payout, of their sales, approvers above $500.00" in shown
     app.button(key="propose-policy").click().run()
-    app.text_input(key="two-people-reason").set_value("they asked for it")
+    field(app.text_input, "two-people-reason").set_value("they asked for it")
     app.button(key="why-done").click().run()
     with desk.connect() as conn:
         messages = conn.execute(text("SELECT content #> '{terms,messages}' FROM proposal")).scalar_one()

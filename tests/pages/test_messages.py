@@ -9,6 +9,7 @@ from streamlit.testing.v1 import AppTest
 
 from core.outbox import NOT_SET_UP
 from tests.building.outbox import message_in
+from tests.pages.dialogs import field
 from tests.world import pending
 
 Open = Callable[..., AppTest]
@@ -90,7 +91,7 @@ def test_an_unclear_one_is_dropped_with_a_reason(open_page: Open, desk: Engine, 
         unclear = told(conn, "unclear", now=now)
     app = open_page("max", "operations")
     app.button(key=f"drop-message-{unclear}").click().run()
-    app.text_input(key="two-people-reason").input("told by phone")
+    field(app.text_input, "two-people-reason").input("told by phone")
     app.button(key="why-done").click().run()
     assert state(desk, unclear) == ("dropped", "told by phone")
 

@@ -9,6 +9,7 @@ from streamlit.testing.v1 import AppTest
 
 from core.programs import install_presets
 from tests import builders as b
+from tests.pages.dialogs import field
 
 Open = Callable[..., AppTest]
 
@@ -57,7 +58,7 @@ class TestOwnTerms:
         assert "monthly on day 31" in shown
 
         app.button(key="propose-terms").click().run()
-        app.text_input(key="two-people-reason").set_value("agreed by letter")
+        field(app.text_input, "two-people-reason").set_value("agreed by letter")
         app.button(key="why-done").click().run()
         assert not app.exception
         assert "proposed" in words(app)

@@ -11,6 +11,7 @@ from streamlit.testing.v1 import AppTest
 from pages.shared.partner_actions import CHOSEN, HOLD, LIFT, REQUEST
 from tests import builders
 from tests.builders import Balance, balance
+from tests.pages.dialogs import field
 from tests.world import pending
 
 Open = Callable[..., AppTest]
@@ -170,8 +171,8 @@ def test_a_partner_nobody_knows_says_so_and_where_to_look(open_page: Open):
 def test_a_maker_requests_a_payout_which_is_reserved_and_waits(partner: Partner, open_page: Open):
     assert partner.balance == Balance(held=3_000, available=12_000, reserved=0, paid=0, fees=0)
     with chosen(open_page("max", "partner", code="AF-1"), REQUEST) as app:
-        app.text_input(key="partner-amount").set_value("120.00")
-        app.text_input(key="partner-why").set_value("asked by mail")
+        field(app.text_input, "partner-amount").set_value("120.00")
+        field(app.text_input, "partner-why").set_value("asked by mail")
         app.button(key="partner-request").click().run()
 
     assert "is requested" in words(app)
@@ -182,8 +183,8 @@ def test_a_maker_requests_a_payout_which_is_reserved_and_waits(partner: Partner,
 def test_a_request_over_the_balance_is_refused_in_words_and_moves_nothing(partner: Partner, open_page: Open):
     before = partner.balance
     with chosen(open_page("max", "partner", code="AF-1"), REQUEST) as app:
-        app.text_input(key="partner-amount").set_value("120.01")
-        app.text_input(key="partner-why").set_value("asked by mail")
+        field(app.text_input, "partner-amount").set_value("120.01")
+        field(app.text_input, "partner-why").set_value("asked by mail")
         app.button(key="partner-request").click().run()
 
     (refused,) = app.warning
@@ -194,7 +195,7 @@ def test_a_request_over_the_balance_is_refused_in_words_and_moves_nothing(partne
 def test_a_forged_action_of_a_viewer_is_refused_and_moves_nothing(partner: Partner, open_page: Open):
     before = partner.balance
     with chosen(open_page("vera", "partner", code="AF-1"), REQUEST) as app:
-        app.text_input(key="partner-why").set_value("for me")
+        field(app.text_input, "partner-why").set_value("for me")
         app.button(key="partner-request").click().run()
 
     assert "may not request payouts" in words(app)
@@ -203,13 +204,13 @@ def test_a_forged_action_of_a_viewer_is_refused_and_moves_nothing(partner: Partn
 
 def test_a_hold_is_placed_with_its_reason_and_lifted_with_another(partner: Partner, open_page: Open):
     with chosen(open_page("ada", "partner", code="AF-1"), HOLD) as app:
-        app.selectbox(key="partner-reason").set_value("dispute")
+        field(app.selectbox, "partner-reason").set_value("dispute")
         app.button(key="partner-hold").click().run()
     assert partner.holds() == [("dispute", True, None)]
     assert "A sale is disputed" in cells(app)
 
     with chosen(open_page("ada", "partner", code="AF-1"), LIFT) as app:
-        app.text_input(key="partner-lift-note").set_value("settled")
+        field(app.text_input, "partner-lift-note").set_value("settled")
         app.button(key="partner-lift").click().run()
     assert partner.holds() == [("dispute", False, "settled")]
 

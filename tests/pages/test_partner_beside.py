@@ -13,10 +13,11 @@ from streamlit.testing.v1 import AppTest
 from core.earnings import NewEarning, record_earnings
 from core.ledger import lock_partners
 from core.release import release_due
-from pages.shared import decisions
+from pages.shared import decisions, in_dialog
 from pages.shared.partner_actions import ALLOW, ANSWER, BACKUP, BEYOND, BLOCK, EARLY, WRITE
 from tests.core.giving import FIND
 from tests.desk import MIA, Desk, open_desk
+from tests.pages.dialogs import field
 from tests.pages.test_partner import chosen, words
 
 Open = Callable[..., AppTest]
@@ -60,7 +61,7 @@ def test_an_override_is_proposed_with_what_it_breaks_and_paid_once_another_confi
     with chosen(open_page("max", "partner", code="RSL1"), BEYOND) as app:
         assert "10.00 below the minimum of 100.00" in words(app).replace("\\", "")
         assert "30.00 before its release day" in words(app).replace("\\", "")
-        app.text_input(key="override-why").set_value("rent is due")
+        field(app.text_input, "override-why").set_value("rent is due")
         app.button(key="partner-override").click().run()
     assert "proposed" in words(app)
     assert payouts(books) == []
@@ -78,8 +79,8 @@ def test_an_override_is_proposed_with_what_it_breaks_and_paid_once_another_confi
 
 def test_what_breaks_no_rule_and_what_nobody_has_is_said_before_it_is_proposed(books: Desk, open_page: Open):
     with chosen(open_page("max", "partner", code="RSL1"), BEYOND) as app:
-        app.text_input(key="override-amount").set_value("90.01")
-        app.text_input(key="override-why").set_value("rent is due")
+        field(app.text_input, "override-amount").set_value("90.01")
+        field(app.text_input, "override-why").set_value("rent is due")
         app.button(key="partner-override").click().run()
     assert "is more than RSL1 has" in words(app).replace("\\", "")
     assert books.scalar("SELECT count(*) FROM proposal") == 0
@@ -91,7 +92,7 @@ def test_an_early_payout_takes_all_that_is_available_and_only_who_is_scheduled_h
     app = open_page("max", "partner", code="RSL1")
     assert EARLY not in app.menu_button(key="partner-menu").options
     with chosen(open_page("max", "partner", code="BRB1"), EARLY) as app:
-        app.text_input(key="early-why").set_value("asked on a Tuesday")
+        field(app.text_input, "early-why").set_value("asked on a Tuesday")
         app.button(key="partner-early").click().run()
 
     assert "Early payout" in words(app)
@@ -101,19 +102,19 @@ def test_an_early_payout_takes_all_that_is_available_and_only_who_is_scheduled_h
 
 def test_a_blocked_partner_is_allowed_again_from_the_same_place(books: Desk, open_page: Open):
     with chosen(open_page("max", "partner", code="RSL1"), BLOCK) as app:
-        app.text_input(key="two-people-reason").set_value("fake sales")
+        field(app.text_input, "two-people-reason").set_value("fake sales")
         app.button(key="why-done").click().run()
     assert books.column("SELECT reason FROM hold WHERE closed_at IS NULL") == ["ineligible"]
     assert BLOCK not in app.menu_button(key="partner-menu").options
     with chosen(open_page("ada", "partner", code="RSL1"), ALLOW) as app:
-        app.text_input(key="two-people-reason").set_value("proved real")
+        field(app.text_input, "two-people-reason").set_value("proved real")
         app.button(key="why-done").click().run()
     assert books.column("SELECT reason FROM hold WHERE closed_at IS NULL") == []
 
 
 def test_a_note_is_shown_with_its_author_and_hidden_from_viewers(books: Desk, open_page: Open):
     with chosen(open_page("max", "partner", code="RSL1"), WRITE) as app:
-        app.text_area(key="note-text").set_value("Her sister answers the phone")
+        field(app.text_area, "note-text").set_value("Her sister answers the phone")
         app.button(key="note-keep").click().run()
     shown = "\n".join(table.value.to_string() for table in app.table)
     assert "Her sister answers the phone" in shown
@@ -130,7 +131,7 @@ def test_two_notes_in_one_sitting_are_two_and_the_second_click_of_a_double_click
 ):
     def written(app: AppTest, note: str) -> AppTest:
         with chosen(app, WRITE) as asked:
-            asked.text_area(key="note-text").set_value(note)
+            field(asked.text_area, "note-text").set_value(note)
             return asked.button(key="note-keep").click().run()
 
     app = open_page("max", "partner", code="RSL1")
@@ -146,10 +147,11 @@ def test_a_backup_is_offered_after_a_failure_and_one_click_proposes_the_change(
     books: Desk, desk: Engine, now: datetime, open_page: Open
 ):
     app = open_page("max", "partner", code="RSL1")
-    app.session_state["backup-method"] = "paypal"
+    [partner] = books.column("SELECT id FROM partner WHERE code = 'RSL1'")
+    app.session_state[in_dialog.field(f"set_backup_{partner}", "backup-method")] = "paypal"
     with chosen(app, BACKUP) as app:
-        app.text_input(key="backup-email").set_value("ana@paypal.example.com")
-        app.text_input(key="backup-why").set_value("asked by phone")
+        field(app.text_input, "backup-email").set_value("ana@paypal.example.com")
+        field(app.text_input, "backup-why").set_value("asked by phone")
         app.button(key="partner-backup").click().run()
     app = open_page("ada", "partner", code="RSL1")
     next(button for button in app.button if button.label == "Confirm").click().run()
@@ -164,7 +166,7 @@ def test_a_backup_is_offered_after_a_failure_and_one_click_proposes_the_change(
     app = open_page("max", "partner", code="RSL1")
     assert "The backup is PayPal, ana@paypal.example.com" in words(app).replace("\\", "")
     app.button(key="backup-use").click().run()
-    app.text_input(key="two-people-reason").set_value("the account is closed")
+    field(app.text_input, "two-people-reason").set_value("the account is closed")
     app.button(key="why-done").click().run()
 
     (content,) = books.column("SELECT content FROM proposal WHERE kind = 'change_destination'")

@@ -10,6 +10,7 @@ from streamlit.testing.v1 import AppTest
 from core.access import Actor
 from core.partner_edits import add_partner
 from core.programs import install_presets
+from tests.pages.dialogs import field
 from tests.world import PEOPLE
 
 Open = Callable[..., AppTest]
@@ -59,18 +60,18 @@ class TestByHand:
     ) -> None:
         app = open_page("max", "partners")
         next(button for button in app.button if button.label == "Add a partner").click().run()
-        app.selectbox(key="partner-field-program").set_value("affiliate")
-        app.text_input(key="partner-field-name").set_value("Bo Lind")
-        app.text_input(key="partner-field-code").set_value("not a code")
+        field(app.selectbox, "partner-field-program").set_value("affiliate")
+        field(app.text_input, "partner-field-name").set_value("Bo Lind")
+        field(app.text_input, "partner-field-code").set_value("not a code")
         app.button(key="partner-add").click().run()
         assert "is not a code" in words(app)
         assert len(partners(desk)) == 1
 
         next(button for button in app.button if button.label == "Add a partner").click().run()
-        app.selectbox(key="partner-field-program").set_value("affiliate")
-        app.text_input(key="partner-field-name").set_value("Bo Lind")
-        app.text_input(key="partner-field-code").set_value("AFF2")
-        app.text_input(key="partner-field-stripe_account_id").set_value("acct_2")
+        field(app.selectbox, "partner-field-program").set_value("affiliate")
+        field(app.text_input, "partner-field-name").set_value("Bo Lind")
+        field(app.text_input, "partner-field-code").set_value("AFF2")
+        field(app.text_input, "partner-field-stripe_account_id").set_value("acct_2")
         app.button(key="partner-add").click().run()
 
         assert not app.exception
@@ -79,8 +80,8 @@ class TestByHand:
 
     def test_the_state_of_a_partner_changes_with_a_reason(self, desk: Engine, open_page: Open) -> None:
         app = choose(open_page("max", "partner", code="AFF1"), "Edit the details")
-        app.selectbox(key="partner-field-status").set_value("suspended")
-        app.text_input(key="partner-field-why").set_value("asked by letter")
+        field(app.selectbox, "partner-field-status").set_value("suspended")
+        field(app.text_input, "partner-field-why").set_value("asked by letter")
         app.button(key="partner-edit").click().run()
 
         assert not app.exception
@@ -92,8 +93,8 @@ class TestByHand:
     ) -> None:
         before = partners(desk)[0][2]
         app = choose(open_page("max", "partner", code="AFF1"), "Change the destination")
-        app.text_input(key="partner-field-stripe_account_id").set_value("acct_new")
-        app.text_input(key="partner-field-why").set_value("told by phone")
+        field(app.text_input, "partner-field-stripe_account_id").set_value("acct_new")
+        field(app.text_input, "partner-field-why").set_value("told by phone")
         app.button(key="partner-move").click().run()
         assert not app.exception
         assert "proposed" in words(app)

@@ -13,6 +13,7 @@ from pages.shared.in_dialog import FAULT
 from tests.core import paying_by_file as files
 from tests.core.paying_by_file import IBANS, approved_for
 from tests.desk import Desk, open_desk
+from tests.pages.dialogs import field
 from tests.pages.test_reversals import words
 
 Open = Callable[..., AppTest]
@@ -76,7 +77,7 @@ def test_one_file_is_handed_in_and_marked_payment_by_payment(
 ) -> None:
     file_id = files.file_of(filing, *payouts)
     app = press(open_page("max", "payment_files", id=str(file_id)), "file-sent")
-    app.text_input(key="payment-reference").set_value("BANK-77")
+    field(app.text_input, "payment-reference").set_value("BANK-77")
     press(app, "file-sent-go")
     assert filing.column("SELECT sent_ref FROM payment_file") == ["BANK-77"]
 
@@ -101,7 +102,7 @@ def test_two_payments_marked_one_right_after_the_other_are_both_marked(
 def test_what_failed_needs_a_reason(filing: Desk, payouts: list[int], open_page: Open) -> None:
     file_id = files.sent(filing, files.file_of(filing, *payouts))
     app = press(open_page("max", "payment_files", id=str(file_id)), "file-mark")
-    app.segmented_control(key="payment-result").set_value("failed")
+    field(app.segmented_control, "payment-result").set_value("failed")
 
     press(app, "payment-mark-go")
 
@@ -116,7 +117,7 @@ def test_a_file_is_cancelled_until_it_was_handed_in(
     app = open_page("max", "payment_files", id=str(file_id))
     [button] = [button for button in app.button if "Cancel the file" in button.label]
     button.click().run()
-    app.text_input(key="payment-why").set_value("wrong day")
+    field(app.text_input, "payment-why").set_value("wrong day")
 
     press(app, "file-cancel-go")
 

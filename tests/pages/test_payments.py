@@ -12,6 +12,7 @@ from streamlit.testing.v1 import AppTest
 from core.access import job_actor
 from core.payments import SeenPayment, take_in_payment
 from tests import builders
+from tests.pages.dialogs import field
 
 Open = Callable[..., AppTest]
 
@@ -73,7 +74,7 @@ def test_what_waits_is_counted_and_becomes_the_named_partners_sale(
     assert "Payments without a partner" in words(app)
     assert "It names no partner. Booking booking of pi_1." in words(app)
     app.button(key="payment-1").click().run()
-    app.text_input(key="payment-partner").set_value(creator)
+    field(app.text_input, "payment-partner").set_value(creator)
     app.button(key="payment-decide").click().run()
 
     assert f"The payment is a sale of {creator}." in words(app)
@@ -90,7 +91,7 @@ def test_a_partner_nobody_knows_is_refused_and_it_goes_on_waiting(
     take_in(desk, "pi_1", at=now - timedelta(hours=2))
     app = open_page("max", "partners")
     app.button(key="payment-1").click().run()
-    app.text_input(key="payment-partner").set_value("NOBODY")
+    field(app.text_input, "payment-partner").set_value("NOBODY")
     app.button(key="payment-decide").click().run()
 
     assert "There is no partner NOBODY." in words(app)

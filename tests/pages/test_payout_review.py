@@ -12,6 +12,7 @@ from core.reads.shown import show
 from pages.shared import desk as pages_desk
 from tests import builders
 from tests.pages.conftest import Open
+from tests.pages.dialogs import field
 from tests.pages.test_overview import words
 from tests.pages.test_payout import drawn, one_pending
 from tests.world import pending
@@ -42,7 +43,7 @@ def test_a_note_on_a_payout_is_kept_with_its_author_and_hidden_from_viewers(
     payout_id = one_pending(desk, now)
     app = open_page("max", "payout", id=str(payout_id))
     app.button(key="write-note").click().run()
-    app.text_area(key="note-text").set_value("She moved banks, confirmed by phone")
+    field(app.text_area, "note-text").set_value("She moved banks, confirmed by phone")
     app.button(key="note-keep").click().run()
     assert not app.exception
 
@@ -58,7 +59,7 @@ def test_a_note_on_a_payout_is_kept_with_its_author_and_hidden_from_viewers(
 def test_a_note_that_says_nothing_is_not_kept(desk: Engine, open_page: Open, now: datetime):
     app = open_page("max", "payout", id=str(one_pending(desk, now)))
     app.button(key="write-note").click().run()
-    app.text_area(key="note-text").set_value("   ")
+    field(app.text_area, "note-text").set_value("   ")
     app.button(key="note-keep").click().run()
 
     with desk.connect() as conn:

@@ -8,6 +8,7 @@ from streamlit.testing.v1 import AppTest
 
 from core.sign_in import password_fits
 from core.users import add_user, read_user
+from tests.pages.dialogs import field
 from tests.world import HOST, PASSWORD
 
 Open = Callable[..., AppTest]
@@ -45,10 +46,10 @@ class TestPeople:
         self, desk: Engine, open_page: Open, alma: str
     ) -> None:
         app = press(open_page(alma, "people"), "Add a person")
-        app.text_input(key="people-full-name").set_value("Nina Roth")
-        app.text_input(key="people-name").set_value("nina")
-        app.multiselect(key="people-roles").set_value(["maker"])
-        first = app.text_input(key="people-password").value
+        field(app.text_input, "people-full-name").set_value("Nina Roth")
+        field(app.text_input, "people-name").set_value("nina")
+        field(app.multiselect, "people-roles").set_value(["maker"])
+        first = field(app.text_input, "people-password").value
         app.button(key="people-go").click().run()
 
         assert not app.exception
@@ -63,8 +64,8 @@ class TestPeople:
         self, desk: Engine, open_page: Open, alma: str
     ) -> None:
         app = press(open_page(alma, "people"), "Add a person")
-        app.text_input(key="people-name").set_value("Nina Roth!")
-        app.multiselect(key="people-roles").set_value(["maker"])
+        field(app.text_input, "people-name").set_value("Nina Roth!")
+        field(app.multiselect, "people-roles").set_value(["maker"])
         app.button(key="people-go").click().run()
 
         assert "A user name has 1 to 63" in words(app)
@@ -77,14 +78,14 @@ class TestPeople:
         app = open_page(alma, "people")
         app.selectbox(key="people-one").set_value("ben").run()
         app = press(app, "Roles")
-        app.multiselect(key="people-roles").set_value(["viewer"])
+        field(app.multiselect, "people-roles").set_value(["viewer"])
         app.button(key="people-go").click().run()
         assert "Ben Okafor is now viewer." in words(app)
 
         own = open_page(alma, "people")
         own.selectbox(key="people-one").set_value(alma).run()
         own = press(own, "Roles")
-        own.multiselect(key="people-roles").set_value(["admin", "approver"])
+        field(own.multiselect, "people-roles").set_value(["admin", "approver"])
         own.button(key="people-go").click().run()
 
         assert "Nobody changes their own roles" in words(own)

@@ -8,6 +8,7 @@ from sqlalchemy import Engine, text
 from streamlit.testing.v1 import AppTest
 
 from core.programs import install_presets
+from tests.pages.dialogs import field
 from tests.world import pending
 
 Open = Callable[..., AppTest]
@@ -65,7 +66,7 @@ class TestPrograms:
         assert "What it would do today" in words(app)
 
         app.button(key="propose-policy").click().run()
-        app.text_input(key="two-people-reason").set_value("too many small payouts")
+        field(app.text_input, "two-people-reason").set_value("too many small payouts")
         app.button(key="why-done").click().run()
         assert "proposed" in words(app)
         assert versions(desk, "affiliate") == [(1, "0")]

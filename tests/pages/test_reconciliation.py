@@ -12,6 +12,7 @@ from core.providers.simulator import Simulator
 from core.reconciling import reconcile
 from core.sending import send_due
 from tests import builders
+from tests.pages.dialogs import field
 from tests.world import pending
 
 Open = Callable[..., AppTest]
@@ -98,7 +99,7 @@ def test_a_difference_stands_with_its_evidence_and_is_closed_with_a_reason(
     assert any("Differs" in table.value.to_string() for table in app.table)
 
     app.button(key="close-1").click().run()
-    app.text_input(key="difference-reason").set_value("The landlord, by hand")
+    field(app.text_input, "difference-reason").set_value("The landlord, by hand")
     app.button(key="difference-close").click().run()
 
     assert not app.exception
@@ -241,7 +242,7 @@ def test_a_transfer_nobody_here_made_is_proposed_as_paid_outside(
     (outside,) = (button for button in app.button if str(button.key).startswith("outside-"))
 
     outside.click().run()
-    app.text_input(key="two-people-reason").input("Paid before the restore")
+    field(app.text_input, "two-people-reason").input("Paid before the restore")
     app.button(key="why-done").click().run()
 
     assert not app.exception

@@ -18,6 +18,7 @@ from core.reversals import reversal_content
 from core.reversing import reverse_due
 from core.sending import send_due
 from tests.desk import HOUR
+from tests.pages.dialogs import field
 from tests.pages.test_payout import drawn
 from tests.world import PEOPLE, pending
 
@@ -132,7 +133,7 @@ def test_a_reversal_without_an_answer_stands_on_operations_and_is_proved_absent_
     app = open_page("ada", "operations")
     app.button(key=f"absent-reversal-{paid}").click().run()
     assert not app.exception
-    app.text_input(key="two-people-reason").set_value("not in their dashboard either")
+    field(app.text_input, "two-people-reason").set_value("not in their dashboard either")
     app.button(key="why-done").click().run()
     assert not app.exception
     assert scalar(desk, "SELECT kind FROM proposal ORDER BY id DESC LIMIT 1") == "reversal_absent"

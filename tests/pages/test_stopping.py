@@ -12,6 +12,7 @@ from core.proposals import propose
 from core.stops import Stop, current_stop, stop_sending
 from pages.shared.desk import Person
 from tests import builders
+from tests.pages.dialogs import field
 from tests.world import PEOPLE, pending
 
 Open = Callable[..., AppTest]
@@ -103,7 +104,7 @@ def test_stopping_needs_a_reason(desk: Engine, open_page: Open):
 def test_one_person_with_a_reason_stops_sending(desk: Engine, open_page: Open):
     app = open_page("max", "operations")
     app.button(key="stop-sending").click().run()
-    app.text_input(key="two-people-reason").set_value(WHY)
+    field(app.text_input, "two-people-reason").set_value(WHY)
     app.button(key="why-done").click().run()
 
     assert not app.exception
@@ -117,7 +118,7 @@ def test_one_person_with_a_reason_stops_sending(desk: Engine, open_page: Open):
 def test_who_proposed_the_start_may_not_confirm_it(desk: Engine, open_page: Open, stopped: Stop):
     app = open_page("ada", "operations")
     app.button(key="start-sending").click().run()
-    app.text_input(key="two-people-reason").set_value("looked at both")
+    field(app.text_input, "two-people-reason").set_value("looked at both")
     app.button(key="why-done").click().run()
 
     assert proposals(desk) == [("start_sending", "user:ada", None, None)]
@@ -142,7 +143,7 @@ def test_another_person_refuses_with_a_reason_and_sending_stays_stopped(
 ):
     app = open_page("ben", "operations")
     app.button(key=f"refuse-{proposed}").click().run()
-    app.text_input(key="two-people-reason").set_value("the second one is still open")
+    field(app.text_input, "two-people-reason").set_value("the second one is still open")
     app.button(key="why-done").click().run()
 
     assert standing(desk) == stopped
@@ -179,7 +180,7 @@ def test_proved_absent_takes_two_people(
 ):
     app = open_page("ada", "operations")
     app.button(key=f"absent-{absent}").click().run()
-    app.text_input(key="two-people-reason").set_value("not in their dashboard")
+    field(app.text_input, "two-people-reason").set_value("not in their dashboard")
     app.button(key="why-done").click().run()
     assert not app.exception
     assert status_of(absent) == "processing"

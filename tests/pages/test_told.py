@@ -9,6 +9,7 @@ from streamlit.testing.v1 import AppTest
 
 from tests import builders
 from tests.building.events import end_event, gap, told
+from tests.pages.dialogs import field
 
 Open = Callable[..., AppTest]
 
@@ -82,7 +83,7 @@ class TestCard:
         assert list(table["Why it is stuck"]) == ["The payout is not paid"]
 
         app.button(key="events-again").click().run()
-        app.text_input(key="two-people-reason").set_value("the payout is recorded now")
+        field(app.text_input, "two-people-reason").set_value("the payout is recorded now")
         app.button(key="why-done").click().run()
 
         assert not app.exception
