@@ -68,7 +68,7 @@ def _wanted(actors: list[str], actions: list[str], now: datetime, zone: ZoneInfo
         actor=address.one_of("who", actors, ""),
         action=address.one_of("what", actions, ""),
         subject=subject,
-        subject_id=int(subject_id) if subject_id.isascii() and subject_id.isdigit() else None,
+        subject_id=address.an_id(subject_id),
         since=since,
         until=until,
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from zoneinfo import ZoneInfo
 
 import pandas as pd
@@ -39,7 +39,7 @@ def page() -> None:
     """Draw the page."""
     now, zone = frame.now(), frame.zone()
     provider = frame.settings().provider
-    day = reconciled_day.given()
+    day = reconciled_day.given(now.astimezone(UTC).date())
     if day is not None:
         reconciled_day.draw(day, provider, PROVIDERS[provider], now, zone)
         return

@@ -11,13 +11,17 @@ from core.reads.filters import told_instant
 
 
 def given(name: str, default: str = "") -> str:
-    """One value of the address, as text."""
-    return str(st.query_params.get(name, default))
+    """One value of the address, as text; without the one sign that no text of the database can have."""
+    return str(st.query_params.get(name, default)).replace("\x00", "")
 
 
 def given_id(name: str) -> int | None:
     """One id of the address; None when there is none or it is no number of a row."""
-    text = given(name)
+    return an_id(given(name))
+
+
+def an_id(text: str) -> int | None:
+    """The number of a row that a text is; None when it is none."""
     return int(text) if text.isascii() and text.isdigit() and len(text) < 19 else None  # noqa: PLR2004 - fits a bigint
 
 

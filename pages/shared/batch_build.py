@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime
+from datetime import UTC, datetime
 from typing import Any
 
 import pandas as pd
@@ -162,12 +162,12 @@ def _choice(programs: dict[str, str], now: datetime) -> PayoutFilter:
             on_change=address.remember("batch_method", "method"),
         )  # fmt: skip
         today = now.astimezone(UTC).date()
-        st.session_state["batch_until"] = asked.until or today
+        until = None if asked.until is None else min(asked.until, today)
+        st.session_state["batch_until"] = until or today
         st.date_input(
             "Cutoff, requested up to", key="batch_until", width=190, max_value=today,
             on_change=address.remember("batch_until", "until", default=today.isoformat()),
         )  # fmt: skip
-    until = asked.until if isinstance(asked.until, date) else None
     return PayoutFilter(
         view="ready", program=st.session_state["batch_program"] or None, method=asked.method, until=until
     )

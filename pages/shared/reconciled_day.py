@@ -14,12 +14,13 @@ from pages.shared.cells import instant, linked_to, number
 from pages.shared.lines import card_text
 
 
-def given() -> date | None:
-    """The day of the address; None when there is none or it is no day."""
+def given(today: date) -> date | None:
+    """The day of the address; None when there is none, or it is no day or one to come."""
     try:
-        return date.fromisoformat(address.given("day"))
+        day = date.fromisoformat(address.given("day"))
     except ValueError:
         return None
+    return day if day <= today else None
 
 
 def draw(day: date, provider: str, name: str, now: datetime, zone: ZoneInfo) -> None:
