@@ -45,6 +45,12 @@ class NotPaused(Refusal):
     code = "not_paused"
 
 
+class PausedAnew(Refusal):
+    """{job} is paused anew, by {who}, for another reason than the one you saw: look at it first."""
+
+    code = "paused_anew"
+
+
 @dataclass(frozen=True, kw_only=True)
 class Pause:
     """A pause that holds: of which job, why, by whom (`user:ada`), and until when."""
@@ -109,17 +115,26 @@ def pause_job(
 
 RESUME = text("""
     UPDATE job_pause SET ended_at = :now, ended_by = :actor
-     WHERE job = :job AND ended_at IS NULL AND until > :now RETURNING id
+     WHERE job = :job AND ended_at IS NULL AND until > :now AND (CAST(:id AS bigint) IS NULL OR id = :id) RETURNING id
 """)
 WAKE = text("SELECT pg_notify('paydesk_job', :job)")
 
 
-def resume_job(conn: Connection, job: str, *, actor: Actor, now: datetime) -> None:
-    """End a job's pause before its time: what it missed is done at once. Refuses NotAllowed, NotPaused."""
+def resume_job(
+    conn: Connection, job: str, *, pause_id: int | None = None, actor: Actor, now: datetime
+) -> None:
+    """End a job's pause before its time: what it missed is done at once; without `pause_id` whichever pause holds.
+
+    Refuses NotAllowed, NotPaused, and PausedAnew when another pause than this one holds.
+    """
     actor.must("run jobs")
-    ended = conn.execute(RESUME, {"job": job, "actor": actor.name, "now": now}).scalar_one_or_none()
+    values = {"job": job, "id": pause_id, "actor": actor.name, "now": now}
+    ended = conn.execute(RESUME, values).scalar_one_or_none()
     if ended is None:
-        raise NotPaused(job=job)
+        standing = current_pauses(conn, now=now).get(job)
+        if standing is None:
+            raise NotPaused(job=job)
+        raise PausedAnew(job=job, who=standing.paused_by.removeprefix("user:"))
     conn.execute(WAKE, {"job": job})
     audit.record(
         conn, "job.resumed", subject="job_pause", ids=[ended], actor=actor, now=now, details={"job": job}

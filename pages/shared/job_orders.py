@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
-from uuid import UUID
 from zoneinfo import ZoneInfo
 
 import streamlit as st
@@ -15,7 +14,7 @@ from db.engine import Connection
 from pages.shared import address, elements, frame, job_words, status
 from pages.shared import format as fmt
 from pages.shared.decisions import Outcome, Work, decide, token_for
-from pages.shared.in_dialog import buttons, decide_in_dialog, forget_fault
+from pages.shared.in_dialog import buttons, decide_in_dialog, field, forget_fault, typed
 from pages.shared.timetable import TIMETABLE
 
 LOOK_EVERY_S = 2
@@ -92,7 +91,7 @@ def _paused(pause: Pause, now: datetime, zone: ZoneInfo, *, may: bool) -> None:
             name = f"resume_{pause.id}"
             st.button(
                 "Resume", icon=":material/play_arrow:", key=f"resume-{pause.job}", width="content",
-                on_click=decide, args=(name, token_for(name), _resuming(pause.job)),
+                on_click=decide, args=(name, token_for(name), _resuming(pause)),
             )  # fmt: skip
 
 
@@ -139,14 +138,12 @@ def _ask_run() -> None:
     job = st.selectbox("Job", list(TIMETABLE), key=RUN, width=220)
     st.markdown(f"This would {TIMETABLE[job].does}, once, as it stands now.")
     st.caption("A dry run does the same work, takes it back, and says what it would have done.")
-    names = {dry_run: f"{'dry' if dry_run else 'run'}_{job}" for dry_run in (True, False)}
     with st.container(horizontal=True, horizontal_alignment="right"):
         cancelled = st.button("Cancel", key="run-cancel")
         now = st.button(
             "Run it now",
             key="run-now",
             on_click=_run_asked,
-            args=(names[False], token_for(names[False])),
             kwargs={"dry_run": False},
         )
         tried = elements.primary(
@@ -154,15 +151,16 @@ def _ask_run() -> None:
             "science",
             key="run-dry",
             on_click=_run_asked,
-            args=(names[True], token_for(names[True])),
             kwargs={"dry_run": True},
         )
         if cancelled or now or tried:
             st.rerun()
 
 
-def _run_asked(name: str, token: UUID, *, dry_run: bool) -> None:
-    decide(name, token, _ordering(str(st.session_state[RUN]), dry_run=dry_run))
+def _run_asked(*, dry_run: bool) -> None:
+    job = str(st.session_state[RUN])
+    name = f"{'dry' if dry_run else 'run'}_{job}"
+    decide(name, token_for(name), _ordering(job, dry_run=dry_run))
 
 
 def _ordering(job: str, *, dry_run: bool) -> Work:
@@ -178,10 +176,10 @@ def _ordering(job: str, *, dry_run: bool) -> Work:
     return run
 
 
-def _resuming(job: str) -> Work:
+def _resuming(pause: Pause) -> Work:
     def run(conn: Connection, actor: Actor, now: datetime) -> Outcome:
-        resume_job(conn, job, actor=actor, now=now)
-        return Outcome(badge="done", headline=f"{job} goes on.", then="What it missed is done now.")
+        resume_job(conn, pause.job, pause_id=pause.id, actor=actor, now=now)
+        return Outcome(badge="done", headline=f"{pause.job} goes on.", then="What it missed is done now.")
 
     return run
 
@@ -194,22 +192,25 @@ def _ask_pause() -> None:
     pausable = [job for job in TIMETABLE if job not in NEVER_PAUSED]
     with st.container(horizontal=True):
         job = st.selectbox("Job", pausable, key=JOB, width=220)
-        st.segmented_control("For", list(SPANS), key=SPAN, default="1 hour", required=True)
-    st.text_input("Reason", key=REASON, max_chars=200, placeholder="What is looked at, and who does")
+        name = f"pause_{job}"
+        st.segmented_control("For", list(SPANS), key=field(name, SPAN), default="1 hour", required=True)
+    st.text_input(
+        "Reason", key=field(name, REASON), max_chars=200, placeholder="What is looked at, and who does"
+    )
     st.caption(
         "The timetable leaves it out until then; what it missed is done at its end. The jobs that look after money in"
         " flight cannot be paused: to keep payouts from leaving, stop all sending."
     )
+    buttons("Pause the job", "pause", key="pause-done", on_click=_asked, args=())
+
+
+def _asked() -> None:
+    job = str(st.session_state[JOB])
     name = f"pause_{job}"
-    buttons("Pause the job", "pause", key="pause-done", on_click=_asked, args=(name, token_for(name)))
-
-
-def _asked(name: str, token: UUID) -> None:
-    job, reason = str(st.session_state[JOB]), str(st.session_state[REASON])
-    span = SPANS[str(st.session_state[SPAN])]
+    reason, span = typed(name, REASON), SPANS[typed(name, SPAN) or "1 hour"]
 
     def run(conn: Connection, actor: Actor, now: datetime) -> Outcome:
         pause_job(conn, job, reason=reason, until=now + span, actor=actor, now=now)
         return Outcome(badge="done", headline=f"{job} is paused.", then="It goes on by itself after that.")
 
-    decide_in_dialog(name, token, run)
+    decide_in_dialog(name, token_for(name), run)

@@ -183,16 +183,15 @@ def _lift(story: PartnerStory) -> None:
     hold_id = st.radio(
         "Which", list(words), format_func=words.__getitem__, key=which, label_visibility="collapsed"
     )
+    note = field(f"lift_hold_{hold_id}", LIFT_NOTE)
+    st.text_input("Reason", key=note, max_chars=500, placeholder="What was settled, for the audit")
+    in_dialog.buttons("Lift the hold", "lock_open", key="partner-lift", on_click=_lifted, args=(which,))
+
+
+def _lifted(which: str) -> None:
+    hold_id = int(st.session_state[which])
     name = f"lift_hold_{hold_id}"
-    st.text_input(
-        "Reason", key=field(name, LIFT_NOTE), max_chars=500, placeholder="What was settled, for the audit"
-    )
-    args = (name, token_for(name), hold_id)
-    in_dialog.buttons("Lift the hold", "lock_open", key="partner-lift", on_click=_lifted, args=args)
-
-
-def _lifted(name: str, token: UUID, hold_id: int) -> None:
-    note = typed(name, LIFT_NOTE)
+    note = typed(name, LIFT_NOTE)  # of a hold chosen with the same click none was asked for yet: refused
 
     def work(conn: Connection, actor: Actor, now: datetime) -> Outcome:
         lift_hold(conn, hold_id, actor=actor, now=now, note=note)
@@ -200,7 +199,7 @@ def _lifted(name: str, token: UUID, hold_id: int) -> None:
             badge="done", headline="The hold is lifted.", then="The next queue run counts the partner in."
         )
 
-    decide_in_dialog(name, token, work)
+    decide_in_dialog(name, token_for(name), work)
 
 
 def _on(dialog: Callable[[PartnerStory], None]) -> Callable[[PartnerStory, PartnerExtras], None]:

@@ -15,6 +15,7 @@ from core.pauses import (
     NeverPaused,
     NoPauseReason,
     NotPaused,
+    PausedAnew,
     PauseTooLong,
     current_pauses,
     pause_job,
@@ -214,3 +215,20 @@ def test_a_paused_job_holds_back_no_job_of_its_night_and_is_no_fault(desk: Desk)
         assert due_slot(conn, queue, jobs, now=NOW) is not None
         late = [fault for fault in find_faults(conn, now=NOW) if fault.name == "job_late"]
     assert late == []
+
+
+def test_resuming_one_pause_never_ends_another(desk: Desk, owed: str) -> None:
+    del owed
+    holding = "SELECT id FROM job_pause WHERE ended_at IS NULL"
+    pause(desk)
+    [seen] = desk.column(holding)
+    desk.decide(lambda conn: resume_job(conn, "release", actor=OLA, now=NOW))
+    pause(desk)
+    [anew] = desk.column(holding)
+
+    with pytest.raises(PausedAnew, match="release is paused anew, by ola"):
+        desk.decide(lambda conn: resume_job(conn, "release", pause_id=seen, actor=OLA, now=NOW))
+    assert desk.column(holding) == [anew]
+
+    desk.decide(lambda conn: resume_job(conn, "release", pause_id=anew, actor=OLA, now=NOW))
+    assert desk.column(holding) == []

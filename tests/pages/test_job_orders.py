@@ -10,7 +10,7 @@ from streamlit.testing.v1 import AppTest
 
 from core.access import Actor
 from core.job_orders import begin_order, end_order, order_run
-from core.pauses import pause_job
+from core.pauses import pause_job, resume_job
 from core.runs import RunResult
 from tests.pages.dialogs import field
 
@@ -76,8 +76,8 @@ def test_a_pause_needs_a_reason_and_then_stands_on_the_page_until_it_is_resumed(
     assert rows(desk, "SELECT count(*) FROM job_pause") == [(0,)]
     assert "Say why the job is paused" in app.session_state["dialog-fault"]
 
+    app.session_state["pause-job"] = "queue"
     app.button(key="job-pause").click().run()
-    app.selectbox(key="pause-job").select("queue")
     field(app.text_input, "pause-reason").set_value("the schedules are looked at")
     app.button(key="pause-done").click().run()
 
@@ -107,3 +107,20 @@ def test_who_may_not_run_jobs_sees_what_is_paused_and_no_button(desk: Engine, op
 
     assert "“looked at”" in words(app)
     assert {"job-run", "job-pause", "resume-queue"}.isdisjoint(keys(app))
+
+
+def test_resume_ends_the_pause_that_was_shown_and_never_a_later_one(
+    desk: Engine, open_page: Open, now: datetime
+):
+    with desk.begin() as conn:
+        pause_job(conn, "queue", reason="looked at", until=now + timedelta(hours=1), actor=ADA, now=now)
+    app = open_page("ada", "operations")
+    with desk.begin() as conn:
+        resume_job(conn, "queue", actor=ADA, now=now)
+        pause_job(conn, "queue", reason="money at risk", until=now + timedelta(hours=1), actor=ADA, now=now)
+
+    app.button(key="resume-queue").click().run()
+
+    assert not app.exception
+    assert "paused anew" in words(app)
+    assert rows(desk, "SELECT reason FROM job_pause WHERE ended_at IS NULL") == [("money at risk",)]
