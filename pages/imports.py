@@ -91,7 +91,7 @@ def _follow(run: Run, file: File, *, taking_in: bool) -> None:
 
 def _progress(run: Run, *, taking_in: bool) -> None:
     if run.over:
-        st.rerun()
+        frame.draw_anew()
     doing = "Taking in" if taking_in else "Checking"
     st.progress(0.0, f"{doing} {fmt.plain(run.file_name)} … {fmt.count(run.done.rows, 'row')} so far")
     st.caption("It goes on if you close this page.")

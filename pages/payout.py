@@ -137,7 +137,7 @@ def _watch(payout_id: int, version: int) -> None:
     with frame.reading() as conn:
         seen = standing(conn, payout_id)
     if seen != version:
-        st.rerun()
+        frame.draw_anew()
 
 
 def _decide(payout_id: int, decide: Callable[..., None], args: tuple[object, ...]) -> None:

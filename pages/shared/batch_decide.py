@@ -220,7 +220,7 @@ def _progress(ids: tuple[int, ...], *, leaving: bool) -> None:
     was_moving = st.session_state.get(MOVING) == ids
     st.session_state[MOVING] = ids if moving else None
     if was_moving and not moving:
-        st.rerun()
+        desk.draw_anew()
     if leaving:
         ended = int(found.loc[~found["status"].isin(["approved", "processing", "retrying"]), "count"].sum())
         st.progress(ended / len(ids), text=f"{ended:,} of {len(ids):,} sent and answered")

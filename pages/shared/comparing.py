@@ -41,7 +41,7 @@ def _under_way(request_id: int) -> None:
     with desk.reading() as conn:
         last, beat = last_request(conn), scheduler_beat(conn)
     if last is None or last.id != request_id or last.ended_at is not None:
-        st.rerun()
+        desk.draw_anew()
     asked = f"Asked at {fmt.moment(last.asked_at, zone, now)} by {fmt.plain(fmt.person(last.asked_by))}"
     if not beat.alive:
         st.caption(f":material/schedule: {asked}; the scheduler is silent, and begins when it is back")

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from typing import NoReturn
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import streamlit as st
@@ -20,6 +21,7 @@ from db.engine import Connection, Engine, app_role, make_engine
 
 APPLICATION = "paydesk dashboard"
 PERSON, SEEN = "person", "seen_at"
+BY_ITSELF = "drawn_by_itself"
 IDLE = timedelta(hours=1)  # who clicked nothing for so long is signed out
 
 
@@ -87,6 +89,12 @@ def is_idle(at: datetime) -> bool:
     """Whether the last click of this session is too long ago for whoever sits there now to be the same person."""
     seen: datetime = st.session_state.get(SEEN, at)
     return at - seen > IDLE
+
+
+def draw_anew() -> NoReturn:
+    """Draw the page anew by itself, which is no click: whoever left it alone is not taken for being at work."""
+    st.session_state[BY_ITSELF] = True
+    st.rerun()
 
 
 def zone() -> ZoneInfo:

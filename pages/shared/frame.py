@@ -8,11 +8,11 @@ from datetime import datetime
 import streamlit as st
 
 from pages.shared.decisions import show_result
-from pages.shared.desk import engine, now, person, reading, settings, zone
+from pages.shared.desk import draw_anew, engine, now, person, reading, settings, zone
 from pages.shared.format import as_of
 from pages.shared.payout_confirm import take_back_button
 
-__all__ = ["engine", "header", "now", "person", "reading", "settings", "zone"]
+__all__ = ["draw_anew", "engine", "header", "now", "person", "reading", "settings", "zone"]
 
 
 def header(

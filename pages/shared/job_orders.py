@@ -75,7 +75,7 @@ def _look_again() -> None:
     with frame.reading() as conn:
         waits = any(one.ended_at is None for one in last_orders(conn).values())
     if not waits:
-        st.rerun(scope="app")
+        frame.draw_anew()
 
 
 def _paused(pause: Pause, now: datetime, zone: ZoneInfo, *, may: bool) -> None:

@@ -101,7 +101,7 @@ def _watch(payout_id: int, seen: list[tuple[str, int]]) -> None:
     with frame.reading() as conn:
         stands = _standing(reversals_of(conn, payout_id))
     if stands != seen:
-        st.rerun()
+        frame.draw_anew()
 
 
 def _standing(reversals: pd.DataFrame) -> list[tuple[str, int]]:

@@ -20,7 +20,7 @@ from core.access import load_actor
 from core.passwords import fits
 from core.sign_in import SessionUser
 from pages.shared import desk
-from pages.shared.desk import IDLE, PERSON, SEEN, Person
+from pages.shared.desk import BY_ITSELF, IDLE, PERSON, SEEN, Person
 
 COOKIE = "paydesk"
 COOKIE_DAYS = 0.5
@@ -49,6 +49,8 @@ def current() -> Person | None:
     st.session_state[EPOCH] = user.epoch
     person = Person(name=user.name, full_name=user.full_name, roles=user.roles, epoch=user.epoch)
     st.session_state[PERSON] = person
+    if st.session_state.pop(BY_ITSELF, False):
+        return person
     st.session_state[SEEN] = now
     if user.last_seen_at is None or now - user.last_seen_at > NOTED_EVERY:
         with desk.engine().begin() as conn:
