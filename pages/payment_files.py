@@ -9,7 +9,16 @@ import streamlit as st
 
 from core.guards import FILE_METHODS
 from core.reads.payment_files import Ready, payment_files, rail_methods, ready_payouts, waiting_files
-from pages.shared import address, elements, frame, payment_dialogs, payment_file, payment_result_file, tables
+from pages.shared import (
+    address,
+    elements,
+    frame,
+    paid_by_hand,
+    payment_dialogs,
+    payment_file,
+    payment_result_file,
+    tables,
+)
 from pages.shared import format as fmt
 from pages.shared.cells import instant, linked_to, number
 from pages.shared.desk import Person
@@ -100,7 +109,7 @@ def _act(group: Ready, who: Person) -> None:
         return
     if group.method == "manual":
         if who.may("mark payments") and st.button("Mark as paid…", key=f"hand-{key}", icon=":material/done:"):
-            payment_dialogs.ask_by_hand(group)
+            paid_by_hand.ask(group)
     elif who.may("write payment files") and st.button(
         "Make the file…", key=f"make-{key}", icon=":material/request_quote:"
     ):

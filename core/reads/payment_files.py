@@ -74,6 +74,19 @@ def ready_payouts(conn: Connection, *, now: datetime) -> list[Ready]:
     return list(groups.values())
 
 
+READY_LINES = text("""
+    SELECT p.id AS payout_id, t.code AS partner_code, i.name AS partner_name, p.net_minor AS amount_minor, p.currency
+      FROM payout p JOIN partner t ON t.id = p.partner_id JOIN identity i ON i.id = t.identity_id
+     WHERE p.id = ANY(:ids) ORDER BY p.id
+""")
+
+
+def ready_lines(conn: Connection, group: Ready, *, masked: bool) -> pd.DataFrame:
+    """Return whom the payouts that wait are for and how much each is, in minor units."""
+    frame = to_frame(conn.execute(READY_LINES, {"ids": [payout_id for payout_id, _ in group.wanted]}))
+    return mask(frame, ("partner_name",)) if masked else frame
+
+
 FILES = """
     SELECT f.id, f.method, f.currency, f.payouts, f.total_minor, f.state, f.made_by, f.made_at, f.sent_ref, f.sent_by,
            f.sent_at, f.cancel_reason, f.cancelled_by, g.code AS program, g.name AS program_name,

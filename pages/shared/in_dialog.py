@@ -39,6 +39,11 @@ def decide_in_dialog(name: str, token: UUID, work: Work) -> None:
     keys.answered()
 
 
+def say(fault: str) -> None:
+    """Decide nothing, in the callback of a dialog's button, and say why in the dialog."""
+    st.session_state[FAULT] = fault
+
+
 def forget_fault() -> None:
     """Begin a dialog anew."""
     st.session_state.pop(FAULT, None)

@@ -15,13 +15,14 @@ from core.decisions import Wanted
 from core.payment_files import make_file
 from core.payment_formats import debtor_of
 from core.payment_handing import cancel_file, mark_sent
-from core.payment_marks import FAULTS, RESULTS, Fault, Mark, Marked, Result, mark_payments, pay_by_hand
+from core.payment_marks import FAULTS, RESULTS, Fault, Mark, Marked, Result, mark_payments
 from core.reads.payment_files import Ready
 from db.engine import Connection
 from pages.shared import format as fmt
 from pages.shared import frame, in_dialog, tables
 from pages.shared.cells import number
-from pages.shared.decisions import Outcome, token_for
+from pages.shared.decisions import Outcome, digest, token_for
+from pages.shared.in_dialog import field, typed
 from pages.shared.lines import card_text
 
 REFERENCE, WHY, DAY, CHOSEN, RESULT, FAULT = (
@@ -31,12 +32,9 @@ RESULT_WORDS: dict[Result, str] = {"paid": "It was paid", "failed": "It failed",
 PAGE = "pages/payment_files.py"
 
 
-def _typed(key: str) -> str:
-    return str(st.session_state.get(key) or "").strip()
-
-
-def _day(key: str = DAY) -> date:
-    found = st.session_state.get(key)
+def day_of(decision: str) -> date:
+    """The day that was chosen in the dialog of a decision; without one today."""
+    found = st.session_state.get(field(decision, DAY))
     return found if isinstance(found, date) else frame.now().date()
 
 
@@ -57,13 +55,13 @@ def _make(group: Ready) -> None:
         "Each is looked at again as it is put in; what something keeps stays approved and is named. The file can be"
         " taken home as often as needed, and cancelled until it is handed in."
     )
-    name = f"make_file_{group.program}_{group.method}"
+    name = f"make_file_{group.program}_{group.method}_{group.currency}_{digest(group.wanted)}"
     in_dialog.buttons(
-        "Make the file", "request_quote", key="file-make", on_click=_made, args=(token_for(name), name, group)
+        "Make the file", "request_quote", key="file-make", on_click=_made, args=(name, token_for(name), group)
     )
 
 
-def _made(token: UUID, name: str, group: Ready) -> None:
+def _made(name: str, token: UUID, group: Ready) -> None:
     own = frame.settings()
     debtor = debtor_of(own.payer_name, own.payer_iban, own.payer_bic)
     wanted = [Wanted(id=id_, version=version) for id_, version in group.wanted]
@@ -95,24 +93,26 @@ def ask_sent(file_id: int, total_minor: int, currency: str) -> None:
 @st.dialog("The file was handed in", width="medium", icon=":material/outbox:")
 def _sent(file_id: int, total_minor: int, currency: str) -> None:
     st.markdown(f"File {file_id}, **{fmt.money(total_minor, currency)}**. It cannot be cancelled after this.")
+    name = f"file_sent_{file_id}"
     st.text_input(
-        "Reference", key=REFERENCE, max_chars=100, placeholder="The bank’s, or the first check’s number"
+        "Reference",
+        key=field(name, REFERENCE),
+        max_chars=100,
+        placeholder="The bank’s, or the first check’s number",
     )
-    token = token_for(f"file_sent_{file_id}")
-    in_dialog.buttons(
-        "It was handed in", "outbox", key="file-sent-go", on_click=_handed, args=(token, file_id)
-    )
+    args = (name, token_for(name), file_id)
+    in_dialog.buttons("It was handed in", "outbox", key="file-sent-go", on_click=_handed, args=args)
 
 
-def _handed(token: UUID, file_id: int) -> None:
-    reference = _typed(REFERENCE)
+def _handed(name: str, token: UUID, file_id: int) -> None:
+    reference = typed(name, REFERENCE)
 
     def work(conn: Connection, actor: Actor, now: datetime) -> Outcome:
         mark_sent(conn, file_id, reference=reference, actor=actor, now=now)
         then = "Mark what became of its payments once the bank tells."
         return Outcome(badge="done", headline=f"File {file_id} was handed in.", then=then)
 
-    in_dialog.decide_in_dialog(f"file_sent_{file_id}", token, work)
+    in_dialog.decide_in_dialog(name, token, work)
 
 
 def ask_cancel(file_id: int) -> None:
@@ -127,19 +127,19 @@ def _cancel(file_id: int) -> None:
         "Its payouts are approved as before, and may go into another file; once it was downloaded they are reviewed again."
         " Destroy every copy you have."
     )
-    st.text_input("Reason", key=WHY, max_chars=500, placeholder="Why, for the audit")
-    token = token_for(f"file_cancel_{file_id}")
+    name = f"file_cancel_{file_id}"
+    st.text_input("Reason", key=field(name, WHY), max_chars=500, placeholder="Why, for the audit")
     in_dialog.buttons(
         "Cancel it, it was not handed in",
         "do_not_disturb_on",
         key="file-cancel-go",
         on_click=_cancelled,
-        args=(token, file_id),
+        args=(name, token_for(name), file_id),
     )
 
 
-def _cancelled(token: UUID, file_id: int) -> None:
-    why = _typed(WHY)
+def _cancelled(name: str, token: UUID, file_id: int) -> None:
+    why = typed(name, WHY)
 
     def work(conn: Connection, actor: Actor, now: datetime) -> Outcome:
         ended = cancel_file(conn, file_id, why=why, actor=actor, now=now)
@@ -147,75 +147,91 @@ def _cancelled(token: UUID, file_id: int) -> None:
         then = f"{fmt.count(len(ended.payouts), 'payout')} {may}."
         return Outcome(badge="done", headline=f"File {file_id} is cancelled.", then=then)
 
-    in_dialog.decide_in_dialog(f"file_cancel_{file_id}", token, work)
+    in_dialog.decide_in_dialog(name, token, work)
 
 
-def ask_mark(lines: pd.DataFrame) -> None:
-    """Open the dialog that says what became of one of these payments."""
+def ask_mark(file_id: int, lines: pd.DataFrame) -> None:
+    """Open the dialog that says what became of one of these payments of a file."""
     in_dialog.forget_fault()
-    _mark(lines)
+    _mark(field(f"mark_of_{file_id}", CHOSEN), lines)
 
 
 @st.dialog("What became of a payment", width="medium", icon=":material/edit:")
-def _mark(lines: pd.DataFrame) -> None:
+def _mark(chosen: str, lines: pd.DataFrame) -> None:
     payments = {str(row.reference): _payment(row) for row in tables.each(lines)}
-    st.selectbox("Payment", list(payments), format_func=lambda ref: payments[ref], key=CHOSEN)
-    st.segmented_control(
-        "What happened", RESULTS, format_func=lambda one: RESULT_WORDS[one], default="paid", key=RESULT,
-        required=True,
+    name = _marking(
+        st.selectbox("Payment", list(payments), format_func=lambda ref: payments[ref], key=chosen) or ""
+    )
+    outcome = st.segmented_control(
+        "What happened", RESULTS, format_func=lambda one: RESULT_WORDS[one], default="paid",
+        key=field(name, RESULT), required=True,
     )  # fmt: skip
-    if st.session_state.get(RESULT, "paid") != "paid":
-        st.text_input("Reason", key=WHY, max_chars=500, placeholder="What the bank says")
-        st.selectbox("What was wrong", list(FAULTS), format_func=lambda one: FAULTS[one], key=FAULT)
+    if outcome != "paid":
+        st.text_input("Reason", key=field(name, WHY), max_chars=500, placeholder="What the bank says")
+        st.selectbox(
+            "What was wrong", list(FAULTS), format_func=lambda one: FAULTS[one], key=field(name, FAULT)
+        )
         st.caption(
             "The money is the partner’s again. Where the account or the instruction was wrong nothing more is sent there"
             " until the details change; what was marked as paid before is on hold for review."
         )
-    st.date_input("On", "today", key=DAY, format="YYYY-MM-DD")
-    in_dialog.buttons(
-        "Mark it", "edit", key="payment-mark-go", on_click=_marked, args=(token_for("mark_payment"),)
-    )
+    st.date_input("On", "today", key=field(name, DAY), format="YYYY-MM-DD")
+    in_dialog.buttons("Mark it", "edit", key="payment-mark-go", on_click=_marked, args=(chosen,))
+
+
+def _marking(reference: str) -> str:
+    return f"mark_payment_{reference}"
 
 
 def _payment(row: Any) -> str:  # noqa: ANN401 - a row of a frame
+    return whom(row) + (", paid" if card_text(row.outcome) == "paid" else "")
+
+
+def whom(row: Any) -> str:  # noqa: ANN401 - as above
+    """How much a payment is, and whose."""
     amount = fmt.money(number(row.amount_minor), str(row.currency))
-    paid = ", paid" if card_text(row.outcome) == "paid" else ""
-    return f"{amount} to {card_text(row.partner_name) or row.partner_code}, payout {row.payout_id}{paid}"
+    return f"{amount} to {card_text(row.partner_name) or row.partner_code}, payout {row.payout_id}"
 
 
-def _marked(token: UUID) -> None:
-    outcome = next(one for one in RESULTS if one == (_typed(RESULT) or "paid"))
-    fault: Fault = next(one for one in FAULTS if one == (_typed(FAULT) or "account"))
-    said = Mark(reference=_typed(CHOSEN), outcome=outcome, on=_day(), reason=_typed(WHY), fault=fault)
-    _say(f"mark_payment_{said.reference}", token, [said])
+def _marked(chosen: str) -> None:
+    reference = str(st.session_state[chosen])
+    name = _marking(reference)
+    if not typed(name, RESULT):
+        in_dialog.say("Another payment was chosen at that moment: say what became of it.")
+        return
+    outcome = next(one for one in RESULTS if one == typed(name, RESULT))
+    fault: Fault = next(one for one in FAULTS if one == (typed(name, FAULT) or "account"))
+    said = Mark(reference=reference, outcome=outcome, on=day_of(name), reason=typed(name, WHY), fault=fault)
+    _say(name, token_for(name), [said])
 
 
-def ask_all_paid(lines: pd.DataFrame) -> None:
+def ask_all_paid(file_id: int, lines: pd.DataFrame) -> None:
     """Open the dialog that marks all open payments of a file as paid."""
     in_dialog.forget_fault()
-    _all_paid(lines)
+    _all_paid(file_id, lines)
 
 
 @st.dialog("All were paid", width="medium", icon=":material/done_all:")
-def _all_paid(lines: pd.DataFrame) -> None:
+def _all_paid(file_id: int, lines: pd.DataFrame) -> None:
     currency = str(lines["currency"].iloc[0])
     total = fmt.money(int(lines["amount_minor"].sum()), currency)
     st.markdown(
         f"**{fmt.count(len(lines), 'payment')}**, **{total}**. A payment that comes back later is marked then."
     )
-    st.date_input("On", "today", key=DAY, format="YYYY-MM-DD")
     references = [str(reference) for reference in lines["reference"]]
+    name = f"mark_all_{file_id}_{digest(references)}"
+    st.date_input("On", "today", key=field(name, DAY), format="YYYY-MM-DD")
     in_dialog.buttons(
         "All were paid",
         "done_all",
         key="payment-all-go",
         on_click=_all_marked,
-        args=(token_for("mark_all"), references),
+        args=(name, token_for(name), references),
     )
 
 
-def _all_marked(token: UUID, references: Sequence[str]) -> None:
-    _say("mark_all", token, [Mark(reference=one, outcome="paid", on=_day()) for one in references])
+def _all_marked(name: str, token: UUID, references: Sequence[str]) -> None:
+    _say(name, token, [Mark(reference=one, outcome="paid", on=day_of(name)) for one in references])
 
 
 def _say(name: str, token: UUID, marks: Sequence[Mark]) -> None:
@@ -232,35 +248,3 @@ def _told(marked: Marked) -> Outcome:
     done = fmt.count(len(marked.marks), "payment is marked", "payments are marked")
     known = f"{len(marked.known):,} were marked so before." if marked.known else ""
     return Outcome(badge="done", headline=f"{done}.", then=known, refused=refused)
-
-
-def ask_by_hand(group: Ready) -> None:
-    """Open the dialog that marks one payout as paid by hand."""
-    in_dialog.forget_fault()
-    _by_hand(group.wanted)
-
-
-@st.dialog("Paid by hand", width="medium", icon=":material/done:")
-def _by_hand(wanted: Sequence[tuple[int, int]]) -> None:
-    versions = dict(wanted)
-    st.selectbox("Payout", list(versions), key=CHOSEN, format_func=lambda one: f"Payout {one}")
-    st.text_input("Reference", key=REFERENCE, max_chars=100, placeholder="Where the payment is found again")
-    st.date_input("Paid on", "today", key=DAY, format="YYYY-MM-DD")
-    st.caption("Whoever approved it cannot mark it. The partner is told.")
-    in_dialog.buttons(
-        "It was paid", "done", key="by-hand-go", on_click=_by_hand_done, args=(token_for("by_hand"), versions)
-    )
-
-
-def _by_hand_done(token: UUID, versions: dict[int, int]) -> None:
-    payout_id = int(st.session_state[CHOSEN])
-    reference, day = _typed(REFERENCE), _day()
-    wanted = Wanted(id=payout_id, version=versions[payout_id])
-
-    def work(conn: Connection, actor: Actor, now: datetime) -> Outcome:
-        pay_by_hand(conn, wanted, reference=reference, on=day, actor=actor, now=now)
-        return Outcome(
-            badge="paid", headline=f"Payout {payout_id} is paid.", then=f"Under {fmt.plain(reference)}."
-        )
-
-    in_dialog.decide_in_dialog("by_hand", token, work)

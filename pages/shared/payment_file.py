@@ -112,12 +112,12 @@ def _tools(file: dict[str, Any], lines: pd.DataFrame, who: Person, *, stopped: b
         if len(still_open) > 1 and st.button(
             f"All {len(still_open)} are paid…", icon=":material/done_all:", key="file-all"
         ):
-            payment_dialogs.ask_all_paid(still_open)
+            payment_dialogs.ask_all_paid(file_id, still_open)
         markable = lines[lines["outcome"].isna() | (lines["outcome"] == "paid")].sort_values(
             "outcome", na_position="first", kind="stable"
         )
         if len(markable) and elements.primary("Mark a payment…", "edit", key="file-mark"):
-            payment_dialogs.ask_mark(markable)
+            payment_dialogs.ask_mark(file_id, markable)
 
 
 def _download(file_id: int, form: str, method: str) -> None:

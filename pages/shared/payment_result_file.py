@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from hashlib import sha256
 from uuid import UUID
 
 import streamlit as st
@@ -19,7 +20,6 @@ from pages.shared.desk import Person
 ROUND = "results-round"  # another round is an empty uploader
 COUNTS = {"paid": "Paid", "failed": "Failed", "returned": "Came back", "known": "Known already"}
 PROBLEMS_SHOWN = 12
-NAME = "take_results"
 
 
 def draw(who: Person) -> None:
@@ -69,7 +69,8 @@ def _checked(data: bytes, name: str, who: Person) -> None:
             st.button("Not now", key="results-drop", on_click=_another)
             if going:
                 label = f"Mark {fmt.count(going, 'payment')}"
-                args = (token_for(NAME), data, name)
+                decision = f"take_results_{sha256(data).hexdigest()[:16]}"
+                args = (decision, token_for(decision), data, name)
                 elements.primary(label, "done", key="results-go", on_click=_taken, args=args)
 
 
@@ -91,7 +92,7 @@ def _another() -> None:
     st.session_state[ROUND] = int(st.session_state.get(ROUND, 0)) + 1
 
 
-def _taken(token: UUID, data: bytes, name: str) -> None:
+def _taken(decision: str, token: UUID, data: bytes, name: str) -> None:
     def work(conn: Connection, actor: Actor, now: datetime) -> Outcome:
         taken = take_results(conn, data, actor=actor, now=now)
         going = sum(taken.counts[key] for key in ("paid", "failed", "returned"))
@@ -103,5 +104,5 @@ def _taken(token: UUID, data: bytes, name: str) -> None:
             refused=refused,
         )
 
-    decide(NAME, token, work)
+    decide(decision, token, work)
     _another()

@@ -221,10 +221,10 @@ def test_resuming_one_pause_never_ends_another(desk: Desk, owed: str) -> None:
     del owed
     holding = "SELECT id FROM job_pause WHERE ended_at IS NULL"
     pause(desk)
-    [seen] = desk.column(holding)
+    seen = int(str(desk.scalar(holding)))
     desk.decide(lambda conn: resume_job(conn, "release", actor=OLA, now=NOW))
     pause(desk)
-    [anew] = desk.column(holding)
+    anew = int(str(desk.scalar(holding)))
 
     with pytest.raises(PausedAnew, match="release is paused anew, by ola"):
         desk.decide(lambda conn: resume_job(conn, "release", pause_id=seen, actor=OLA, now=NOW))

@@ -9,6 +9,7 @@ import pytest
 from sqlalchemy import Engine
 from streamlit.testing.v1 import AppTest
 
+from pages.shared import in_dialog
 from pages.shared.in_dialog import FAULT
 from tests.core import paying_by_file as files
 from tests.core.paying_by_file import IBANS, approved_for
@@ -164,3 +165,58 @@ def test_the_payouts_page_shows_its_file_and_references(
     assert files.references(filing, file_id)[0] in said
     assert "DE ····3000" in said
     assert IBANS[0] not in said
+
+
+def test_paid_by_hand_says_whom_and_how_much_and_marks_only_what_was_chosen(
+    filing: Desk, open_page: Open
+) -> None:
+    first, second = approved_for(
+        filing, files.paid_by(filing, "CRE1", "manual"), files.paid_by(filing, "CRE2", "manual")
+    )
+    app = open_page("max", "payment_files")
+    [open_it] = [str(one.key) for one in app.button if str(one.key).startswith("hand-")]
+    app = press(app, open_it)
+
+    choice = field(app.selectbox, "payment-chosen")
+    assert choice.value is None
+    assert [option.split(" to ")[0] for option in choice.options] == ["€25.00", "€25.00"]
+    assert all(
+        f"payout {payout}" in option for payout, option in zip((first, second), choice.options, strict=True)
+    )
+    button = app.button(key="by-hand-go")
+    assert button.disabled
+    assert "Choose the payout" in button.label
+
+    for payout in (second, first):  # one right after the other
+        app.session_state[in_dialog.field("by_hand_of_creator_EUR", "payment-chosen")] = payout
+        app = press(app, open_it)
+        field(app.text_input, "payment-reference").set_value(f"CASH-{payout}")
+        app = press(app, "by-hand-go")
+        assert filing.status(payout) == "paid"
+
+    assert filing.column("SELECT sent_ref FROM payment_file ORDER BY id") == [
+        f"CASH-{second}",
+        f"CASH-{first}",
+    ]
+
+
+def test_why_one_payment_failed_is_never_kept_as_why_another_did(
+    filing: Desk, payouts: list[int], open_page: Open
+) -> None:
+    file_id = files.sent(filing, files.file_of(filing, *payouts))
+    app = press(open_page("max", "payment_files", id=str(file_id)), "file-mark")
+    first, second = files.references(filing, file_id)
+    field(app.segmented_control, "payment-result").set_value("failed")
+    app = press(app, "payment-mark-go")  # without a reason: refused, and said so
+    assert [filing.status(payout) for payout in payouts] == ["processing"] * 2
+
+    app = press(open_page("max", "payment_files", id=str(file_id)), "file-mark")
+    field(app.segmented_control, "payment-result").set_value("failed")
+    app.session_state[in_dialog.field(f"mark_of_{file_id}", "payment-chosen")] = second
+    app = press(app, "payment-mark-go")
+
+    assert first != second
+    assert [filing.status(payout) for payout in payouts] == ["processing"] * 2
+    assert "chosen" in app.session_state[FAULT]
+    app = press(app, "file-mark")
+    assert field(app.segmented_control, "payment-result").value == "paid"
