@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from datetime import datetime
 from typing import Any
-from uuid import UUID
 from zoneinfo import ZoneInfo
 
 import streamlit as st
@@ -17,7 +16,7 @@ from db.engine import Connection
 from pages.shared import format as fmt
 from pages.shared import frame, in_dialog, status, tables
 from pages.shared.cells import instant, number
-from pages.shared.decisions import Outcome, token_for
+from pages.shared.decisions import Outcome, digest, token_for
 from pages.shared.lines import card_text
 
 SHOWN = 15
@@ -112,12 +111,13 @@ def _ask() -> None:
         "outgoing_mail",
         key="test-message-send",
         on_click=_asked,
-        args=(token_for("test_message"),),
+        args=(),
     )
 
 
-def _asked(token: UUID) -> None:
+def _asked() -> None:
     said = {name: str(st.session_state.get(name) or "") for name in (KIND, TO, BY_WHICH, LANGUAGE)}
+    decision = f"test_message_{digest(said.values())}"
 
     def work(conn: Connection, actor: Actor, now: datetime) -> Outcome:
         ask_test_message(
@@ -135,4 +135,4 @@ def _asked(token: UUID) -> None:
             then="It leaves within a minute; the log says what became of it.",
         )
 
-    in_dialog.decide_in_dialog("test_message", token, work)
+    in_dialog.decide_in_dialog(decision, token_for(decision), work)

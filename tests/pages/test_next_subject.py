@@ -10,15 +10,20 @@ import pytest
 from sqlalchemy import Engine, text
 from streamlit.testing.v1 import AppTest
 
+from core.decisions import Wanted, approve_payouts
 from core.overrides import override_content
 from core.proposals import propose
+from core.providers.simulator import Simulator
+from core.reconciling import reconcile
+from core.sending import send_due
 from core.users import add_user, read_user
 from pages.shared.partner_actions import ALLOW, ANSWER, BLANK, BLOCK, CHOSEN, LIFT, LINES, ONBOARD
 from tests import builders
 from tests.pages.dialogs import field
 from tests.pages.test_payments import states, take_in
-from tests.pages.test_reversals import actor
-from tests.world import HOST, PASSWORD
+from tests.pages.test_reconciliation import by_hand
+from tests.pages.test_reversals import actor, simulator
+from tests.world import HOST, PASSWORD, pending
 
 Open = Callable[..., AppTest]
 DAY = timedelta(days=1)
@@ -167,3 +172,39 @@ def test_what_was_entered_never_stands_as_what_is_refunded(
 
     assert field(app.text_input, "by-hand-amount").value == ""
     assert field(app.text_input, "by-hand-ref").value == ""
+
+
+def test_why_one_difference_was_closed_is_never_kept_with_another(
+    desk: Engine, open_page: Open, now: datetime
+) -> None:
+    for ref in ("po_1", "po_2"):
+        by_hand(desk, ref, at=now - timedelta(hours=2))
+    reconcile(desk, Simulator(engine=desk), now=now)
+    app = press(open_page("max", "reconciliation"), "close-1")
+    field(app.text_input, "difference-reason").set_value("The landlord, by hand")
+
+    app = press(app, "close-2")
+
+    assert field(app.text_input, "difference-reason").value == ""
+    press(app, "difference-close")
+    with desk.connect() as conn:
+        assert conn.execute(text("SELECT count(*) FROM difference WHERE closed_at IS NOT NULL")).scalar() == 0
+
+
+def test_how_much_of_one_payout_is_pulled_back_never_stands_for_the_next(
+    desk: Engine, open_page: Open, now: datetime
+) -> None:
+    with desk.begin() as conn:
+        payouts = [pending(conn, [minor], now=now) for minor in (25_00, 50_00)]
+        approve_payouts(conn, [Wanted(id=payout) for payout in payouts], actor=actor("ada"), now=now)
+    send_due(desk, simulator(desk), now=now)
+    app = open_page("max", "payout", id=str(payouts[0]))
+    app.menu_button(key="payout_more").click("Reverse…").run()
+    field(app.text_input, "reversal-amount").set_value("10.00")
+    field(app.text_input, "reversal-why").set_value("paid twice")
+
+    app.query_params["id"] = str(payouts[1])
+    app.menu_button(key="payout_more").click("Reverse…").run()
+
+    assert field(app.text_input, "reversal-amount").value == "49.75"
+    assert field(app.text_input, "reversal-why").value == ""
