@@ -35,10 +35,11 @@ def page() -> None:
     if seq is not None:
         audit_rows.one_row(seq, now, zone)
         return
+    masked = not frame.person().may("see personal data")
     with frame.reading() as conn:
         actors, actions = who_and_what(conn)
         wanted = _wanted(actors, actions, now, zone)
-        found = audit_trail(conn, wanted, before=address.given_id("before"), limit=ROWS + 1)
+        found = audit_trail(conn, wanted, masked=masked, before=address.given_id("before"), limit=ROWS + 1)
         names = audit_rows.named(conn, tables.each(found))
     frame.header(
         "Audit",
@@ -100,14 +101,14 @@ def _tools(wanted: AuditFilter) -> None:
     )
 
 
-def _file(wanted: AuditFilter, conn: Connection, _actor: Actor) -> bytes:
-    return csv_bytes(_every(wanted, conn))
+def _file(wanted: AuditFilter, conn: Connection, actor: Actor) -> bytes:
+    return csv_bytes(_every(wanted, conn, masked=taking_home.masked(actor)))
 
 
-def _every(wanted: AuditFilter, conn: Connection) -> Iterator[pd.DataFrame]:
+def _every(wanted: AuditFilter, conn: Connection, *, masked: bool) -> Iterator[pd.DataFrame]:
     before: int | None = None
     for _ in range(FILE_MAX // ROWS_OF_A_FILE):
-        found = audit_trail(conn, wanted, before=before, limit=ROWS_OF_A_FILE)
+        found = audit_trail(conn, wanted, masked=masked, before=before, limit=ROWS_OF_A_FILE)
         yield found.assign(details=[json.dumps(each, sort_keys=True) for each in found["details"]])
         if len(found) < ROWS_OF_A_FILE:
             return

@@ -11,6 +11,7 @@ import pandas as pd
 from sqlalchemy import Connection, Row, text
 
 from core.reads.frames import to_frame
+from core.reads.shown import HIDDEN
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -25,8 +26,12 @@ class AuditFilter:
     until: datetime | None = None
 
 
+# The words of a hold may name a person: without them, that something was said stays.
 TRAIL = text("""
-    SELECT seq, at, actor, channel, action, subject, ids, details, encode(hash, 'hex') AS hash
+    SELECT seq, at, actor, channel, action, subject, ids,
+           CASE WHEN :masked AND action IN ('hold.placed', 'hold.lifted') AND details ->> 'note' <> ''
+                THEN details || jsonb_build_object('note', CAST(:hidden AS text)) ELSE details END AS details,
+           encode(hash, 'hex') AS hash
       FROM audit
      WHERE (:actor = '' OR actor = :actor)
        AND (:action = '' OR action = :action)
@@ -40,22 +45,28 @@ TRAIL = text("""
 
 
 def audit_trail(
-    conn: Connection, wanted: AuditFilter, *, before: int | None = None, limit: int = 50
+    conn: Connection, wanted: AuditFilter, *, masked: bool, before: int | None = None, limit: int = 50
 ) -> pd.DataFrame:
-    """Return the newest rows: seq, at, actor, channel, action, subject, ids, details, hash (hex); `before` is a seq."""
-    return to_frame(conn.execute(TRAIL, vars(wanted) | {"before": before, "limit": limit}))
+    """Return the newest rows: seq, at, actor, channel, action, subject, ids, details, hash (hex); `before` is a seq.
+
+    With `masked` without the notes of holds.
+    """
+    asked = {"before": before, "limit": limit, "masked": masked, "hidden": HIDDEN}
+    return to_frame(conn.execute(TRAIL, vars(wanted) | asked))
 
 
 ROW = text("""
-    SELECT seq, at, actor, channel, action, subject, ids, details, encode(prev_hash, 'hex') AS prev_hash,
-           encode(hash, 'hex') AS hash
+    SELECT seq, at, actor, channel, action, subject, ids,
+           CASE WHEN :masked AND action IN ('hold.placed', 'hold.lifted') AND details ->> 'note' <> ''
+                THEN details || jsonb_build_object('note', CAST(:hidden AS text)) ELSE details END AS details,
+           encode(prev_hash, 'hex') AS prev_hash, encode(hash, 'hex') AS hash
       FROM audit WHERE seq = :seq
 """)
 
 
-def audit_row(conn: Connection, seq: int) -> Row[Any] | None:
-    """Return one row with its hash and the one before it (hex); None: there is no such row."""
-    return conn.execute(ROW, {"seq": seq}).one_or_none()
+def audit_row(conn: Connection, seq: int, *, masked: bool) -> Row[Any] | None:
+    """Return one row with its hash and the one before it (hex), masked as the trail; None: there is no such row."""
+    return conn.execute(ROW, {"seq": seq, "masked": masked, "hidden": HIDDEN}).one_or_none()
 
 
 # What a person calls these; everything else goes by its number.

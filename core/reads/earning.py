@@ -16,6 +16,7 @@ from core.policy import Policy
 from core.pricing import split_percent
 from core.reads import words
 from core.reads.frames import to_frame
+from core.reads.shown import without_notes
 from core.reads.terms import commission_words
 from core.reads.why import month_steps
 from core.refusals import Refusal
@@ -144,11 +145,12 @@ def earning_story(conn: Connection, earning_id: int, *, now: datetime, masked: b
     lines = pd.DataFrame(
         list(earning_lines(header, policy)), columns=["line", "how", "amount_minor"], dtype="object"
     )
+    holds = to_frame(conn.execute(HOLDS, asked))
     return EarningStory(
         header=header,
         lines=lines,
         relatives=to_frame(conn.execute(RELATIVES, asked)),
-        holds=to_frame(conn.execute(HOLDS, asked)),
+        holds=without_notes(holds) if masked else holds,
         payouts=to_frame(conn.execute(PAYOUTS, asked)),
     )
 

@@ -11,7 +11,7 @@ from sqlalchemy import Connection, TextClause, text
 from core.reads.accounts import Account, read_account
 from core.reads.frames import to_frame
 from core.reads.outlook import Outlook, partner_outlook
-from core.reads.shown import mask, show
+from core.reads.shown import mask, show, without_notes
 from core.reads.statement import STATEMENT
 from core.reads.terms import terms_by_level
 from core.reads.words import why_not_paid
@@ -224,7 +224,7 @@ def partner_story(
         open_items=read(OPEN_ITEMS),
         earnings=read(EARNINGS),
         payouts=show(conn, payout_ids, now=now, masked=masked),
-        holds=read(HOLDS),
+        holds=without_notes(read(HOLDS)) if masked else read(HOLDS),
         skips=skips,
         changes=read(CHANGES),
         customers=mask(customers, ("name",)) if masked else customers,

@@ -16,7 +16,7 @@ from core.reads.automatic import Left, left_to_person
 from core.reads.frames import to_frame
 from core.reads.payout_header import PayoutHeader, read_header
 from core.reads.reversals import came_back, coming_back, returns_of, reversals_of
-from core.reads.shown import mask
+from core.reads.shown import HIDDEN, mask, without_notes
 from core.reads.terms import fee_formula
 from core.reads.timeline import timeline
 from core.reads.why import why_lines
@@ -122,7 +122,7 @@ HOLDS = text("""
      ORDER BY h.id DESC
 """)
 NOTES = text("""
-    SELECT at, who, note, about FROM (
+    SELECT at, who, CASE WHEN :masked AND about LIKE 'hold%' THEN :hidden ELSE note END AS note, about FROM (
         SELECT queued_at AS at, made_by AS who, note, 'payout' AS about FROM payout WHERE id = :id
          UNION ALL SELECT at, actor, reason, decision FROM approval WHERE payout_id = :id
          UNION ALL SELECT opened_at, made_by, note, 'hold' FROM hold WHERE payout_id = :id
@@ -130,7 +130,7 @@ NOTES = text("""
          UNION ALL SELECT n.at, n.made_by, n.note, 'partner' FROM partner_note n
                      JOIN payout p ON p.partner_id = n.partner_id AND p.id = :id WHERE NOT :masked
         ) all_notes WHERE note <> '' ORDER BY at
-""")
+""").bindparams(hidden=HIDDEN)
 SHARED = text("""
     SELECT r.code, w.name
       FROM payout p JOIN destination d ON d.id = p.destination_id
@@ -194,7 +194,7 @@ def story(conn: Connection, payout_id: int, *, now: datetime, masked: bool) -> P
         attempts=attempts,
         calls=read(CALLS),
         ledger=read(LEDGER),
-        holds=read(HOLDS),
+        holds=without_notes(read(HOLDS)) if masked else read(HOLDS),
         shared_with=mask(shared, ("name",)) if masked else shared,
         notes=read(NOTES),
         audit=read(AUDIT),

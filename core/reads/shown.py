@@ -102,6 +102,15 @@ def show(conn: Connection, ids: Sequence[int], *, now: datetime, masked: bool) -
     return mask(found, PERSONAL) if masked else found
 
 
+HIDDEN = "hidden from viewers"
+
+
 def mask(frame: pd.DataFrame, personal: Sequence[str]) -> pd.DataFrame:
     """Return the frame with its personal columns emptied."""
     return frame.assign(**dict.fromkeys((name for name in personal if name in frame.columns), None))
+
+
+def without_notes(holds: pd.DataFrame) -> pd.DataFrame:
+    """Return holds that tell only whether something was said: the words may name a person."""
+    said = [name for name in ("note", "close_note") if name in holds.columns]
+    return holds.assign(**{name: holds[name].where(holds[name].fillna("") == "", HIDDEN) for name in said})

@@ -120,8 +120,9 @@ def _value(value: object) -> str:
 
 def one_row(seq: int, now: datetime, zone: ZoneInfo) -> None:
     """Draw one row with its exact instant, all its subjects, all its details and its place in the chain."""
+    masked = not frame.person().may("see personal data")
     with frame.reading() as conn:
-        row = audit_row(conn, seq)
+        row = audit_row(conn, seq, masked=masked)
         names = named(conn, [] if row is None else [row])
     frame.header(f"Audit, row {seq:,}", "What was done, exactly, and to what?", at=now, tools=_back)
     if row is None:
