@@ -62,8 +62,10 @@ def _money(story: PartnerStory, zone: tzinfo) -> Iterator[str]:
 
 def _next(story: PartnerStory, zone: tzinfo) -> Iterator[str]:
     minimum = story.terms.loc[story.terms["term"] == "Minimum payout", "value"]
-    least = (
-        f" Less than {minimum.iloc[0]} is not paid out but kept for the next time." if len(minimum) else ""
+    least = "".join(
+        f" Less than {one} is not paid out but kept for the next time."
+        for one in minimum
+        if one != amount(0, story.header.currency)
     )
     if story.next_slot is None:
         yield f"Paid on request.{least}"

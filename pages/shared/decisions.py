@@ -16,20 +16,21 @@ from typing import Any
 from uuid import UUID, uuid4
 
 import streamlit as st
+from streamlit.runtime.scriptrunner import get_script_run_ctx
 
 from core.access import Actor, load_actor
 from core.actions import claim_action, conclude_action, outcome_of
 from core.refusals import Refusal
 from core.sign_in import session_state as session_of
 from db.engine import Connection
-from pages.shared import desk
+from pages.shared import address, desk
 from pages.shared.desk import Person
 from pages.shared.format import count
 from pages.shared.status import badge
 
 log = logging.getLogger("paydesk.pages")
 
-RESULT = "result"
+RESULT, SHOWN_AT = "result", "result-shown-at"
 TOKENS = "tokens"
 SETTLED = "settled"
 ON_ITS_WAY = "decision-on-its-way"
@@ -105,7 +106,7 @@ def decide(name: str, token: UUID, work: Work) -> None:
             headline="Something went wrong.",
             then=f"Click again: what was already decided is not decided twice. Reference {reference}.",
         )
-    st.session_state[RESULT] = asdict(outcome)
+    _tell(asdict(outcome))
     if settled and not refused:
         st.session_state[SETTLED] = (name, datetime.now(UTC), token)
     if settled:
@@ -123,8 +124,13 @@ def recover(*, but: UUID | None = None) -> None:
     if kept is None:
         st.session_state.pop(ON_ITS_WAY)
         return
-    st.session_state[RESULT] = kept
+    _tell(kept)
     _used(token)
+
+
+def _tell(outcome: dict[str, Any]) -> None:
+    st.session_state[RESULT] = outcome
+    st.session_state.pop(SHOWN_AT, None)
 
 
 def _same_click(name: str, now: datetime) -> UUID | None:
@@ -165,9 +171,14 @@ def last_result() -> Outcome | None:
 
 
 def show_result(tool: Callable[[Outcome], None]) -> None:
-    """Draw the strip of the last decision, which stays until it is closed; `tool` draws what can be done about it."""
+    """Draw the strip of the last decision, which stays until it is closed or its page is left; `tool` draws what can be done
+    about it.
+    """
     result = last_result()
     if result is None:
+        return
+    if st.session_state.setdefault(SHOWN_AT, _place()) != _place():
+        _close()
         return
     if result.page:
         _close()
@@ -193,5 +204,13 @@ def show_result(tool: Callable[[Outcome], None]) -> None:
             st.markdown(f":small[:gray[and {count(rest, 'more', 'more')}]]")
 
 
+def _place() -> tuple[str, ...]:
+    """The page, and whose it is: what was decided about one partner says nothing on the page of another."""
+    context = get_script_run_ctx()
+    page = "" if context is None else context.page_script_hash
+    return (page, address.given("id"), address.given("code"))
+
+
 def _close() -> None:
     st.session_state.pop(RESULT, None)
+    st.session_state.pop(SHOWN_AT, None)

@@ -207,10 +207,11 @@ def _ask_pause() -> None:
 def _asked() -> None:
     job = str(st.session_state[JOB])
     name = f"pause_{job}"
-    reason, span = typed(name, REASON), SPANS[typed(name, SPAN) or "1 hour"]
+    reason, span, zone = typed(name, REASON), SPANS[typed(name, SPAN) or "1 hour"], frame.zone()
 
     def run(conn: Connection, actor: Actor, now: datetime) -> Outcome:
         pause_job(conn, job, reason=reason, until=now + span, actor=actor, now=now)
-        return Outcome(badge="done", headline=f"{job} is paused.", then="It goes on by itself after that.")
+        then = f"It goes on by itself at {fmt.moment(now + span, zone, now)}."
+        return Outcome(badge="done", headline=f"{job} is paused.", then=then)
 
     decide_in_dialog(name, token_for(name), run)

@@ -18,13 +18,17 @@ from pages.shared.decisions import Outcome, token_for
 from pages.shared.in_dialog import field, typed
 from pages.shared.payment_dialogs import CHOSEN, DAY, REFERENCE, day_of, whom
 
+OPENED = "paid-by-hand-opened"  # each opening begins with none chosen, also after one that was dismissed
+
 
 def ask(group: Ready) -> None:
     """Open the dialog that marks one payout as paid by hand."""
     in_dialog.forget_fault()
     with frame.reading() as conn:
         lines = ready_lines(conn, group, masked=not frame.person().may("see personal data"))
-    chosen = field(f"by_hand_of_{group.program}_{group.currency}", CHOSEN)
+    opened = int(st.session_state.get(OPENED, 0)) + 1
+    st.session_state[OPENED] = opened
+    chosen = field(f"by_hand_opened_{opened}", CHOSEN)
     _ask(chosen, {number(row.payout_id): whom(row) for row in tables.each(lines)}, dict(group.wanted))
 
 

@@ -17,7 +17,7 @@ from core.reads.timeline import refused_for_us
 from pages.shared import desk, elements, tables
 from pages.shared.cells import linked, linked_to
 from pages.shared.desk import Person
-from pages.shared.format import ABSENT, ago, method, moment, money, person, plain, story_moment, until
+from pages.shared.format import ABSENT, ago, count, method, moment, money, person, plain, story_moment, until
 from pages.shared.tables import each
 
 ON_THE_PARTNER = frozenset({"on_hold", "partner_suspended"})  # what is mended where the partner is shown
@@ -212,7 +212,8 @@ def signals(grid: DeltaGenerator, told: PayoutStory, now: datetime) -> None:
         if header.paid_before == 0:
             lines.append(":material/person_add: First payout to this partner")
         elif header.usual_minor:
-            times = f"{header.amount_minor / header.usual_minor:.1f} × the median of {header.paid_before} earlier payouts"
+            earlier = count(header.paid_before, "earlier payout")
+            times = f"{header.amount_minor / header.usual_minor:.1f} × the median of {earlier}"
             icon = (
                 ":orange[:material/trending_up:]"
                 if "above_usual" in header.signals

@@ -11,6 +11,7 @@ import streamlit as st
 from core.access import Actor
 from core.decisions import Wanted
 from core.messages.payout_rejected import REASONS
+from core.reads.timed import still_here
 from core.steering import take_back_payouts
 from db.engine import Connection
 from pages.shared import decisions, desk, elements, tables
@@ -37,10 +38,15 @@ ROWS_REPEATED = 10
 
 
 def take_back_button(outcome: Outcome) -> None:
-    """In the strip of an approval: take it back, as long as nothing has left."""
+    """In the strip of an approval: take it back, as long as anything of it is here as it was approved."""
     if not outcome.undo or not desk.person().may(TAKE_BACK.right):
         return
-    approved = [Wanted(id=payout_id, version=version) for payout_id, version in outcome.undo]
+    with desk.reading() as conn:
+        here = still_here(conn, [payout_id for payout_id, _ in outcome.undo], now=desk.now()).payouts
+    seen = dict(outcome.undo)
+    approved = [one for one in here if seen[one.id] == one.version]
+    if not approved:
+        return
     name = f"{TAKE_BACK.name} {decisions.digest(approved)}"
     token = decisions.token_for(name)
     st.button(

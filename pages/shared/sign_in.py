@@ -99,6 +99,7 @@ def ask() -> Person | None:
     if person is None:
         return None
     place.empty()
+    st.session_state.pop(NOTICE, None)
     # Only now, outside the form's place: a cookie is set by an element that has to stay for this run.
     authenticator.cookie_controller.cookie_model.cookie_expiry_days = COOKIE_DAYS
     if st.session_state.pop("by_password", False):
@@ -125,7 +126,7 @@ def _form(authenticator: Any, known: dict[str, Any], now: datetime) -> None:  # 
         authenticator.login(key="sign_in", fields=FORM, callback=_came_in)
         if st.session_state.get(STATUS) is False:
             st.session_state[NOTICE] = _refused(known, now)
-        if text := st.session_state.pop(NOTICE, None):
+        if text := st.session_state.get(NOTICE):
             notice.info(text, icon=":material/info:")
         if desk.settings().env == "demo":
             st.caption("This is a demo: its sign-ins are printed where the desk was started.")

@@ -15,6 +15,7 @@ from core.decisions import Wanted
 from core.steering import take_back_payouts
 from core.users import end_sessions, set_roles
 from pages.shared.desk import Person
+from tests import builders
 from tests.pages.conftest import Open, button
 from tests.world import HOST, World, pending
 
@@ -120,6 +121,25 @@ def test_an_approval_is_taken_back_from_its_result(
     assert status_of(payout) == "pending"
 
 
+def test_what_was_decided_is_told_on_its_page_and_not_on_the_page_of_another(
+    desk: Engine, open_page: Open, now: datetime
+):
+    payout, other = one_pending(desk, now), one_pending(desk, now)
+    app = open_page("ada", "payout", id=str(payout)).button(key=f"do_approve_{payout}").click().run().run()
+    assert headline(app) == "1 payout, $24.75."
+    app.query_params["id"] = str(other)
+    assert "result" not in app.run().session_state
+
+
+def test_what_has_left_is_not_offered_to_be_taken_back(desk: Engine, open_page: Open, now: datetime):
+    payout = one_pending(desk, now)
+    app = open_page("ada", "payout", id=str(payout)).button(key=f"do_approve_{payout}").click().run()
+    assert button(app, "take_back_result_").label == "Take back"
+    with desk.begin() as conn:
+        builders.claim(conn, payout)
+    assert not [one for one in app.run().button if str(one.key).startswith("take_back_result_")]
+
+
 def test_a_large_set_wants_its_total_typed_back(
     desk: Engine, open_page: Open, now: datetime, status_of: Status
 ):
@@ -139,7 +159,7 @@ WRITES_OF_THEIR_OWN = {
     "decisions.py",  # the one way
     "sign_in.py",  # who came in or left, whose last click it was
     "import_runs.py",  # a thread of its own, which a closed tab does not end; a row goes in once
-    "payment_file.py",  # that somebody took a file
+    "taking_home.py",  # that somebody took a payment file
     "payment_result_file.py",  # tries a result and takes it back
 }
 
