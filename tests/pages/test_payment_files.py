@@ -187,8 +187,8 @@ def test_paid_by_hand_says_whom_and_how_much_and_marks_only_what_was_chosen(
     assert button.disabled
     assert "Choose the payout" in button.label
 
-    for payout in (second, first):  # one right after the other
-        app.session_state[in_dialog.field("by_hand_of_creator_EUR", "payment-chosen")] = payout
+    for opened, payout in ((2, second), (3, first)):  # one right after the other
+        app.session_state[in_dialog.field(f"by_hand_opened_{opened}", "payment-chosen")] = payout
         app = press(app, open_it)
         field(app.text_input, "payment-reference").set_value(f"CASH-{payout}")
         app = press(app, "by-hand-go")
