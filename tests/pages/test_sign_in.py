@@ -16,7 +16,7 @@ from core.users import disable_user, set_roles
 from pages.shared import nav
 from pages.shared.decisions import RESULT, TOKENS
 from pages.shared.desk import PERSON, SEEN, Person
-from pages.shared.sign_in import EPOCH
+from pages.shared.sign_in import CLOSED, EPOCH, IDLE_TOO_LONG
 from tests.pages.conftest import Open
 from tests.world import HOST, PASSWORD, pending
 
@@ -94,6 +94,22 @@ def test_a_page_left_open_ends_by_itself_once_its_session_counts_no_more(
     app = open_page("ada", "queue")
     assert not is_in(app)
     assert said in app.info[0].value
+
+
+def test_why_a_session_ended_stands_until_somebody_signs_in(desk: Engine, open_page: Open, now: datetime):
+    """A browser runs the page once more by itself, for its cookie or for what was on its way when the session ended."""
+    app = open_page("ada", "queue")
+    with desk.begin() as conn:
+        disable_user(conn, "ada", actor=HOST, now=now)
+    for _ in range(2):
+        app = app.run()
+        assert [shown.value for shown in app.info] == [CLOSED]
+    app = submit(app, "vera", "not her password")
+    assert [shown.value for shown in app.info] == ["Name and password do not match."]
+    app = submit(app, "vera", PASSWORD)
+    assert is_in(app)
+    app.session_state["seen_at"] = now - timedelta(minutes=61)
+    assert [shown.value for shown in app.run().info] == [IDLE_TOO_LONG]
 
 
 @pytest.mark.parametrize("how", ["signs out", "closed", "idle"])
