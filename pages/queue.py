@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 import pandas as pd
@@ -17,7 +18,7 @@ from pages.shared.format import totals as in_words
 from pages.shared.payout_actions import Seen
 from pages.shared.queue_columns import GUARDED, Sight, cells, configs, grid_key, guarded, partner
 from pages.shared.queue_filters import Shown
-from pages.shared.tables import each
+from pages.shared.tables import CLICKS, each
 
 ROW_HEIGHT_PX = 32
 
@@ -69,20 +70,21 @@ def _tools(shown: Shown, now: datetime) -> None:
 
 
 def _grid(listed: pd.DataFrame, shown: Shown, now: datetime, *, ticks: bool) -> list[Seen]:
-    """Draw the rows and return those ticked; a click on a cell opens the payout, on its partner the partner.
+    """Draw the rows and return those ticked; a click on a cell opens the payout, on its partner the partner, and on the head
+    of a column orders by it.
 
     Who may decide nothing has no ticks.
     """
-    names = list(shown.columns)
+    names, key = list(shown.columns), grid_key(listed, shown.order)
     event: Any = st.dataframe(
         cells(listed, names, Sight(now=now, zone=frame.zone())),
-        key=grid_key(listed),
+        key=key,
         height="content",
         row_height=ROW_HEIGHT_PX,
         hide_index=True,
         column_config=configs(names),
-        on_select="rerun",
-        selection_mode=["multi-row", "single-cell"] if ticks else ["single-cell"],
+        on_select=partial(queue_filters.order_by_head, key, shown.order),
+        selection_mode=["multi-row", *CLICKS] if ticks else CLICKS,
     )
     for place, column in event.selection.cells:
         row = listed.iloc[place]

@@ -96,7 +96,7 @@ def _grid(rows: pd.DataFrame, currency: str) -> None:
         row_height=32,
         key=f"analytics-partners-{hash(tuple(codes))}",
         on_select="rerun",
-        selection_mode="single-cell",
+        selection_mode=tables.CLICKS,
         column_config={
             "partner": st.column_config.TextColumn("Partner", width=200),
             "code": st.column_config.TextColumn("Code", width=90),

@@ -125,7 +125,7 @@ def payouts(header: BatchHeader, kept: pd.DataFrame, refusals: Refusals, who: Pe
         hide_index=True,
         column_config=config,
         on_select="rerun",
-        selection_mode=["multi-row", "single-cell"] if undecided else ["single-cell"],
+        selection_mode=["multi-row", *tables.CLICKS] if undecided else tables.CLICKS,
     )
     for row, _ in event.selection.cells:
         st.switch_page("pages/payout.py", query_params={"id": str(shown.iloc[row]["id"])})

@@ -150,6 +150,14 @@ def _choice(name: str, options: dict[str, str], chosen: str, width: int) -> None
     )
 
 
+def order_by(sort: str) -> None:
+    """Order all that match by this, where there is such an order."""
+    if sort in ORDERS:
+        st.session_state["partners-sort"] = sort
+        address.put(sort=sort)
+        _from_the_start()
+
+
 def _from_the_start() -> None:
     address.put(cursor=None, run=None)
 

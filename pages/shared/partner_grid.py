@@ -10,7 +10,7 @@ import pandas as pd
 import streamlit as st
 
 from pages.shared import format as fmt
-from pages.shared import frame, tables
+from pages.shared import frame, partner_filters, tables
 from pages.shared.cells import instant, number
 from pages.shared.lines import card_text
 from pages.shared.status import Look
@@ -37,8 +37,13 @@ NO_PILL = frozenset(
 )  # nothing there to leave: no reason is needed
 
 
+HEADS = {"partner": "name"}  # what a column is called among the orders
+
+
 def draw(found: pd.DataFrame, now: datetime, *, masked: bool) -> None:
-    """Draw one page of partners; a click on a row opens that partner. With `masked` the code stands for the name."""
+    """Draw one page of partners; a click on a row opens that partner, on the head of a column orders by it. With `masked` the
+    code stands for the name.
+    """
     codes = [str(code) for code in found["code"]]
     shown = pd.DataFrame(
         {
@@ -66,7 +71,7 @@ def draw(found: pd.DataFrame, now: datetime, *, masked: bool) -> None:
         height="content",
         row_height=32,
         on_select=partial(_open, key, codes),
-        selection_mode="single-cell",
+        selection_mode=tables.CLICKS,
         column_config={
             "partner": st.column_config.TextColumn("Partner", width=166),
             "code": st.column_config.TextColumn("Code", width=84),
@@ -86,9 +91,11 @@ def draw(found: pd.DataFrame, now: datetime, *, masked: bool) -> None:
 
 
 def _open(key: str, codes: list[str]) -> None:
-    cells = st.session_state[key]["selection"]["cells"]
-    if cells:
-        st.session_state["partner-to-open"] = codes[int(cells[0][0])]
+    selection = st.session_state[key]["selection"]
+    for row, _ in selection["cells"]:
+        st.session_state["partner-to-open"] = codes[int(row)]
+    for column in selection["columns"]:
+        partner_filters.order_by(HEADS.get(column, column))
 
 
 def _amounts(found: pd.DataFrame, column: str) -> list[str]:
@@ -96,7 +103,7 @@ def _amounts(found: pd.DataFrame, column: str) -> list[str]:
         fmt.money(int(minor), str(currency)) if int(minor) else fmt.ABSENT
         for minor, currency in zip(found[column], found["currency"], strict=True)
     ]
-    return [f"{text:>14}" for text in texts]  # so that a click on the head sorts them as amounts
+    return [f"{text:>14}" for text in texts]  # so that the grid's own menu sorts them as amounts
 
 
 def _why(code: str, available_minor: int) -> list[str]:

@@ -149,7 +149,7 @@ def configs(names: Sequence[str]) -> dict[str, ColumnConfig]:
     return {name: COLUMNS[name].config() for name in names}
 
 
-def grid_key(listed: pd.DataFrame) -> str:
+def grid_key(listed: pd.DataFrame, order: str) -> str:
     """The grid's key. Ticks are positions: bound to these very rows, they never mean others once the page has moved on."""
-    rows = ",".join(f"{row.id}:{row.version}" for row in each(listed))
+    rows = ",".join([order, *(f"{row.id}:{row.version}" for row in each(listed))])
     return f"queue-{hashlib.sha256(rows.encode()).hexdigest()[:16]}"

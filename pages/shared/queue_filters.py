@@ -30,6 +30,11 @@ ORDERS = {
     "net-": "largest net first", "net+": "smallest net first", "partner+": "by partner", "status+": "by status",
     "id-": "highest number first",
 }  # fmt: skip
+# What a click on the head of a column orders by, the second click the other way round.
+HEADS = {
+    "id": ("id-",), "partner": ("partner+",), "net": ("net-", "net+"), "status": ("status+",), "priority": ("priority-",),
+    "requested": ("queued_at-", "queued_at+"), "days": ("queued_at+", "queued_at-"),
+}  # fmt: skip
 ON_DEMAND = ("leaves", "timed", "sent_back")  # views that only a link asks for
 USUAL_ORDER = "queued_at-"
 PAGING = ("cursor", "page")
@@ -177,6 +182,14 @@ def _choice(name: str, nothing: str, words: Mapping[str, str], chosen: str | Non
         format_func=lambda code: words.get(code, nothing),
         on_change=address.remember(key, name, then=_first_page),
     )
+
+
+def order_by_head(grid: str, order: str) -> None:
+    """Order all that match, not only the page, by the column whose head was clicked; the callback of the grid of this key."""
+    for column in st.session_state[grid]["selection"]["columns"]:
+        orders = HEADS.get(column, ())
+        if orders:
+            address.put(sort=orders[-1] if order == orders[0] else orders[0], cursor=None, page=None)
 
 
 def order_and_columns(shown: Shown) -> None:

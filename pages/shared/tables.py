@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Any
+from typing import Any, Literal
 
 import pandas as pd
 import streamlit as st
@@ -15,6 +15,8 @@ NBSP = "\u00a0"
 NBSP_PX = 2.9
 CHARACTER_PX = 6.6
 CELL_PADDING_PX = 18
+# A grid whose rows open: with columns left out, a click on a head would be one on the first cell below it.
+CLICKS: Sequence[Literal["single-column", "single-cell"]] = ("single-column", "single-cell")
 
 
 def each(frame: pd.DataFrame) -> Iterator[Any]:

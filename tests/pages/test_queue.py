@@ -12,6 +12,7 @@ from streamlit.testing.v1 import AppTest
 from core.access import Actor
 from core.holds import place_hold
 from pages.shared.queue_columns import grid_key
+from pages.shared.queue_filters import USUAL_ORDER
 from tests.pages.conftest import Open
 from tests.world import pending
 
@@ -31,7 +32,8 @@ def tick(app: AppTest, desk: Engine, *payouts: int) -> AppTest:
     shown = [int(payout) for payout in app.dataframe[0].value["id"]]
     with desk.connect() as conn:
         versions = {row.id: row.version for row in conn.execute(text("SELECT id, version FROM payout"))}
-    key = grid_key(pd.DataFrame({"id": shown, "version": [versions[payout] for payout in shown]}))
+    listed = pd.DataFrame({"id": shown, "version": [versions[payout] for payout in shown]})
+    key = grid_key(listed, app.query_params.get("sort", [USUAL_ORDER])[0])
     places = [shown.index(payout) for payout in payouts]
     app.session_state[key] = {"selection": {"rows": places, "columns": [], "cells": []}}
     return app.run()
@@ -53,8 +55,8 @@ def test_a_viewer_sees_the_queue_and_no_action(desk: Engine, open_page: Open, no
     assert labels(app) == ["Sign out"]
     assert "Ana Silva" not in app.dataframe[0].value.to_string()
     hers, adas = app.dataframe[0].proto, open_page("ada", "queue", view="ready").dataframe[0].proto
-    assert len(hers.selection_mode) == 1  # a click opens; no ticks
-    assert len(adas.selection_mode) == 2
+    assert len(hers.selection_mode) == 2  # a click opens or orders; no ticks
+    assert len(adas.selection_mode) == 3
 
 
 def test_what_only_a_link_asks_for_is_said_and_can_be_taken_away(
