@@ -85,6 +85,7 @@ def accrue_range(
     result.count += written.n
     result.amounts[program.currency] += written.amount_minor
     details = {"program": program.code, "earnings": written.n, "amount_minor": written.amount_minor}
+    details |= {"currency": program.currency}
     audit.record(
         conn, "earnings.accrued", subject="program", ids=[program.id], actor=actor, now=now, details=details
     )

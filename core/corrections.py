@@ -147,7 +147,7 @@ def correct_sale(
     values = {"event_ref": event_ref, "gross_minor": gross_minor, "currency": sale.currency, "reason": reason}
     refund = refund_sale(conn, sale.id, sale.partner_id, **values, actor=actor, now=now)
     if not refund.again:
-        details = {"sale": source_ref, "gross_minor": gross_minor}
+        details = {"sale": source_ref, "gross_minor": gross_minor, "currency": sale.currency}
         tell(conn, "sale.refunded", sale.partner_id, event, details)
     return Corrected(kind="refund", earning_id=None, amount_minor=refund.gross_minor, again=refund.again)
 

@@ -56,7 +56,8 @@ def request_early_payout(
 
     payout_id = queue_request(conn, asked, amount_minor, reason=reason, actor=actor, now=now)
     conn.execute(ADD_EARLY, {"payout_id": payout_id, "before_slot": slot, "now": now})
-    details = {"partner": payee.code, "amount_minor": amount_minor, "early": True, "before_slot": slot}
+    details = {"partner": payee.code, "amount_minor": amount_minor, "currency": payee.currency}
+    details |= {"early": True, "before_slot": slot}
     audit.record(
         conn,
         "payout.requested",

@@ -141,7 +141,8 @@ def request_payout(
         raise CapReached(partner=payee.code, **words)
 
     payout_id = queue_request(conn, asked, amount_minor, reason=reason, actor=actor, now=now)
-    details = {"partner": payee.code, "amount_minor": amount_minor, "reason": reason.strip()}
+    details = {"partner": payee.code, "amount_minor": amount_minor, "currency": payee.currency}
+    details |= {"reason": reason.strip()}
     audit.record(
         conn, "payout.requested", subject="payout", ids=[payout_id], actor=actor, now=now, details=details
     )

@@ -112,7 +112,7 @@ def book_return(
         actor=actor,
         now=now,
         details={"event": event_ref, "amount_minor": amount_minor, "earning_id": earning_id, "reason": reason}
-        | {"whole": amount_minor == still_out},
+        | {"currency": payout.currency, "whole": amount_minor == still_out},
     )
     return Returned(payout_id=payout_id, earning_id=earning_id, amount_minor=amount_minor)
 

@@ -186,10 +186,10 @@ def _rows(found: pd.DataFrame, names: audit_rows.Names, now: datetime, zone: Zon
         (
             audit_rows.row_link(number(row.seq)),
             fmt.moment(instant(row.at), zone, now),
-            f"{audit_rows.who(str(row.actor))} :gray[{row.channel}]",
+            audit_rows.by(row),
             audit_rows.words(str(row.action)),
             audit_rows.subjects(str(row.subject), list(row.ids), names),
-            f":gray[{fmt.plain(audit_rows.details(row.details))}]",
+            f":gray[{fmt.plain(audit_rows.details(row.details, zone, now))}]",
         )
         for row in tables.each(found)
     ]

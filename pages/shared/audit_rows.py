@@ -20,6 +20,7 @@ from pages.shared import format as fmt
 Names = dict[tuple[str, int], str]
 IDS_SHOWN, DETAILS_SHOWN = 4, 160
 CURRENCY = re.compile("[A-Z]{3}")
+INSTANT = re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)")
 # The page of a subject, and what its address calls the one; whatever has no page leads to all that was done to it.
 BY_ID = {
     "payout": ("payout", "id"),
@@ -80,13 +81,18 @@ def _link(subject: str, one: int, names: Names) -> str:
     return f"[{one}](/audit?{urlencode({'of': f'{subject} {one}'})})"
 
 
-def details(given: object) -> str:
+def by(row: Any) -> str:  # noqa: ANN401 - a row of a frame or of the trail
+    """Who acted, and by which way; of a job its name says so."""
+    return who(str(row.actor)) + ("" if row.channel == "job" else f" :gray[{row.channel}]")
+
+
+def details(given: object, zone: ZoneInfo, now: datetime) -> str:
     """What a row says besides, on one line and cut short."""
-    said = ", ".join(f"{name} {value}" for name, value in _told(given))
+    said = ", ".join(f"{name} {value}" for name, value in _told(given, zone, now))
     return said if len(said) <= DETAILS_SHOWN else f"{said[:DETAILS_SHOWN]}…"
 
 
-def _told(given: object) -> list[tuple[str, str]]:
+def _told(given: object, zone: ZoneInfo, now: datetime) -> list[tuple[str, str]]:
     found = given if isinstance(given, dict) else {}
     told = []
     for name, value in found.items():
@@ -96,8 +102,15 @@ def _told(given: object) -> list[tuple[str, str]]:
         if shown.endswith("_minor") and isinstance(value, int) and "currency" in found:
             told.append((shown.removesuffix("_minor"), fmt.money(value, str(found["currency"]))))
         else:
-            told.append((shown.replace("_", " "), _value(value)))
+            told.append((shown.replace("_", " "), _instant(value, zone, now) or _value(value)))
     return told
+
+
+def _instant(value: object, zone: ZoneInfo, now: datetime) -> str | None:
+    """An instant as the trail keeps it, in the zone of the page; None for all else."""
+    if not isinstance(value, str) or not INSTANT.fullmatch(value):
+        return None
+    return fmt.story_moment(datetime.fromisoformat(value), zone, now)
 
 
 def _value(value: object) -> str:
@@ -134,9 +147,9 @@ def one_row(seq: int, now: datetime, zone: ZoneInfo) -> None:
         tables.pairs(
             [
                 ("When", f"{fmt.as_of(row.at, zone)} ({at:%H:%M:%S.%f})"),
-                ("Who", f"{who(row.actor)} :gray[{row.channel}]"),
+                ("Who", by(row)),
                 ("Of", subjects(row.subject, list(row.ids), names, shown=len(row.ids) or 1)),
-                *((name.capitalize(), fmt.plain(value)) for name, value in _told(row.details)),
+                *((name.capitalize(), fmt.plain(value)) for name, value in _told(row.details, zone, now)),
             ]
         )
     with st.container(border=True, gap="small"):

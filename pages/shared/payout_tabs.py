@@ -217,7 +217,7 @@ def _audit(told: PayoutStory, zone: ZoneInfo, now: datetime) -> None:
                 plain(person(row.actor)),
                 row.channel,
                 plain(row.action),
-                plain(audit_rows.details(row.details)),
+                plain(audit_rows.details(row.details, zone, now)),
             )
             for row in each(told.audit)
         ],

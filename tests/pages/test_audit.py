@@ -1,7 +1,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
+from zoneinfo import ZoneInfo
 
 import psycopg
 import pytest
@@ -123,15 +124,18 @@ class TestAudit:
         assert "Nothing matches" in words(open_page("vera", "audit", of="payout 999"))
 
 
-def test_what_a_row_says_besides_is_in_words_and_money():
+def test_what_a_row_says_besides_is_in_words_money_and_the_time_of_the_page():
+    berlin, now = ZoneInfo("Europe/Berlin"), datetime(2026, 11, 21, 12, tzinfo=UTC)
     given = {
         "amounts": {"EUR": 23625, "USD": -400},
         "amount_minor": 21500,
         "currency": "USD",
         "early": True,
+        "retry_at": "2026-11-21 17:00:28.012228+00:00",
         "waiting": [7, 8],
     }
-    assert (
-        details(given) == "amounts €236.25 and −$4.00, amount $215.00, currency USD, early yes, waiting 7, 8"
+    assert details(given, berlin, now) == (
+        "amounts €236.25 and −$4.00, amount $215.00, currency USD, early yes, retry at 21 Nov 18:00, waiting 7, 8"
     )
-    assert details({"amount_minor": 21500, "codes": {"ABC": "paid"}}) == "amount minor 21500, codes ABC paid"
+    odd = {"amount_minor": 21500, "codes": {"ABC": "paid"}, "reason": "on 2026-11-21"}
+    assert details(odd, berlin, now) == "amount minor 21500, codes ABC paid, reason on 2026-11-21"
