@@ -212,6 +212,7 @@ def _edit(story: ProgramStory, now: datetime) -> None:
                     " once another person confirms.",
                     name=f"change_policy_{story.id}_{newest.version}",
                     work=lambda why: two_people.proposing("change_policy", story.id, why, content),
+                    then=partial(address.put, edit=None),
                 )
 
 

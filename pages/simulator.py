@@ -92,12 +92,13 @@ def _result(found: Simulation, policy: Policy, changed: Policy) -> None:
                 [(term, fmt.plain(before), fmt.plain(after)) for term, before, after in changes],
                 ["Term", "In force", "Tried"],
             )
-            st.page_link(
-                "pages/programs.py",
-                label="Propose a change of the policy",
-                icon=":material/policy:",
-                query_params={"program": address.given("program") or "", "edit": "1"},
-            )
+            if frame.person().may("change policies"):
+                st.page_link(
+                    "pages/programs.py",
+                    label="Propose a change of the policy",
+                    icon=":material/policy:",
+                    query_params={"program": address.given("program") or "", "edit": "1"},
+                )
     if (found.today.amount_by_day, found.today.partner_fee_minor) != (
         found.actual.amount_by_day,
         found.actual.partner_fee_minor,

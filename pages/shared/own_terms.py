@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from datetime import datetime
+from functools import partial
 from zoneinfo import ZoneInfo
 
 import streamlit as st
@@ -88,6 +89,7 @@ def edit(story: PartnerStory, now: datetime) -> None:
                     " queued under them.",
                     name=f"change_terms_{header.id}_{own.version}",
                     work=lambda why: two_people.proposing(KIND, header.id, why, content),
+                    then=partial(_go, None),
                 )
 
 

@@ -17,7 +17,7 @@ from core.users import User, list_users
 from db.engine import Connection
 from pages.shared import elements, frame, status
 from pages.shared import format as fmt
-from pages.shared.decisions import Outcome, Work, decide, token_for
+from pages.shared.decisions import Outcome, Work, decide, last_result, token_for
 from pages.shared.in_dialog import field, typed
 from pages.shared.lines import line, quiet
 
@@ -126,12 +126,32 @@ def proposing(kind: str, subject_id: int, why: str, content: Content | None = No
     return run
 
 
-def ask_why(title: str, icon: str, sentence: str, *, name: str, work: Callable[[str], Work]) -> None:
-    """Open a dialog that says what will be done and takes the reason it needs; `name` is the decision's."""
-    st.dialog(title, width="medium", icon=f":material/{icon}:")(_ask)(title, icon, sentence, name, work)
+def ask_why(
+    title: str,
+    icon: str,
+    sentence: str,
+    *,
+    name: str,
+    work: Callable[[str], Work],
+    then: Callable[[], None] | None = None,
+) -> None:
+    """Open a dialog that says what will be done and takes the reason it needs; `name` is the decision's, and `then` leaves a
+    form that is done with.
+    """
+    st.dialog(title, width="medium", icon=f":material/{icon}:")(_ask)(
+        title, icon, sentence, name=name, work=work, then=then
+    )
 
 
-def _ask(title: str, icon: str, sentence: str, name: str, work: Callable[[str], Work]) -> None:
+def _ask(
+    title: str,
+    icon: str,
+    sentence: str,
+    *,
+    name: str,
+    work: Callable[[str], Work],
+    then: Callable[[], None] | None,
+) -> None:
     st.markdown(sentence)
     st.text_input(
         "Reason",
@@ -143,10 +163,13 @@ def _ask(title: str, icon: str, sentence: str, name: str, work: Callable[[str], 
     token = token_for(name)
     with st.container(horizontal=True, horizontal_alignment="right"):
         if st.button("Cancel", key="why-cancel") or elements.primary(
-            title, icon, key="why-done", on_click=_asked, args=(name, token, work)
+            title, icon, key="why-done", on_click=_asked, args=(name, token, work, then)
         ):
             st.rerun()
 
 
-def _asked(name: str, token: UUID, work: Callable[[str], Work]) -> None:
+def _asked(name: str, token: UUID, work: Callable[[str], Work], then: Callable[[], None] | None) -> None:
     decide(name, token, work(typed(name, REASON)))
+    result = last_result()
+    if then is not None and result is not None and result.badge not in ("refused", "fault"):
+        then()

@@ -62,6 +62,7 @@ class TestOwnTerms:
         app.button(key="why-done").click().run()
         assert not app.exception
         assert "proposed" in words(app)
+        assert "terms" not in app.query_params
         assert own(desk) == {}
 
         other = open_page("ben", "partner", code="BRK1")

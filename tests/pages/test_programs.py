@@ -69,6 +69,10 @@ class TestPrograms:
         field(app.text_input, "two-people-reason").set_value("too many small payouts")
         app.button(key="why-done").click().run()
         assert "proposed" in words(app)
+        assert (
+            "edit" not in app.query_params
+        )  # the form is done with: the proposal stands on the program's page
+        assert "too many small payouts" in words(app)
         assert versions(desk, "affiliate") == [(1, "0")]
 
         other = open_page("ben", "programs", program="affiliate")
