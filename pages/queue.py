@@ -12,11 +12,12 @@ import streamlit as st
 
 from core.guards import blocking_reasons
 from core.reads.payouts import PAGE_ROWS, PayoutPage, counters, list_payouts, totals
+from core.reads.views import blocked_among
 from pages.shared import address, automatic, elements, following, frame, queue_bar, queue_cards, queue_filters
 from pages.shared.format import count
 from pages.shared.format import totals as in_words
 from pages.shared.payout_actions import Seen
-from pages.shared.queue_columns import GUARDED, Sight, cells, configs, grid_key, guarded, partner
+from pages.shared.queue_columns import GUARDED, Sight, cells, configs, grid_key, guarded, marked, partner
 from pages.shared.queue_filters import Shown
 from pages.shared.tables import CLICKS, each
 
@@ -52,8 +53,10 @@ def page() -> None:
             cursor=shown.cursor,
         )
         rows = listed.frame
+        ids = [int(one) for one in rows["id"]]
         if GUARDED & set(shown.columns):
-            rows = guarded(rows, blocking_reasons(conn, [int(one) for one in rows["id"]], now=now))
+            rows = guarded(rows, blocking_reasons(conn, ids, now=now))
+        rows = marked(rows, blocked_among(conn, ids, now=now))
     matching = int(sums["count"].sum())
     if rows.empty:
         _nothing(shown)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -212,6 +213,16 @@ def blocked(*, now: datetime) -> ColumnElement[bool]:
     """
     unfit = select(1).where(_owner.c.id == payout.c.partner_id, _is_unfit()).correlate(payout).exists()
     return or_(_held(now=now), unfit, _cannot_be_taken())
+
+
+def blocked_among(conn: Connection, payout_ids: Sequence[int], *, now: datetime) -> frozenset[int]:
+    """Return which of these payouts the view of the blocked would list."""
+    query = select(payout.c.id).where(
+        payout.c.id.in_(payout_ids),
+        payout.c.status.in_(("pending", "approved", "retrying")),
+        blocked(now=now),
+    )
+    return frozenset(conn.execute(query).scalars())
 
 
 def _cannot_be_taken() -> ColumnElement[bool]:

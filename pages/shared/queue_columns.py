@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -132,6 +132,15 @@ def guarded(frame: pd.DataFrame, reasons: Mapping[int, Sequence[Blocking]]) -> p
         stands=[one.sentence if one else ABSENT for one in first],
         whose=[whose[one.whose] if one else ABSENT for one in first],
     )
+
+
+def marked(frame: pd.DataFrame, stopped: Collection[int]) -> pd.DataFrame:
+    """The rows with `blocked` before the other signals of those that are."""
+    signals = [
+        ["blocked", *found] if int(payout_id) in stopped else found
+        for payout_id, found in zip(frame["id"], frame["signals"], strict=True)
+    ]
+    return frame.assign(signals=pd.Series(signals, index=frame.index, dtype="object"))
 
 
 def _day(when: datetime, see: Sight) -> str:

@@ -66,6 +66,7 @@ OUTCOMES: dict[str, Look] = {
     "archived": Look(word="Archived", colour="gray", icon="archive", glyph="−"),
 }
 SIGNALS: dict[str, Look] = {
+    "blocked": Look(word="Blocked", colour="red", icon="block", glyph=""),
     "new_destination": Look(word="New destination", colour="orange", icon="swap_horiz", glyph=""),
     "above_usual": Look(word="3× usual", colour="orange", icon="trending_up", glyph=""),
     "first_payout": Look(word="First payout", colour="gray", icon="person_add", glyph=""),

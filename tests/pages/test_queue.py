@@ -160,5 +160,7 @@ def test_what_is_blocked_says_what_stands_in_the_way_and_whose_move_it_is(
         "Partner’s",
     ]
     assert rows.loc[str(two), "whose"] == "Ours"
+    told = open_page("ada", "queue", view="open").dataframe[0].value.set_index("id")
+    assert "Blocked" in str(told.loc[str(one), "signals"])
     chosen = open_page("ada", "queue", view="open", columns="id.stands").dataframe[0].value
     assert "On hold: the partner's identity is not verified" in set(chosen["stands"])

@@ -10,7 +10,7 @@ from core.guards import STOPS_SENDING, blocking_reasons
 from core.reads.filters import PayoutFilter
 from core.reads.payouts import SORTS, counters, every_payout, list_payouts, matching, payouts_as_json, totals
 from core.reads.shown import show
-from core.reads.views import open_views
+from core.reads.views import blocked_among, open_views
 from tests.builders import (
     DAY,
     NOW,
@@ -323,3 +323,5 @@ def test_the_blocked_view_is_what_the_guards_stop(conn: Connection):
     }
     assert stopped == {made[name] for name in ("held", "moved", "suspended", "approved")}
     assert set(list_payouts(conn, PayoutFilter(view="blocked"), now=NOW, masked=False).frame["id"]) == stopped
+    assert blocked_among(conn, [*made.values()], now=NOW) == stopped
+    assert blocked_among(conn, [], now=NOW) == frozenset()
