@@ -81,7 +81,7 @@ def open_from_overview(night: Night, page: Page, line: str) -> None:
     """Sign in, find this line on Overview, and go from it to the payout."""
     sign_in(page, night.url, "ada", PASSWORD)
     page.get_by_text(line).click()
-    expect(page.get_by_text("1–1 of 1")).to_be_visible()
+    expect(page.get_by_text("1–1 of 1").first).to_be_visible()
     settle(page)
     open_row(page, 0)
     expect(page.get_by_role("heading", name="$119.75 to Ana Silva")).to_be_visible()
@@ -96,18 +96,18 @@ def test_a_payout_refused_for_good_is_given_back_understood_mended_and_its_money
     assert night.stands() == ("failed", BACK, [])
 
     open_from_overview(night, page, "1 failed")
-    expect(page.get_by_text("Failed for good: The account has been closed")).to_be_visible()
-    expect(page.get_by_text("Its money is back in the partner's balance")).to_be_visible()
+    expect(page.get_by_text("Failed for good: The account has been closed").first).to_be_visible()
+    expect(page.get_by_text("Its money is back in the partner's balance").first).to_be_visible()
     expect(
-        page.get_by_text("On hold: the last payout could not be delivered to this destination")
+        page.get_by_text("On hold: the last payout could not be delivered to this destination").first
     ).to_be_visible()
-    expect(page.get_by_text("Partner’s", exact=True)).to_be_visible()
+    expect(page.get_by_text("Partner’s", exact=True).first).to_be_visible()
     expect(page.get_by_role("button", name="Retry now")).to_have_count(0)
     night.desk.queue(datetime.now(UTC))
     assert night.desk.scalar("SELECT count(*) FROM payout") == 1, "while the hold stands nothing is queued"
 
     page.get_by_test_id("stMainBlockContainer").get_by_role("link", name="Partner").click()
-    expect(page.get_by_text("Behind the numbers")).to_be_visible()
+    expect(page.get_by_text("Behind the numbers").first).to_be_visible()
     settle(page)
     page.get_by_test_id("stMainBlockContainer").get_by_role("button", name="More").click()
     page.get_by_text("Lift a hold").click()
@@ -115,7 +115,7 @@ def test_a_payout_refused_for_good_is_given_back_understood_mended_and_its_money
     dialog.get_by_label("Reason").fill("the bank opened it again")
     page.keyboard.press("Tab")
     dialog.get_by_role("button", name="Lift the hold").click()
-    expect(page.get_by_text("The hold is lifted.")).to_be_visible()
+    expect(page.get_by_text("The hold is lifted.").first).to_be_visible()
     assert night.desk.column("SELECT closed_by FROM hold") == ["user:ada"]
 
     night.desk.queue(datetime.now(UTC) + DAY)
@@ -129,7 +129,8 @@ def test_a_payout_refused_for_good_is_given_back_understood_mended_and_its_money
     night.send()
     assert night.stands() == ("failed", PAID, [NET])
     page.goto(f"{night.url}/payout?id={night.payout}")
-    expect(page.get_by_text(f"Its money went into payout {again}")).to_be_visible()
+    settle(page)
+    expect(page.get_by_text(f"Its money went into payout {again}").first).to_be_visible()
 
 
 def test_a_payout_refused_for_now_says_whose_fault_it_is_and_one_click_pays_it_once(night: Night, page: Page):
@@ -138,7 +139,7 @@ def test_a_payout_refused_for_now_says_whose_fault_it_is_and_one_click_pays_it_o
     assert night.stands() == ("approved", RESERVED, [])
     sign_in(page, f"{night.url}/payout?id={night.payout}", "ada", PASSWORD)
     expect(
-        page.get_by_text("refused for a reason of ours: You have insufficient available funds")
+        page.get_by_text("refused for a reason of ours: You have insufficient available funds").first
     ).to_be_visible()
     expect(page.get_by_role("row", name="Refused for a reason of ours ours")).to_be_visible()
 
@@ -148,7 +149,7 @@ def test_a_payout_refused_for_now_says_whose_fault_it_is_and_one_click_pays_it_o
     assert night.stands() == ("retrying", RESERVED, [])
     page.get_by_role("link", name="Overview").click()
     page.get_by_text("1 retries by itself").click()
-    expect(page.get_by_text("1–1 of 1")).to_be_visible()
+    expect(page.get_by_text("1–1 of 1").first).to_be_visible()
     settle(page)
     open_row(page, 0)
     expect(page.get_by_text("Refused for now (limits)").first).to_be_visible()

@@ -37,7 +37,7 @@ def test_a_payout_found_in_the_queue_is_approved_and_seen_paid(desk: Desk, page:
     assert page.url.endswith("/queue?view=ready")
     page.get_by_placeholder("Partner, code, payout").fill(f"#{payout}")
     page.keyboard.press("Enter")
-    expect(page.get_by_text("1–1 of 1")).to_be_visible()
+    expect(page.get_by_text("1–1 of 1").first).to_be_visible()
     settle(page)
 
     tick(page, 0)
@@ -70,7 +70,7 @@ def test_reloading_keeps_the_person_signed_in_and_the_filters_as_they_were(desk:
     settle(page)
     page.reload()
     expect(page.get_by_role("button", name="Sign out")).to_be_visible()
-    expect(page.get_by_text("largest net first")).to_be_visible()
+    expect(page.get_by_text("largest net first").first).to_be_visible()
     assert "method=paypal" in page.url
 
 

@@ -78,7 +78,7 @@ def found(page: Page, payout: int) -> None:
     """Narrow the queue to one payout."""
     page.get_by_placeholder("Partner, code, payout").fill(f"#{payout}")
     page.keyboard.press("Enter")
-    expect(page.get_by_text("1–1 of 1")).to_be_visible()
+    expect(page.get_by_text("1–1 of 1").first).to_be_visible()
     settle(page)
 
 
@@ -103,14 +103,14 @@ def hold(page: Page, address: str) -> None:
     dialog.get_by_label("Note").fill("asked for the invoice")
     page.keyboard.press("Tab")
     dialog.get_by_role("button", name="Place the hold").click()
-    expect(page.get_by_text("The partner is on hold.")).to_be_visible()
+    expect(page.get_by_text("The partner is on hold.").first).to_be_visible()
 
 
 def approve_the_rest(page: Page, many: int, net: str) -> None:
     """Build the batch of all that is ready and approve it with a nervous hand."""
     page.get_by_role("link", name="Batch approval").click()
     page.get_by_role("button", name=f"Fix this set of {many} · {net}").click()
-    expect(page.get_by_text("Everything in the set may be decided.")).to_be_visible()
+    expect(page.get_by_text("Everything in the set may be decided.").first).to_be_visible()
     settle(page)
     page.get_by_role("button", name=f"Approve {many} payouts · {net}").dblclick()
 
@@ -120,7 +120,7 @@ def confirm(page: Page) -> None:
     page.get_by_role("link", name="Overview").click()
     page.get_by_text("1 proposal to confirm or refuse").click()
     page.get_by_role("button", name="Confirm").click()
-    expect(page.get_by_text("Pay a request beyond a rule: confirmed.")).to_be_visible()
+    expect(page.get_by_text("Pay a request beyond a rule: confirmed.").first).to_be_visible()
 
 
 def test_the_morning_is_told_decided_and_adds_up_from_overview_to_the_books(desk: Desk, page: Page):
@@ -132,7 +132,7 @@ def test_the_morning_is_told_decided_and_adds_up_from_overview_to_the_books(desk
     before = int(str(books.scalar(OWED, id=turned_down)))
 
     sign_in(page, desk.url, "ada", PASSWORD)
-    expect(page.get_by_text("1 proposal to confirm or refuse")).to_be_visible()
+    expect(page.get_by_text("1 proposal to confirm or refuse").first).to_be_visible()
     page.get_by_role("button", name=f"Review {len(waiting)} payouts").click()
     expect(page.get_by_text(f"of {len(waiting)}, ")).to_contain_text(f"{net(desk, *waiting)} net")
     reject(page, turned_down)
@@ -160,9 +160,9 @@ def test_the_morning_is_told_decided_and_adds_up_from_overview_to_the_books(desk
     books.send(now=datetime.now(UTC))
     page.get_by_role("link", name="Overview").click()
     for currency, row in paid_since(desk, now).items():
-        expect(page.get_by_text(f"{row.n:,} paid, {currency}")).to_be_visible()
+        expect(page.get_by_text(f"{row.n:,} paid, {currency}").first).to_be_visible()
         expect(page.get_by_text(money(row.net_minor, currency)).first).to_be_visible()
-    expect(page.get_by_text("waits: a sale is disputed")).to_be_visible()
+    expect(page.get_by_text("waits: a sale is disputed").first).to_be_visible()
     assert {books.status(one) for one in rest} == {"paid"}
     assert (books.status(held), books.status(turned_down)) == ("pending", "rejected")
     assert books.faults() == []
