@@ -27,10 +27,12 @@ class AuditFilter:
 
 
 # The words of a hold may name a person: without them, that something was said stays.
-TRAIL = text("""
+DETAILS = """
+    CASE WHEN :masked AND action IN ('hold.placed', 'hold.lifted') AND details ->> 'note' <> ''
+         THEN details || jsonb_build_object('note', CAST(:hidden AS text)) ELSE details END AS details"""
+TRAIL = text(f"""
     SELECT seq, at, actor, channel, action, subject, ids,
-           CASE WHEN :masked AND action IN ('hold.placed', 'hold.lifted') AND details ->> 'note' <> ''
-                THEN details || jsonb_build_object('note', CAST(:hidden AS text)) ELSE details END AS details,
+           {DETAILS},
            encode(hash, 'hex') AS hash
       FROM audit
      WHERE (:actor = '' OR actor = :actor)
@@ -41,7 +43,7 @@ TRAIL = text("""
        AND (CAST(:until AS timestamptz) IS NULL OR at < :until)
        AND (CAST(:before AS bigint) IS NULL OR seq < :before)
      ORDER BY seq DESC LIMIT :limit
-""")
+""")  # noqa: S608 - our own part
 
 
 def audit_trail(
@@ -55,13 +57,12 @@ def audit_trail(
     return to_frame(conn.execute(TRAIL, vars(wanted) | asked))
 
 
-ROW = text("""
+ROW = text(f"""
     SELECT seq, at, actor, channel, action, subject, ids,
-           CASE WHEN :masked AND action IN ('hold.placed', 'hold.lifted') AND details ->> 'note' <> ''
-                THEN details || jsonb_build_object('note', CAST(:hidden AS text)) ELSE details END AS details,
+           {DETAILS},
            encode(prev_hash, 'hex') AS prev_hash, encode(hash, 'hex') AS hash
       FROM audit WHERE seq = :seq
-""")
+""")  # noqa: S608 - our own part
 
 
 def audit_row(conn: Connection, seq: int, *, masked: bool) -> Row[Any] | None:

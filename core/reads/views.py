@@ -216,11 +216,9 @@ def blocked(*, now: datetime) -> ColumnElement[bool]:
 
 
 def blocked_among(conn: Connection, payout_ids: Sequence[int], *, now: datetime) -> frozenset[int]:
-    """Return which of these payouts the view of the blocked would list."""
+    """Return which of these payouts may not leave now, those set aside included."""
     query = select(payout.c.id).where(
-        payout.c.id.in_(payout_ids),
-        payout.c.status.in_(("pending", "approved", "retrying")),
-        blocked(now=now),
+        payout.c.id.in_(payout_ids), payout.c.status.in_(STATUSES_BLOCKED), blocked(now=now)
     )
     return frozenset(conn.execute(query).scalars())
 

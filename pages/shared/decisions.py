@@ -58,6 +58,11 @@ class Outcome:
     page: str = ""
     page_id: int = 0
 
+    @property
+    def is_decided(self) -> bool:
+        """Whether something was decided: neither refused nor broken off."""
+        return self.badge not in ("refused", "fault")
+
 
 Work = Callable[[Connection, Actor, datetime], Outcome]
 

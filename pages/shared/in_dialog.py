@@ -32,7 +32,7 @@ def decide_in_dialog(name: str, token: UUID, work: Work) -> None:
     """Decide, in the callback of a dialog's button; a refusal is kept for the dialog."""
     decide(name, token, work)
     result = last_result()
-    if result is not None and result.badge in ("refused", "fault"):
+    if result is not None and not result.is_decided:
         st.session_state[FAULT] = f"{result.headline} {result.then}".strip()
         st.session_state.pop(RESULT)
         return

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from datetime import datetime
 from functools import partial
-from hashlib import sha256
 
 import pandas as pd
 import streamlit as st
@@ -12,6 +11,7 @@ import streamlit as st
 from pages.shared import format as fmt
 from pages.shared import frame, partner_filters, tables
 from pages.shared.cells import instant, number
+from pages.shared.decisions import digest
 from pages.shared.lines import card_text
 from pages.shared.status import Look
 
@@ -63,7 +63,7 @@ def draw(found: pd.DataFrame, now: datetime, *, masked: bool) -> None:
     )
     if masked:
         shown = shown.drop(columns="partner")
-    key = f"partners-{sha256('|'.join(codes).encode()).hexdigest()[:12]}"
+    key = f"partners-{digest(codes)}"
     st.dataframe(
         shown,
         key=key,

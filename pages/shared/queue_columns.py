@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -15,6 +14,7 @@ from streamlit.elements.lib.column_types import ColumnConfig
 
 from core.guards import Blocking
 from pages.shared import desk, status, tables
+from pages.shared.decisions import digest
 from pages.shared.format import ABSENT, PRIORITIES, count, day, method, moment, money
 from pages.shared.tables import each
 
@@ -160,5 +160,4 @@ def configs(names: Sequence[str]) -> dict[str, ColumnConfig]:
 
 def grid_key(listed: pd.DataFrame, order: str) -> str:
     """The grid's key. Ticks are positions: bound to these very rows, they never mean others once the page has moved on."""
-    rows = ",".join([order, *(f"{row.id}:{row.version}" for row in each(listed))])
-    return f"queue-{hashlib.sha256(rows.encode()).hexdigest()[:16]}"
+    return f"queue-{digest([order, *(f'{row.id}:{row.version}' for row in each(listed))])}"

@@ -171,5 +171,5 @@ def _ask(
 def _asked(name: str, token: UUID, work: Callable[[str], Work], then: Callable[[], None] | None) -> None:
     decide(name, token, work(typed(name, REASON)))
     result = last_result()
-    if then is not None and result is not None and result.badge not in ("refused", "fault"):
+    if then is not None and result is not None and result.is_decided:
         then()
