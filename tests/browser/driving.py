@@ -64,7 +64,24 @@ def sign_in(page: Page, url: str, name: str, password: str) -> None:
     password_field.fill(password)
     expect(name_field).to_have_value(name)
     page.get_by_test_id("stFormSubmitButton").get_by_role("button").click()
-    expect(page.get_by_role("button", name="Sign out")).to_be_visible()
+    stands(page)
+
+
+def sign_out(page: Page) -> None:
+    """End the session and wait until it has ended: a click is lost when the page is left before it was taken."""
+    page.get_by_role("button", name="Sign out", exact=True).first.click()
+    expect(page.get_by_label("Password", exact=True)).to_be_visible()
+
+
+def visit(page: Page, url: str) -> None:
+    """Go to an address as somebody who is signed in, and wait until its page stands."""
+    page.goto(url)
+    stands(page)
+
+
+def stands(page: Page) -> None:
+    """Wait until a page of the desk is there, whole and at rest."""
+    expect(page.get_by_role("button", name="Sign out", exact=True).first).to_be_visible()
     settle(page)
 
 

@@ -31,7 +31,7 @@ from db.engine import make_engine
 from db.migrate import migrate
 from jobs.scheduler import Heart
 from tests.browser.desk import ROOT, dashboard, environment
-from tests.browser.driving import Theme, browser, new_page, settle, sign_in, tick
+from tests.browser.driving import Theme, browser, new_page, settle, sign_in, tick, visit
 
 SIZES = ((1440, 900), (1024, 768))
 PASSWORDS = {name: password for name, password, _ in SIGN_INS}
@@ -169,9 +169,7 @@ def _take(
                 page.screenshot(path=folder / f"{prefix}{SIGN_IN}_{theme}_{width}.png")
             sign_in(page, url, "ada", PASSWORDS["ada"])
             for shown, path in pages.items():
-                page.goto(f"{url}/{path}")
-                page.get_by_role("button", name="Sign out").wait_for()
-                settle(page)
+                visit(page, f"{url}/{path}")
                 name = f"{prefix}{shown}_{theme}_{width}"
                 page.screenshot(path=folder / f"{name}.png")
                 if page.get_by_test_id(FAULT).count():
@@ -183,9 +181,7 @@ def _take(
 
 
 def _with_a_dialog(page: Page, url: str, folder: Path, suffix: str) -> None:
-    page.goto(f"{url}/queue?view=ready")
-    page.get_by_role("button", name="Sign out").wait_for()
-    settle(page)
+    visit(page, f"{url}/queue?view=ready")
     tick(page, 0, 1, 2)
     page.screenshot(path=folder / f"queue-selected_{suffix}.png")
     page.get_by_role("button", name="Approve 3 ·").click()

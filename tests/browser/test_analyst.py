@@ -19,7 +19,7 @@ from core.reports.period import Period
 from pages.shared.format import money
 from tests.browser.crowd import gather
 from tests.browser.desk import dashboard
-from tests.browser.driving import settle, sign_in
+from tests.browser.driving import settle, sign_in, visit
 from tests.desk import Desk
 from tests.world import PASSWORD
 
@@ -137,8 +137,7 @@ def test_an_analyst_takes_home_a_period_whose_totals_equal_the_ledger_and_can_ch
     pending = office.desk.scalar("SELECT min(id) FROM payout WHERE status = 'pending'")
     main = page.get_by_test_id("stMainBlockContainer")
     for path, shown in SEEN.items():
-        page.goto(f"{office.url}/{path.format(pending)}")
+        visit(page, f"{office.url}/{path.format(pending)}")
         expect(main.get_by_text(shown).first).to_be_visible()
-        settle(page)
         expect(main.get_by_role("button", name=WRITES)).to_have_count(0)
     assert office.desk.scalar(STATE) == before

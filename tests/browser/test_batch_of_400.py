@@ -26,7 +26,7 @@ from core.sending import send_due
 from pages.shared.format import money
 from tests.browser.crowd import PARTNERS, STRIPE, gather
 from tests.browser.desk import dashboard
-from tests.browser.driving import settle, sign_in, wait_until
+from tests.browser.driving import settle, sign_in, stands, wait_until
 from tests.desk import Desk
 from tests.stripe.fake import FakeStripe
 from tests.stripe.faults import Kind
@@ -135,6 +135,7 @@ def fixed(morning: Morning, page: Page) -> Locator:
     expect(page.get_by_text("Everything in the set may be decided.").first).to_be_visible()
     morning.hold(*morning.payouts[:3])
     page.reload()
+    stands(page)
     expect(page.get_by_text("On hold: it is under review").first).to_be_visible()
     return page.get_by_role("button", name=re.compile("Approve 397 payouts · ")).first
 

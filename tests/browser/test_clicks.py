@@ -9,7 +9,7 @@ from playwright.sync_api import BrowserContext, Page, WebSocket, expect
 from sqlalchemy import text
 
 from tests.browser.conftest import Desk
-from tests.browser.driving import SLOW_MS, settle, sign_in
+from tests.browser.driving import SLOW_MS, settle, sign_in, stands, visit
 from tests.world import PASSWORD
 
 pytestmark = pytest.mark.browser
@@ -67,8 +67,7 @@ def test_a_double_click_and_a_reload_right_after_it_approve_once(desk: Desk, pag
     twice(page, "Approve")
     page.reload()
     becomes(desk, payout, "approved")
-    expect(page.get_by_role("button", name="Sign out")).to_be_visible()
-    settle(page)
+    stands(page)
     assert (status(desk, payout), approvals(desk, payout)) == ("approved", 1)
 
 
@@ -102,9 +101,7 @@ def test_a_second_tab_that_shows_what_is_no_more_decides_nothing(desk: Desk, pag
 def tab(context: BrowserContext, url: str) -> Page:
     page = context.new_page()
     page.set_default_timeout(SLOW_MS)
-    page.goto(url)
-    expect(page.get_by_role("button", name="Sign out")).to_be_visible()
-    settle(page)
+    visit(page, url)
     return page
 
 

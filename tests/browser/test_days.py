@@ -11,7 +11,7 @@ from sqlalchemy import text
 from pages.shared.format import money
 from tests.browser import driving
 from tests.browser.conftest import Desk
-from tests.browser.driving import settle, sign_in
+from tests.browser.driving import settle, sign_in, sign_out, visit
 from tests.browser.test_journey import run_job
 from tests.desk import Desk as Books
 from tests.world import PASSWORD
@@ -75,7 +75,6 @@ def test_a_question_with_an_old_email_leads_to_the_partner_and_an_answer_with_th
 
 def test_an_analyst_takes_home_a_file_without_names(desk: Desk, page: Page):
     sign_in(page, f"{desk.url}/as_of", "vera", PASSWORD)
-    settle(page)
     with page.expect_download() as download:
         page.get_by_role("button", name="Balances").click()
     rows = download.value.path().read_text(encoding="utf-8-sig").splitlines()
@@ -100,14 +99,14 @@ def test_in_a_bad_night_one_person_stops_all_sending_and_two_start_it_again(desk
         0
     )  # a maker stops, and starts nothing
 
-    page.get_by_role("button", name="Sign out").click()
+    sign_out(page)
     sign_in(page, f"{desk.url}/payout?id={desk.world.payouts[0]}", "ada", PASSWORD)
     expect(page.get_by_text("Sending is stopped").first).to_be_visible()
     page.keyboard.press("a")  # deciding goes on
     expect(page.get_by_text("It does not leave yet. All sending is stopped by max").first).to_be_visible()
     books.send(now=datetime.now(UTC))
     assert (counts(desk)["approved"], counts(desk)["paid"]) == (waiting + 1, paid)
-    page.goto(f"{desk.url}/operations")
+    visit(page, f"{desk.url}/operations")
     page.get_by_role("button", name="Propose to start").first.click()
     page.get_by_role("dialog").get_by_label("Reason").fill("looked at both, they are right")
     page.get_by_role("dialog").get_by_role("button", name="Propose the start").click()

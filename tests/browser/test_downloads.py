@@ -7,7 +7,7 @@ from playwright.sync_api import Page
 from sqlalchemy import text
 
 from tests.browser.conftest import Desk
-from tests.browser.driving import settle, sign_in
+from tests.browser.driving import sign_in, visit
 from tests.world import PASSWORD
 
 pytestmark = pytest.mark.browser
@@ -21,9 +21,7 @@ def test_every_file_that_is_offered_comes_and_holds_something(desk: Desk, page: 
     sign_in(page, desk.url, "ada", PASSWORD)
     came: dict[str, int] = {}
     for name in PAGES:
-        page.goto(f"{desk.url}/{name}{given.get(name, '')}")
-        page.get_by_role("button", name="Sign out").wait_for()
-        settle(page)
+        visit(page, f"{desk.url}/{name}{given.get(name, '')}")
         if name == "payout":
             page.get_by_role("tab", name="Audit").click()
         offered = page.get_by_test_id("stDownloadButton").filter(visible=True)

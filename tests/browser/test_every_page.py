@@ -11,7 +11,7 @@ from sqlalchemy import text
 
 from tests.browser import driving
 from tests.browser.conftest import Desk
-from tests.browser.driving import Theme, settle, sign_in
+from tests.browser.driving import Theme, sign_in, visit
 from tests.browser.reading import low_contrast, nameless
 from tests.browser.shots import ONES, PAGES
 from tests.world import PASSWORD
@@ -40,9 +40,7 @@ def paths(desk: Desk) -> Mapping[str, str]:
 def opened(page: Page, desk: Desk) -> Iterator[str]:
     """Open one page after the other and say which."""
     for name, path in paths(desk).items():
-        page.goto(f"{desk.url}/{path}")
-        expect(page.get_by_role("button", name="Sign out", exact=True).first).to_be_visible()
-        settle(page)
+        visit(page, f"{desk.url}/{path}")
         yield name
 
 
@@ -80,9 +78,7 @@ def test_no_page_moves_under_a_reader_once_it_is_there(desk: Desk, page: Page):
     sign_in(page, desk.url, "ada", PASSWORD)
     moved = {}
     for path in ALIVE:
-        page.goto(f"{desk.url}/{path}")
-        expect(page.get_by_role("button", name="Sign out", exact=True).first).to_be_visible()
-        settle(page)
+        visit(page, f"{desk.url}/{path}")
         page.evaluate(SHIFTS)
         page.wait_for_timeout(LOOKED_AT_MS)
         moved[path] = page.evaluate("window.shifted.reduce((all, one) => all + one, 0)")

@@ -16,7 +16,7 @@ from core.sending import send_due
 from tests import builders
 from tests.browser.crowd import STRIPE, TERMS
 from tests.browser.desk import dashboard
-from tests.browser.driving import open_row, settle, sign_in
+from tests.browser.driving import open_row, settle, sign_in, visit
 from tests.desk import DAY, Balance, Desk
 from tests.stripe.fake import FakeStripe
 from tests.stripe.rails import Seconds, rail_to
@@ -120,16 +120,14 @@ def test_a_payout_refused_for_good_is_given_back_understood_mended_and_its_money
 
     night.desk.queue(datetime.now(UTC) + DAY)
     again = night.desk.scalar("SELECT id FROM payout WHERE status = 'pending'")
-    page.goto(f"{night.url}/payout?id={again}")
-    settle(page)
+    visit(page, f"{night.url}/payout?id={again}")
     page.keyboard.press("a")
     expect(page.get_by_text("leaves when it is back").first).to_be_visible()
     night.send()
     expect(page.get_by_text("It has left").first).to_be_visible()
     night.send()
     assert night.stands() == ("failed", PAID, [NET])
-    page.goto(f"{night.url}/payout?id={night.payout}")
-    settle(page)
+    visit(page, f"{night.url}/payout?id={night.payout}")
     expect(page.get_by_text(f"Its money went into payout {again}").first).to_be_visible()
 
 

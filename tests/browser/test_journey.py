@@ -11,7 +11,7 @@ from sqlalchemy import text
 
 from tests.browser.conftest import Desk
 from tests.browser.desk import ROOT, environment
-from tests.browser.driving import settle, sign_in, tick
+from tests.browser.driving import settle, sign_in, sign_out, stands, tick
 from tests.world import PASSWORD
 
 pytestmark = pytest.mark.browser
@@ -56,7 +56,6 @@ def test_a_payout_found_in_the_queue_is_approved_and_seen_paid(desk: Desk, page:
 def test_the_page_of_an_approved_payout_follows_it_until_it_is_paid(desk: Desk, page: Page):
     payout = desk.world.payouts[0]
     sign_in(page, f"{desk.url}/payout?id={payout}", "ada", PASSWORD)
-    settle(page)
     page.keyboard.press("a")
     expect(page.get_by_text("leaves when it is back").first).to_be_visible()
     assert status_of(desk, payout) == "approved"
@@ -67,19 +66,16 @@ def test_the_page_of_an_approved_payout_follows_it_until_it_is_paid(desk: Desk, 
 
 def test_reloading_keeps_the_person_signed_in_and_the_filters_as_they_were(desk: Desk, page: Page):
     sign_in(page, f"{desk.url}/queue?view=all&method=paypal&sort=net-", "ada", PASSWORD)
-    settle(page)
     page.reload()
-    expect(page.get_by_role("button", name="Sign out")).to_be_visible()
+    stands(page)
     expect(page.get_by_text("largest net first").first).to_be_visible()
     assert "method=paypal" in page.url
 
 
 def test_a_cookie_kept_after_signing_out_opens_nothing(desk: Desk, page: Page):
     sign_in(page, f"{desk.url}/queue", "ada", PASSWORD)
-    settle(page)
     (stolen,) = [cookie["value"] for cookie in page.context.cookies() if cookie["name"] == "paydesk"]
-    page.get_by_role("button", name="Sign out").click()
-    expect(page.get_by_label("Password", exact=True)).to_be_visible()
+    sign_out(page)
 
     page.context.add_cookies([{"name": "paydesk", "value": stolen, "url": desk.url}])
     page.goto(f"{desk.url}/queue")
@@ -89,7 +85,6 @@ def test_a_cookie_kept_after_signing_out_opens_nothing(desk: Desk, page: Page):
 
 def test_the_csv_holds_all_that_match_and_not_only_the_page_shown(desk: Desk, page: Page):
     sign_in(page, f"{desk.url}/queue?view=all", "ada", PASSWORD)
-    settle(page)
     with page.expect_download() as download:
         page.get_by_test_id("stDownloadButton").get_by_role("button").click()
     rows = download.value.path().read_text(encoding="utf-8-sig").splitlines()

@@ -13,7 +13,7 @@ from core.overrides import override_content
 from core.proposals import propose
 from pages.shared.format import money
 from tests.browser.conftest import Desk
-from tests.browser.driving import settle, sign_in, tick
+from tests.browser.driving import settle, sign_in, tick, visit
 from tests.desk import DAY, Balance
 from tests.desk import Desk as Books
 from tests.world import PASSWORD
@@ -95,8 +95,7 @@ def reject(page: Page, payout: int) -> None:
 
 def hold(page: Page, address: str) -> None:
     """Put the partner of this address on hold."""
-    page.goto(address)
-    settle(page)
+    visit(page, address)
     page.get_by_test_id("stMainBlockContainer").get_by_role("button", name="More").click()
     page.get_by_text("Place a hold").click()
     dialog = page.get_by_role("dialog")

@@ -16,7 +16,6 @@ START = "2026-01-31"
 @pytest.mark.parametrize(("key", "shown"), [("Tab", "31 Jan 2026"), ("Enter", "15 Oct 2025")])
 def test_the_field_and_the_figures_are_of_the_same_day(desk: Desk, page: Page, key: str, shown: str):
     sign_in(page, f"{desk.url}/as_of?at={START}", "vera", PASSWORD)
-    settle(page)
     field = page.get_by_test_id("stSelectbox").first.locator("input")
     field.click()
     page.keyboard.type("2025-10-15")
