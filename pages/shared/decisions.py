@@ -23,7 +23,7 @@ from core.actions import claim_action, conclude_action, outcome_of
 from core.refusals import Refusal
 from core.sign_in import session_state as session_of
 from db.engine import Connection
-from pages.shared import address, desk
+from pages.shared import address, desk, keys
 from pages.shared.desk import Person
 from pages.shared.format import count
 from pages.shared.status import badge
@@ -119,7 +119,9 @@ def decide(name: str, token: UUID, work: Work) -> None:
 
 
 def recover(*, but: UUID | None = None) -> None:
-    """Tell what a decision brought about whose run never came to tell it; `but` is the token of the click at hand."""
+    """Tell what a decision brought about whose run never came to tell it, and ask for it no more; `but` is the token of the
+    click at hand.
+    """
     left: tuple[str, UUID] | None = st.session_state.get(ON_ITS_WAY)
     if left is None or left[1] == but:
         return
@@ -131,6 +133,7 @@ def recover(*, but: UUID | None = None) -> None:
         return
     _tell(kept)
     _used(token)
+    keys.answered()
 
 
 def _tell(outcome: dict[str, Any]) -> None:

@@ -10,6 +10,7 @@ from types import FrameType
 import pytest
 from sqlalchemy import Engine, text
 from sqlalchemy.pool import PoolProxiedConnection
+from streamlit.runtime.scriptrunner import get_script_run_ctx
 from streamlit.runtime.scriptrunner.script_runner import ScriptRunner
 from streamlit.runtime.scriptrunner_utils.exceptions import RerunException
 from streamlit.runtime.scriptrunner_utils.script_requests import RerunData
@@ -19,14 +20,15 @@ from core.decisions import Wanted
 from core.steering import take_back_payouts
 from pages.shared import decisions
 from pages.shared import desk as pages_desk
-from tests.pages.conftest import Open
+from tests.pages.conftest import Open, button
+from tests.pages.dialogs import field
 from tests.world import World, pending
 
 Status = Callable[[int], str]
 
 
 def cut_behind_the_commit(monkeypatch: pytest.MonkeyPatch, payout: int) -> None:
-    """As Back does while a decision is made: the next thing asked of Streamlit ends the run."""
+    """As R does while a decision is made: the next thing asked of Streamlit ends the run, and the page is drawn anew."""
     control, left = ScriptRunner._maybe_handle_execution_control_request, [True]
 
     def cut(self: ScriptRunner) -> None:
@@ -35,7 +37,11 @@ def cut_behind_the_commit(monkeypatch: pytest.MonkeyPatch, payout: int) -> None:
             calls = calls.f_back
         if left and calls is not None and "outcome" in calls.f_locals:
             left.clear()
-            raise RerunException(RerunData(query_string=f"id={payout}"))
+            context = get_script_run_ctx()
+            assert context is not None
+            raise RerunException(
+                RerunData(query_string=f"id={payout}", page_script_hash=context.page_script_hash)
+            )
         control(self)
 
     monkeypatch.setattr(ScriptRunner, "_maybe_handle_execution_control_request", cut)
@@ -89,6 +95,18 @@ def test_a_decision_cut_short_behind_its_commit_is_told_by_the_next_run_and_swal
     app.session_state["settled"] = None  # a person looked at it for longer than a double click takes
     app = app.button(key=f"do_approve_{payout}").click().run()
     assert (status_of(payout), approvals(desk)) == ("approved", 2)
+
+
+def test_a_rejection_cut_short_behind_its_commit_is_not_told_as_refused(
+    desk: Engine, open_page: Open, now: datetime, status_of: Status, monkeypatch: pytest.MonkeyPatch
+):
+    with desk.begin() as conn:
+        payout = pending(conn, [2500], now=now)
+    app = open_page("ada", "payout", id=str(payout)).button(key=f"do_reject_{payout}").click().run()
+    field(app.text_input, "reason").set_value("entered twice")
+    cut_behind_the_commit(monkeypatch, payout)
+    app = button(app, "confirm-").click().run()
+    assert (status_of(payout), headline(app)) == ("rejected", "1 payout, $24.75.")
 
 
 def test_a_decision_whose_commit_was_never_answered_is_told_once_the_database_can_be_asked(
