@@ -10,7 +10,7 @@ from sqlalchemy import Connection, text
 
 from core import audit
 from core.access import Actor
-from core.decisions import Decision, Refused, UnknownPayout, Wanted, approve_payouts
+from core.decisions import Decision, Refused, Wanted, approve_payouts
 from core.ending import reject_payouts
 from core.money import plain
 from core.refusals import Refusal
@@ -43,6 +43,12 @@ class BatchDecided(Refusal):
     """This batch was already decided by {who}."""
 
     code = "batch_decided"
+
+
+class NotInBatch(Refusal):
+    """Payout {id} is not in this set any more."""
+
+    code = "not_in_batch"
 
 
 class TotalDiffers(Refusal):
@@ -101,14 +107,17 @@ def leave_out(
     actor: Actor,
     now: datetime,
 ) -> Decision:
-    """Take one payout out of an undecided batch and out of the review until a day; refuses as set_aside does."""
+    """Take one payout out of an undecided batch and out of the review until a day; refuses NotInBatch, and as set_aside does.
+
+    One that was decided meanwhile leaves the batch all the same.
+    """
     actor.must("steer payouts")
     _undecided(conn, batch_id)
     row = conn.execute(
         LEAVE_OUT, {"batch_id": batch_id, "payout_id": payout_id, "reason": reason}
     ).one_or_none()
     if row is None:
-        raise UnknownPayout(id=payout_id)
+        raise NotInBatch(id=payout_id)
     return set_aside(conn, [Wanted(id=payout_id)], until=until, reason=reason, actor=actor, now=now)
 
 

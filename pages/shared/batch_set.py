@@ -10,7 +10,7 @@ import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from core.access import Actor
-from core.batches import leave_out
+from core.batches import NotInBatch, leave_out
 from core.reads.batch import BatchHeader
 from db.engine import Connection
 from pages.shared import decisions, desk, elements, tables
@@ -189,17 +189,27 @@ def _take_out(batch_id: int, chosen: Sequence[tuple[int, str, str]]) -> None:
 
 
 def _leaving_out(batch_id: int, ids: Sequence[int], reason: str, until: date) -> Work:
+    """Each is taken out by itself: one that was decided meanwhile is out, but not out of the review."""
+
     def run(conn: Connection, actor: Actor, now: datetime) -> Outcome:
-        refused, done = [], 0
+        told, out, aside = [], 0, 0
         for payout_id in sorted(ids):
-            answer = leave_out(conn, batch_id, payout_id, reason=reason, until=until, actor=actor, now=now)
-            done += len(answer.done)
-            refused += [(f"Payout {one.id}:", one.sentence) for one in answer.refused]
+            try:
+                answer = leave_out(
+                    conn, batch_id, payout_id, reason=reason, until=until, actor=actor, now=now
+                )
+            except NotInBatch as refusal:
+                told.append((f"Payout {payout_id}:", refusal.sentence))
+                continue
+            out, aside = out + 1, aside + len(answer.done)
+            told += [(f"Payout {one.id}: not set aside.", one.sentence) for one in answer.refused]
+        if not out:
+            return Outcome(badge="refused", headline="Nothing was taken out.", refused=told)
         return Outcome(
-            badge="set_aside" if done else "refused",
-            headline=f"{count(done, 'payout')} taken out.",
-            then=f"Back in the review on {until.isoformat()}." if done else "",
-            refused=refused,
+            badge="set_aside" if aside else "done",
+            headline=f"{count(out, 'payout')} taken out.",
+            then=f"Back in the review on {until.isoformat()}." if aside else "",
+            refused=told,
         )
 
     return run

@@ -8,12 +8,13 @@ from core.batches import (
     BatchDecided,
     BatchTooLarge,
     EmptyBatch,
+    NotInBatch,
     TotalDiffers,
     decide_batch,
     fix_batch,
     leave_out,
 )
-from core.decisions import Decision, NoReason, NothingWhole, Refused, UnknownPayout, Wanted, approve_payouts
+from core.decisions import Decision, NoReason, NothingWhole, Refused, Wanted, approve_payouts
 from core.ending import reject_payouts
 from core.steering import NotAhead, set_priority
 from tests.db.law import state
@@ -274,7 +275,7 @@ class TestLeaveOut:
                     conn, batch, payouts[0], reason="x", until=NOW.date(), actor=OLA, now=NOW
                 )
             )
-        with pytest.raises(UnknownPayout):
+        with pytest.raises(NotInBatch):
             out(desk, batch, payouts[2])
         with pytest.raises(BatchDecided):
             out(desk, decided, payouts[2])

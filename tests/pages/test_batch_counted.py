@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from sqlalchemy import Connection, Engine, text
 
 from core.access import Actor
-from core.batches import fix_batch
+from core.batches import fix_batch, leave_out
 from core.decisions import Wanted, approve_payouts
 from core.holds import lift_hold, place_hold
 from core.steering import take_back_payouts
 from tests.pages.conftest import Open, button
+from tests.pages.dialogs import field
 from tests.world import World, pending
 
 ADA = Actor(name="user:ada", channel="page", roles=frozenset({"approver"}))
@@ -90,3 +91,27 @@ def test_the_strip_of_an_approval_does_not_take_back_a_later_one(
     app = button(app, "take_back_result_").click().run()
     assert status_of(payout) == "approved"
     assert "hanged since" in app.session_state["result"]["refused"][0][1]
+
+
+def test_taking_out_tells_what_left_the_set_though_it_was_decided_and_what_a_colleague_took_out_before(
+    desk: Engine, open_page: Open, now: datetime, status_of: Status
+):
+    until = (now + timedelta(days=3)).date()
+    with desk.begin() as conn:
+        decided, gone, mine = (pending(conn, [minor], now=now) for minor in (4_000, 5_000, 6_000))
+        batch = fix_batch(conn, [decided, gone, mine], filter_query={}, actor=ADA, now=now)
+    app = open_page("ada", "batch", id=str(batch))
+    app.session_state[f"batch-{batch}-1-3"] = {"selection": {"rows": [0, 1, 2], "columns": [], "cells": []}}
+    app = app.run().button(key="take_out").click().run()
+    with desk.begin() as conn:
+        approve_payouts(conn, [Wanted(id=decided)], actor=BEN, now=now)
+        leave_out(conn, batch, gone, reason="asks first", until=until, actor=BEN, now=now)
+    field(app.text_input, "why").set_value("waits for an invoice")
+    button(app, "out-").click().run()
+    result = app.session_state["result"]
+    assert result["headline"] == "2 payouts taken out."
+    assert [what for what, _ in result["refused"]] == [f"Payout {decided}: not set aside.", f"Payout {gone}:"]
+    with desk.connect() as conn:
+        left = conn.execute(text("SELECT left_out FROM batch_item ORDER BY payout_id")).scalars().all()
+    assert left == ["waits for an invoice", "asks first", "waits for an invoice"]
+    assert [status_of(one) for one in (decided, gone, mine)] == ["approved", "pending", "pending"]
