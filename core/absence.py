@@ -16,6 +16,7 @@ from core import audit
 from core.access import Actor
 from core.ledger import lock_partners
 from core.outcomes import ABSENT_LOOKS
+from core.reads import words
 from core.second_person import Content, Kind, OutdatedProposal, Proposal
 
 PARTNERS = text("SELECT DISTINCT partner_id FROM payout WHERE id = ANY(:ids)")
@@ -106,7 +107,13 @@ def _prove(conn: Connection, proposal: Proposal, actor: Actor, now: datetime) ->
     )
 
 
+def _about(content: Content) -> str:
+    amount = words.amount(content["net_minor"], content["currency"])
+    return f"{amount} to {content['partner_code']}, attempt {content['attempt']}"
+
+
 PROVED_ABSENT = Kind(
+    about=_about,
     right="prove absence",
     subject="payout",
     sentence="Never made at the provider: another attempt may follow",

@@ -20,6 +20,7 @@ from core.drafting import OverBalance, Payee, check_partner, read_payees
 from core.money import plain
 from core.policy import Policy, resolve
 from core.programs import PolicyVersion, current_policy
+from core.reads import words
 from core.refusals import Refusal
 from core.requests import Asked, check_open_request, lock_payee, queue_request, read_amount
 from core.second_person import Content, Kind, OutdatedProposal, Proposal
@@ -119,8 +120,8 @@ def _before_release(conn: Connection, payee: Payee, amount_minor: int) -> dict[s
         day = row.release_at.astimezone(UTC).isoformat()
         earnings.append({"earning_id": row.earning_id, "amount_minor": row.amount_minor, "release_at": day})
     if reached < wanted:
-        words = {"asked": amount_minor, "available": payee.available_minor, "maturing": reached}
-        figures = {name: plain(minor, payee.currency) for name, minor in words.items()}
+        minors = {"asked": amount_minor, "available": payee.available_minor, "maturing": reached}
+        figures = {name: plain(minor, payee.currency) for name, minor in minors.items()}
         raise OverEverything(partner=payee.code, **figures)
     figures_minor = {"available_minor": payee.available_minor, "early_minor": wanted}
     return {"rule": "before_release", **figures_minor, "earnings": earnings}
@@ -211,7 +212,7 @@ def rule_words(rule: Content, currency: str) -> str:
     """Write one broken rule with its figures."""
 
     def money(name: str) -> str:
-        return plain(rule[name], currency)
+        return words.amount(rule[name], currency)
 
     match rule["rule"]:
         case "below_minimum":
@@ -229,7 +230,7 @@ def rule_words(rule: Content, currency: str) -> str:
 def _about(content: Content) -> str:
     currency = content["currency"]
     rules = "; ".join(rule_words(rule, currency) for rule in content["rules"])
-    return f"{plain(content['amount_minor'], currency)} {currency} to {content['partner']}: {rules}"
+    return f"{words.amount(content['amount_minor'], currency)} to {content['partner']}: {rules}"
 
 
 OVERRIDE_REQUEST = Kind(

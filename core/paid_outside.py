@@ -17,7 +17,7 @@ from core.access import Actor
 from core.differences import WAITS, WouldBePaidAgain
 from core.earnings import NewEarning, record_earnings
 from core.ledger import lock_partners
-from core.money import plain
+from core.reads import words
 from core.refusals import Refusal
 from core.second_person import Content, Kind, OutdatedProposal, Proposal
 
@@ -135,8 +135,8 @@ def _book(conn: Connection, proposal: Proposal, actor: Actor, now: datetime) -> 
 
 
 def _about(content: Content) -> str:
-    amount = plain(content["amount_minor"], content["currency"])
-    return f"{amount} {content['currency']} to {content['partner']}, transfer {content['provider_ref']}"
+    amount = words.amount(content["amount_minor"], content["currency"])
+    return f"{amount} to {content['partner']}, transfer {content['provider_ref']}"
 
 
 PAID_OUTSIDE = Kind(

@@ -14,8 +14,8 @@ from sqlalchemy import Connection, text
 from core import audit
 from core.access import Actor
 from core.ledger import lock_partners
-from core.money import plain
 from core.outcomes import ABSENT_LOOKS
+from core.reads import words
 from core.second_person import Content, Kind, OutdatedProposal, Proposal
 
 PARTNERS = text("SELECT DISTINCT partner_id FROM payout WHERE id = ANY(:ids)")
@@ -86,8 +86,8 @@ def _prove(conn: Connection, proposal: Proposal, actor: Actor, now: datetime) ->
 
 
 def _about(content: Content) -> str:
-    amount = plain(content["amount_minor"], content["currency"])
-    return f"{amount} {content['currency']} from {content['partner_code']}"
+    amount = words.amount(content["amount_minor"], content["currency"])
+    return f"{amount} from {content['partner_code']}"
 
 
 REVERSAL_ABSENT = Kind(

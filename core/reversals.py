@@ -20,6 +20,7 @@ from core.decisions import UnknownPayout
 from core.ledger import lock_partners
 from core.money import BadAmount, parse_amount, plain
 from core.providers import params_hash
+from core.reads import words
 from core.refusals import Refusal
 from core.second_person import Content, Kind, OutdatedProposal, Proposal
 
@@ -216,8 +217,8 @@ def _set_going(conn: Connection, proposal: Proposal, actor: Actor, now: datetime
 
 
 def _about(content: Content) -> str:
-    amount = plain(content["amount_minor"], content["currency"])
-    return f"{amount} {content['currency']} of {content['partner_code']}, transfer {content['transfer']}"
+    amount = words.amount(content["amount_minor"], content["currency"])
+    return f"{amount} of {content['partner_code']}, transfer {content['transfer']}"
 
 
 REVERSE_PAYOUT = Kind(

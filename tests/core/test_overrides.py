@@ -171,7 +171,7 @@ class TestOverTheCap:
             "over_minor": 2000_00,
         }  # fmt: skip
         assert rule_words(rule, "USD") == (
-            "2000.00 over the monthly cap of 5000.00, 4000.00 is paid or on its way in 2026-11"
+            "$2,000.00 over the monthly cap of $5,000.00, $4,000.00 is paid or on its way in 2026-11"
         )
         agree(desk, proposal)
 
@@ -214,7 +214,7 @@ class TestBeforeTheRelease:
             45_00,
         )
         assert [earning["amount_minor"] for earning in rule["earnings"]] == [30_00, 40_00]
-        assert rule_words(rule, "USD") == "45.00 before its release day (21 Nov 2026 to 22 Nov 2026)"
+        assert rule_words(rule, "USD") == "$45.00 before its release day (21 Nov 2026 to 22 Nov 2026)"
 
         payout = agree(desk, proposal)
 

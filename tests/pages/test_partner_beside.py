@@ -59,8 +59,8 @@ def test_an_override_is_proposed_with_what_it_breaks_and_paid_once_another_confi
     books: Desk, open_page: Open
 ):
     with chosen(open_page("max", "partner", code="RSL1"), BEYOND) as app:
-        assert "10.00 below the minimum of 100.00" in words(app).replace("\\", "")
-        assert "30.00 before its release day" in words(app).replace("\\", "")
+        assert "$10.00 below the minimum of $100.00" in words(app).replace("\\", "")
+        assert "$30.00 before its release day" in words(app).replace("\\", "")
         field(app.text_input, "override-why").set_value("rent is due")
         app.button(key="partner-override").click().run()
     assert "proposed" in words(app)

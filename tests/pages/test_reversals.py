@@ -87,7 +87,7 @@ def test_what_was_proposed_waits_for_another_person_and_says_how_much(
 
     for app in (his, hers):
         assert WHY in words(app)
-        assert "10.00 USD of" in words(app)
+        assert "$10.00 of" in words(app)
     assert "Your own proposal" in words(his)
     assert f"confirm-{proposal}" not in keys(his)
     hers.button(key=f"confirm-{proposal}").click().run()

@@ -175,7 +175,10 @@ def test_a_forged_click_of_a_viewer_is_refused(desk: Engine, open_page: Open, st
     assert "may not start sending" in words(app)
 
 
-def test_proved_absent_takes_two_people(
+CODE = text("SELECT code FROM partner t JOIN payout p ON p.partner_id = t.id WHERE p.id = :id")
+
+
+def test_proved_absent_takes_two_people_and_the_second_reads_whose_money_it_is(
     desk: Engine, open_page: Open, absent: int, status_of: Callable[[int], str]
 ):
     app = open_page("ada", "operations")
@@ -187,6 +190,9 @@ def test_proved_absent_takes_two_people(
     assert proposals(desk) == [("proved_absent", "user:ada", None, None)]
 
     app = open_page("ben", "operations")
+    with desk.connect() as conn:
+        code = conn.execute(CODE, {"id": absent}).scalar_one()
+    assert f"$24.75 to {code}, attempt 1" in words(app).replace("\\", "")
     app.button(key="confirm-1").click().run()
 
     assert not app.exception
