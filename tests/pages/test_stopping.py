@@ -192,7 +192,7 @@ def test_proved_absent_takes_two_people_and_the_second_reads_whose_money_it_is(
     app = open_page("ben", "operations")
     with desk.connect() as conn:
         code = conn.execute(CODE, {"id": absent}).scalar_one()
-    assert f"$24.75 to {code}, attempt 1" in words(app).replace("\\", "")
+    assert f"$49.75 to {code}, attempt 1" in words(app).replace("\\", "")
     app.button(key="confirm-1").click().run()
 
     assert not app.exception
