@@ -2,20 +2,21 @@
 
 import streamlit as st
 
-from pages.shared import decisions, nav, sign_in, stopping
+from pages.shared import decisions, faults, nav, sign_in, stopping
 
 st.set_page_config(
     page_title="Paydesk", page_icon="static/favicon.png", layout="wide", initial_sidebar_state=216
 )
-person = sign_in.current()
-page = nav.register(person)
-if person is None:
-    person = sign_in.ask()
+with faults.told():
+    person = sign_in.current()
     page = nav.register(person)
-if person is not None:
-    st.logo(nav.LOGO)
-    nav.sidebar(person)
-    sign_in.watch()
-    decisions.recover()
-    stopping.banner()
-    page.run()
+    if person is None:
+        person = sign_in.ask()
+        page = nav.register(person)
+    if person is not None:
+        st.logo(nav.LOGO)
+        nav.sidebar(person)
+        sign_in.watch()
+        decisions.recover()
+        stopping.banner()
+        page.run()

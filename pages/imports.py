@@ -10,6 +10,7 @@ from core.refusals import Refusal
 from pages.shared import address, elements, frame, import_runs, import_story, tables, taking_home
 from pages.shared import format as fmt
 from pages.shared.cells import instant, linked_to, number
+from pages.shared.faults import live
 from pages.shared.import_runs import File, Run
 from pages.shared.status import badge
 
@@ -86,7 +87,7 @@ def _follow(run: Run, file: File, *, taking_in: bool) -> None:
     if run.over:
         _over(run, file, taken=taking_in)
         return
-    st.fragment(run_every=REFRESH_S)(_progress)(run, taking_in=taking_in)
+    live(REFRESH_S)(_progress)(run, taking_in=taking_in)
 
 
 def _progress(run: Run, *, taking_in: bool) -> None:

@@ -34,6 +34,7 @@ from pages.shared import (
 )
 from pages.shared import format as fmt
 from pages.shared.cells import instant, linked_to, number
+from pages.shared.faults import live
 from pages.shared.lines import card_text
 from pages.shared.timetable import TIMETABLE
 
@@ -69,7 +70,7 @@ def page() -> None:
     _live()
 
 
-@st.fragment(run_every=REFRESH_S)
+@live(REFRESH_S)
 def _now() -> None:
     now = frame.now()
     masked = not frame.person().may("see personal data")
@@ -88,7 +89,7 @@ def _now() -> None:
         )
 
 
-@st.fragment(run_every=REFRESH_S)
+@live(REFRESH_S)
 def _live() -> None:
     now, zone = frame.now(), frame.zone()
     masked = not frame.person().may("see personal data")

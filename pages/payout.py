@@ -27,6 +27,7 @@ from pages.shared import (
 )
 from pages.shared.decisions import RESULT, Outcome
 from pages.shared.desk import Person
+from pages.shared.faults import live
 from pages.shared.format import (
     PRIORITIES,
     count,
@@ -131,7 +132,7 @@ def _overtaken(header: PayoutHeader, who: Person) -> str | None:
     return asked
 
 
-@st.fragment(run_every=WATCH_S)
+@live(WATCH_S)
 def _watch(payout_id: int, version: int) -> None:
     """Draw the page anew when the payout has moved on."""
     with frame.reading() as conn:

@@ -130,10 +130,11 @@ def _say(document: Mapping[str, object], code: int, *, as_json: bool) -> int:
 
 def _known(fault: Exception) -> str | None:
     """Return the sentence for a fault of the surroundings, None for one of ours."""
-    from psycopg.errors import UndefinedTable
-    from sqlalchemy.exc import DBAPIError, OperationalError
+    from sqlalchemy.exc import OperationalError
 
-    if isinstance(fault, DBAPIError) and isinstance(fault.orig, UndefinedTable):
+    from db.faults import is_not_migrated
+
+    if is_not_migrated(fault):
         return "The database is empty or of an older version: run `python -m jobs db migrate`."
     if isinstance(fault, OperationalError):
         return f"The database does not answer: {fault.orig}"

@@ -21,6 +21,7 @@ from pages.shared import address, decisions, desk, elements, payout_actions, tab
 from pages.shared.batch_set import Refusals, net_totals, passing
 from pages.shared.decisions import Outcome, Work
 from pages.shared.desk import Person
+from pages.shared.faults import live
 from pages.shared.format import count, moment, money, person, plain, story_moment, totals
 from pages.shared.payout_actions import APPROVE, PROCESS, REJECT, TAKE_BACK, Action, Seen
 from pages.shared.payout_confirm import ONE_OR_MANY, one_or_many, taking_back
@@ -211,7 +212,7 @@ def _take_back(header: BatchHeader, done: Sequence[int]) -> None:
     )
 
 
-@st.fragment(run_every=REFRESH_S)
+@live(REFRESH_S)
 def _progress(ids: tuple[int, ...], *, leaving: bool) -> None:
     with desk.reading() as conn:
         found = progress(conn, ids)

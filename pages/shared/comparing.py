@@ -14,6 +14,7 @@ from db.engine import Connection
 from pages.shared import desk, frame
 from pages.shared import format as fmt
 from pages.shared.decisions import Outcome, decide, token_for
+from pages.shared.faults import live
 
 RIGHT = "compare books"
 LOOK_EVERY_S = 2
@@ -35,7 +36,7 @@ def refresh(provider: str) -> None:
         )  # fmt: skip
 
 
-@st.fragment(run_every=LOOK_EVERY_S)
+@live(LOOK_EVERY_S)
 def _under_way(request_id: int) -> None:
     now, zone = desk.now(), desk.zone()
     with desk.reading() as conn:

@@ -14,6 +14,7 @@ from db.engine import Connection
 from pages.shared import address, elements, frame, job_words, status
 from pages.shared import format as fmt
 from pages.shared.decisions import Outcome, Work, decide, token_for
+from pages.shared.faults import live
 from pages.shared.in_dialog import buttons, decide_in_dialog, field, forget_fault, typed
 from pages.shared.timetable import TIMETABLE
 
@@ -69,7 +70,7 @@ def _is_recent(order: JobOrder, now: datetime) -> bool:
     return order.ended_at is None or order.ended_at > now - SHOWN_FOR
 
 
-@st.fragment(run_every=LOOK_EVERY_S)
+@live(LOOK_EVERY_S)
 def _look_again() -> None:
     """Draw the page anew as soon as nothing that was asked for is open any more."""
     with frame.reading() as conn:

@@ -20,6 +20,7 @@ from pages.shared import format as fmt
 from pages.shared.cells import instant, number
 from pages.shared.decisions import token_for
 from pages.shared.desk import Person
+from pages.shared.faults import live
 from pages.shared.in_dialog import field, typed
 from pages.shared.lines import card_text
 from pages.shared.status import badge
@@ -96,7 +97,7 @@ def under_way(told: PayoutStory) -> None:
         _watch(told.header.id, _standing(told.reversals))
 
 
-@st.fragment(run_every=WATCH_S)
+@live(WATCH_S)
 def _watch(payout_id: int, seen: list[tuple[str, int]]) -> None:
     with frame.reading() as conn:
         stands = _standing(reversals_of(conn, payout_id))

@@ -8,6 +8,7 @@ from streamlit.delta_generator import DeltaGenerator
 
 from core.reads.payouts import counters
 from pages.shared import desk
+from pages.shared.faults import live
 from pages.shared.format import ABSENT, count, money, totals
 from pages.shared.tables import each
 
@@ -16,7 +17,7 @@ MANY = 3  # currencies
 CARDS = {"pending": "Pending", "approved": "Approved", "processing": "Processing", "paid_today": "Paid today"}
 
 
-@st.fragment(run_every=REFRESH_S)
+@live(REFRESH_S)
 def cards() -> None:
     """Draw the four cards; the largest currency is the figure, the others stand below it."""
     with desk.reading() as conn:

@@ -21,6 +21,7 @@ from core.passwords import fits
 from core.sign_in import SessionUser
 from pages.shared import desk
 from pages.shared.desk import BY_ITSELF, IDLE, PERSON, SEEN, Person
+from pages.shared.faults import live
 
 COOKIE = "paydesk"
 COOKIE_DAYS = 0.5
@@ -58,7 +59,7 @@ def current() -> Person | None:
     return person
 
 
-@st.fragment(run_every=LOOK_EVERY_S)
+@live(LOOK_EVERY_S)
 def watch() -> None:
     """End a session that counts no more, also while nobody clicks: the page is drawn anew, and is the form."""
     with desk.reading() as conn:

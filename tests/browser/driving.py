@@ -17,6 +17,7 @@ FLAGS = [
 ]  # fmt: skip
 SLOW_MS = 40_000
 HEADER_PX, ROW_PX = 32, 32
+FAULT = "[data-testid=stException], [class*=st-key-fault]"  # a page or a part of it that could not be drawn
 Theme = Literal["light", "dark"]
 
 

@@ -31,11 +31,10 @@ from db.engine import make_engine
 from db.migrate import migrate
 from jobs.scheduler import Heart
 from tests.browser.desk import ROOT, dashboard, environment
-from tests.browser.driving import Theme, browser, new_page, settle, sign_in, tick, visit
+from tests.browser.driving import FAULT, Theme, browser, new_page, settle, sign_in, tick, visit
 
 SIZES = ((1440, 900), (1024, 768))
 PASSWORDS = {name: password for name, password, _ in SIGN_INS}
-FAULT = "stException"
 SIGN_IN = "sign-in"  # what stands at every address before anybody is known
 PAGES = {
     "overview": "",
@@ -172,7 +171,7 @@ def _take(
                 visit(page, f"{url}/{path}")
                 name = f"{prefix}{shown}_{theme}_{width}"
                 page.screenshot(path=folder / f"{name}.png")
-                if page.get_by_test_id(FAULT).count():
+                if page.locator(FAULT).count():
                     faults.append(name)
             if not prefix and "queue" in pages:
                 _with_a_dialog(page, url, folder, f"{theme}_{width}")

@@ -11,7 +11,7 @@ from sqlalchemy import text
 
 from tests.browser import driving
 from tests.browser.conftest import Desk
-from tests.browser.driving import Theme, sign_in, visit
+from tests.browser.driving import FAULT, Theme, sign_in, visit
 from tests.browser.reading import low_contrast, nameless
 from tests.browser.shots import ONES, PAGES
 from tests.world import PASSWORD
@@ -67,7 +67,7 @@ def test_every_page_is_readable_keeps_to_its_host_and_has_one_primary_button_at_
         for name in opened(page, desk):
             faults[f"{name} reads"] = low_contrast(page)
             faults[f"{name} names"] = nameless(page)
-            faults[f"{name} shows a fault"] = page.get_by_test_id("stException").count()
+            faults[f"{name} shows a fault"] = page.locator(FAULT).count()
             faults[f"{name} primaries"] = max(page.locator(PRIMARIES).count() - 1, 0)
             faults[f"{name} too wide"] = page.evaluate(OVERFLOW)
     assert {name: fault for name, fault in faults.items() if fault} == {}

@@ -12,7 +12,7 @@ from sqlalchemy import Engine, text
 
 from tests.browser import driving
 from tests.browser.desk import dashboard, scheduler
-from tests.browser.driving import settle, sign_in
+from tests.browser.driving import sign_in
 from tests.stripe.fake import FakeStripe
 from tests.world import PASSWORD, populate
 

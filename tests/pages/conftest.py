@@ -18,7 +18,7 @@ from streamlit.runtime.state.session_state import WStates
 from streamlit.testing.v1 import AppTest
 from streamlit.testing.v1.element_tree import Button
 
-from pages.shared import decisions
+from pages.shared import decisions, faults
 from pages.shared.sign_in import STATUS, USERNAME
 from tests.world import add_people
 
@@ -93,6 +93,17 @@ def nothing_of_streamlit_is_asked_for_while_deciding(monkeypatch: pytest.MonkeyP
     monkeypatch.setattr(ScriptRunner, "_maybe_handle_execution_control_request", cut)
     yield
     assert not asked
+
+
+@pytest.fixture(autouse=True)
+def what_cannot_be_drawn_is_a_fault_of_the_test(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A page tells its faults in words of its own; here they stay what they are."""
+
+    def raised(fault: Exception) -> None:
+        raise fault
+
+    monkeypatch.setattr(faults, "tell", raised)
+    monkeypatch.setattr(faults, "tell_in_part", raised)
 
 
 @pytest.fixture

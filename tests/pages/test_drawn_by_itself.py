@@ -61,18 +61,22 @@ def test_a_click_on_a_page_that_had_drawn_itself_anew_counts(
     assert app.run().session_state["seen_at"] == now + HALF
 
 
+def by_the_clock(mark: ast.expr) -> bool:
+    return "run_every" in ast.unparse(mark) or ast.unparse(mark).startswith("live(")
+
+
 def looks(tree: ast.Module) -> Iterator[ast.FunctionDef]:
     """The functions that Streamlit runs by the clock."""
     by_clock = {
         name.id
         for call in ast.walk(tree)
-        if isinstance(call, ast.Call) and "run_every" in ast.unparse(call.func)
+        if isinstance(call, ast.Call) and by_the_clock(call.func)
         for name in call.args
         if isinstance(name, ast.Name)
     }
     for one in ast.walk(tree):
         if isinstance(one, ast.FunctionDef):
-            marked = any("run_every" in ast.unparse(mark) for mark in one.decorator_list)
+            marked = any(by_the_clock(mark) for mark in one.decorator_list)
             if marked or one.name in by_clock:
                 yield one
 

@@ -1,0 +1,113 @@
+"""What a page says when it cannot be drawn: what it means for the money, a reference into the log, and the way on."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import datetime, timedelta
+from functools import wraps
+from typing import ParamSpec
+from uuid import uuid4
+
+import streamlit as st
+
+from core.settings import SettingsFault
+from db.faults import is_away, is_not_migrated
+from pages.shared import desk, elements
+
+log = logging.getLogger(__name__)
+LOOK_EVERY_S = 5
+JUST_NOW = timedelta(seconds=1)
+KEY = "fault"
+Given = ParamSpec("Given")
+
+
+@contextmanager
+def told() -> Iterator[None]:
+    """Say what is wrong in the place of whatever cannot be drawn."""
+    try:
+        yield
+    except Exception as fault:  # noqa: BLE001 - whatever it is, a person reads a sentence and the log has the rest
+        tell(fault)
+
+
+def live(every_s: float) -> Callable[[Callable[Given, None]], Callable[Given, None]]:
+    """Draw a part of a page anew every `every_s` seconds; where it cannot be drawn, it says so and the page stays."""
+
+    def part(draw: Callable[Given, None]) -> Callable[Given, None]:
+        @wraps(draw)
+        def drawn(*given: Given.args, **named: Given.kwargs) -> None:
+            try:
+                draw(*given, **named)
+            except Exception as fault:  # noqa: BLE001 - as above
+                tell_in_part(fault)
+
+        return st.fragment(run_every=every_s)(drawn)
+
+    return part
+
+
+def tell(fault: Exception) -> None:
+    """Draw what is wrong, and what to do about it."""
+    with st.container(key=KEY):
+        st.space("medium")
+        if is_away(fault):
+            log.error("the database does not answer: %s", fault)
+            elements.empty(
+                "The database does not answer",
+                "Nothing is lost: what was decided stands, and nothing is sent twice. The desk comes back by itself.",
+                "cloud_off",
+            )
+            _come_back(desk.now())
+        elif is_not_migrated(fault):
+            log.error("the database is empty or of an older version: %s", fault)
+            elements.empty(
+                "The database is empty or of an older version",
+                "Whoever runs the desk brings it up to date with: python -m jobs db migrate",
+                "database",
+            )
+        elif isinstance(fault, SettingsFault):
+            log.error("%s", fault)
+            elements.empty(
+                "The desk is set up wrongly", "The dashboard's log says which setting it is.", "tune"
+            )
+        else:
+            with elements.empty(
+                "This page cannot be drawn",
+                "What was decided before stands. Try again; if it stays so, tell whoever runs the desk the reference"
+                f" {_noted(fault)}: it leads to the fault in the log.",
+                "error",
+            ):
+                st.button("Try again", icon=":material/refresh:", key="try-again")
+
+
+def tell_in_part(fault: Exception) -> None:
+    """Say in a line that a part of the page is not there; it tries again by itself."""
+    with st.container(key=f"{KEY}-{uuid4().hex[:8]}"):
+        if is_away(fault):
+            log.error("the database does not answer: %s", fault)
+            st.caption(":material/cloud_off: The database does not answer. This part comes back by itself.")
+        else:
+            st.caption(f":material/error: This part cannot be drawn. Reference {_noted(fault)}.")
+
+
+def _noted(fault: Exception) -> str:
+    reference = uuid4().hex[:8]
+    log.error("a page could not be drawn, reference %s", reference, exc_info=fault)
+    return reference
+
+
+@st.fragment(run_every=LOOK_EVERY_S)
+def _come_back(since: datetime) -> None:
+    """Draw the page anew once the database answers; not at once, where nothing can have changed."""
+    if desk.now() - since < JUST_NOW:
+        return
+    try:
+        with desk.reading():
+            pass
+    except Exception as fault:
+        if not is_away(fault):
+            raise
+        return
+    desk.draw_anew()
