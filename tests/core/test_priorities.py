@@ -72,10 +72,10 @@ class TestReasons:
             ({"promised_at": NOW - DAY}, "its schedule promised it a day ago"),
             ({"promised_at": NOW - 4 * DAY}, "its schedule promised it 4 days ago"),
             ({"matured_at": NOW - 41 * DAY}, "its oldest earning was released 41 days ago"),
-            ({"amount_minor": 340_00}, "it is 3.4 times what this partner is usually paid, 100.00 USD"),
+            ({"amount_minor": 340_00}, "it is 3.4 times what this partner is usually paid, $100.00"),
             (
                 {"amount_minor": 20_00, "paid_before": 2},
-                "it is 20% of what is usual in the program, 100.00 USD",
+                "it is 20% of what is usual in the program, $100.00",
             ),
             ({"last_failed": True}, "the partner's last payout failed"),
             ({"paid_before": 0}, "the partner has never been paid"),
