@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
+from threading import Event
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -90,8 +91,8 @@ def decide(name: str, token: UUID, work: Work) -> None:
     engine, person = desk.engine(), desk.person()
     now = datetime.now(UTC)
     token, idle = _same_click(name, now) or token, desk.is_idle(now)
-    settled, refused = True, False
-    st.session_state[ON_ITS_WAY] = (name, token)
+    settled, refused, over = True, False, Event()
+    st.session_state[ON_ITS_WAY] = (name, token, over)
     try:
         with engine.begin() as conn:
             actor = deciding(conn, person, idle=idle)
@@ -111,6 +112,8 @@ def decide(name: str, token: UUID, work: Work) -> None:
             headline="Something went wrong.",
             then=f"Click again: what was already decided is not decided twice. Reference {reference}.",
         )
+    finally:
+        over.set()
     _tell(asdict(outcome))
     if settled and not refused:
         st.session_state[SETTLED] = (name, datetime.now(UTC), token)
@@ -122,14 +125,15 @@ def recover(*, but: UUID | None = None) -> None:
     """Tell what a decision brought about whose run never came to tell it, and ask for it no more; `but` is the token of the
     click at hand.
     """
-    left: tuple[str, UUID] | None = st.session_state.get(ON_ITS_WAY)
+    left: tuple[str, UUID, Event] | None = st.session_state.get(ON_ITS_WAY)
     if left is None or left[1] == but:
         return
-    name, token = left
+    name, token, over = left
+    over.wait()  # a click elsewhere begins a run at once, while the one before is still deciding
     with desk.reading() as conn:
         kept = outcome_of(conn, token, name, actor=f"user:{desk.person().name}")
     if kept is None:
-        st.session_state.pop(ON_ITS_WAY)
+        st.session_state.pop(ON_ITS_WAY, None)
         return
     _tell(kept)
     _used(token)

@@ -3,19 +3,26 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from datetime import datetime
+from threading import Thread
 from types import FrameType
+from typing import Any
+from uuid import UUID
 
 import pytest
-from sqlalchemy import Engine, text
+from sqlalchemy import Connection, Engine, text
 from sqlalchemy.pool import PoolProxiedConnection
-from streamlit.runtime.scriptrunner import get_script_run_ctx
+from streamlit.runtime.scriptrunner import add_script_run_ctx, get_script_run_ctx
 from streamlit.runtime.scriptrunner.script_runner import ScriptRunner
 from streamlit.runtime.scriptrunner_utils.exceptions import RerunException
 from streamlit.runtime.scriptrunner_utils.script_requests import RerunData
+from streamlit.runtime.scriptrunner_utils.script_run_context import ScriptRunContext
+from streamlit.runtime.state.safe_session_state import SafeSessionState
 from streamlit.testing.v1 import AppTest
 
+from core.actions import conclude_action
 from core.decisions import Wanted
 from core.steering import take_back_payouts
 from pages.shared import decisions
@@ -25,6 +32,7 @@ from tests.pages.dialogs import field
 from tests.world import World, pending
 
 Status = Callable[[int], str]
+WHILE_S = 1.0  # a run takes less to ask what became of a decision
 
 
 def cut_behind_the_commit(monkeypatch: pytest.MonkeyPatch, payout: int) -> None:
@@ -45,6 +53,13 @@ def cut_behind_the_commit(monkeypatch: pytest.MonkeyPatch, payout: int) -> None:
         control(self)
 
     monkeypatch.setattr(ScriptRunner, "_maybe_handle_execution_control_request", cut)
+
+
+def of_another_run() -> ScriptRunContext:
+    """As a click elsewhere begins a run of the same session at once, while the one before is still in its callback."""
+    context = get_script_run_ctx()
+    assert context is not None
+    return replace(context, session_state=SafeSessionState(context.session_state._state, lambda: None))
 
 
 @pytest.fixture
@@ -93,6 +108,34 @@ def test_a_decision_cut_short_behind_its_commit_is_told_by_the_next_run_and_swal
     assert status_of(payout) == "pending"
     app = app.run()
     app.session_state["settled"] = None  # a person looked at it for longer than a double click takes
+    app = app.button(key=f"do_approve_{payout}").click().run()
+    assert (status_of(payout), approvals(desk)) == ("approved", 2)
+
+
+def test_a_decision_that_is_still_made_while_the_page_is_drawn_anew_is_told_once_it_was_made(
+    desk: Engine, open_page: Open, now: datetime, status_of: Status, monkeypatch: pytest.MonkeyPatch
+):
+    runs: list[Thread] = []
+
+    def drawn_anew_meanwhile(conn: Connection, token: UUID, outcome: Mapping[str, Any]) -> None:
+        runs.append(Thread(target=decisions.recover))
+        add_script_run_ctx(runs[0], of_another_run())
+        runs[0].start()
+        runs[0].join(WHILE_S)
+        conclude_action(conn, token, outcome)
+
+    monkeypatch.setattr(decisions, "conclude_action", drawn_anew_meanwhile)
+    with desk.begin() as conn:
+        payout = pending(conn, [2500], now=now)
+    app = open_page("ada", "payout", id=str(payout))
+    cut_behind_the_commit(monkeypatch, payout)
+    app = app.button(key=f"do_approve_{payout}").click().run()
+    runs[0].join()
+    assert (status_of(payout), headline(app)) == ("approved", "1 payout, $24.75.")
+    take_back(desk, payout, now)
+    monkeypatch.setattr(decisions, "conclude_action", conclude_action)
+    app = app.run()
+    app.session_state["settled"] = None  # as above
     app = app.button(key=f"do_approve_{payout}").click().run()
     assert (status_of(payout), approvals(desk)) == ("approved", 2)
 
