@@ -15,6 +15,7 @@ from core.reads.payout_header import PayoutHeader
 from core.reads.priorities import proposed_priorities
 from pages.shared import (
     address,
+    decisions,
     elements,
     following,
     frame,
@@ -293,7 +294,7 @@ def _next(payout_id: int) -> None:
     another = following.after(payout_id, now=frame.now(), masked=not frame.person().may("see personal data"))
     if another is None:
         st.switch_page("pages/queue.py")
-    st.session_state.pop(RESULT, None)
+    decisions.leave()
     st.switch_page("pages/payout.py", query_params={"id": str(another)})
 
 

@@ -216,6 +216,13 @@ def show_result(tool: Callable[[Outcome], None]) -> None:
             st.markdown(f":small[:gray[and {count(rest, 'more', 'more')}]]")
 
 
+def leave() -> None:
+    """Leave what was told behind with its page; a refusal that was not drawn yet goes along, and names what it is about."""
+    result = last_result()
+    if result is not None and (result.is_decided or SHOWN_AT in st.session_state):
+        _close()
+
+
 def _place() -> tuple[str, ...]:
     """The page, and whose it is: what was decided about one partner says nothing on the page of another."""
     context = get_script_run_ctx()

@@ -7,15 +7,17 @@ from datetime import datetime, timedelta
 import pytest
 from sqlalchemy import Engine, text
 
+from core.decisions import Wanted
 from core.reads.payouts import PAGE_ROWS
 from core.reads.shown import show
+from core.steering import set_priority
 from pages.shared import desk as pages_desk
 from tests import builders
 from tests.pages.conftest import Open
 from tests.pages.dialogs import field
 from tests.pages.test_overview import words
 from tests.pages.test_payout import drawn, one_pending
-from tests.world import pending
+from tests.world import World, pending
 
 
 def test_next_goes_on_behind_the_last_row_of_the_page_that_was_seen(
@@ -35,6 +37,23 @@ def test_next_goes_on_behind_the_last_row_of_the_page_that_was_seen(
     assert app.query_params["id"] == str(newest_first[PAGE_ROWS + 1])
     app.button(key=f"next_{app.query_params['id']}").click().run()
     assert app.query_params["id"] == str(newest_first[0])
+
+
+def test_a_refusal_nobody_has_seen_goes_along_with_next_and_what_was_seen_does_not(
+    desk: Engine, open_page: Open, now: datetime
+):
+    with desk.begin() as conn:
+        first, second = pending(conn, [1_000], now=now), pending(conn, [2_000], now=now)
+    app = open_page("ada", "payout", id=str(first))
+    with desk.begin() as conn:
+        set_priority(conn, [Wanted(id=first)], priority="high", actor=World().actor("ben"), now=now)
+    app.button(key=f"do_approve_{first}").click()
+    app.button(key=f"next_{first}").click().run()  # faster than the page is drawn
+    assert app.query_params["id"] == str(second)
+    assert "Nothing was approved." in words(app)
+    assert f"Payout {first} to Ana Silva" in words(app)
+    app.button(key=f"next_{second}").click().run()
+    assert "Nothing was approved." not in words(app)
 
 
 def test_a_note_on_a_payout_is_kept_with_its_author_and_hidden_from_viewers(
