@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from functools import partial
 from zoneinfo import ZoneInfo
 
 import streamlit as st
@@ -14,13 +15,13 @@ from pages.shared import format as fmt
 
 # Where the evidence of a kind stands; the others have a card of their own on this page.
 PLACES = {
-    "change_destination": ("pages/partner.py", "The partner", "code", "partner"),
-    "change_policy": ("pages/programs.py", "What it would change", "program", "program"),
-    "change_terms": ("pages/partner.py", "The partner", "code", "partner"),
-    "override_request": ("pages/partner.py", "The partner", "code", "partner"),
-    "set_backup": ("pages/partner.py", "The partner", "code", "partner"),
-    "reverse_payout": ("pages/payout.py", "The payout", "id", None),
-    "paid_outside": ("pages/reconciliation.py", "The difference", None, None),
+    "change_destination": ("pages/partner.py", "Partner", "code", "partner"),
+    "change_policy": ("pages/programs.py", "Change", "program", "program"),
+    "change_terms": ("pages/partner.py", "Partner", "code", "partner"),
+    "override_request": ("pages/partner.py", "Partner", "code", "partner"),
+    "set_backup": ("pages/partner.py", "Partner", "code", "partner"),
+    "reverse_payout": ("pages/payout.py", "Payout", "id", None),
+    "paid_outside": ("pages/reconciliation.py", "Difference", None, None),
 }
 
 
@@ -36,13 +37,10 @@ def card(now: datetime, zone: ZoneInfo) -> None:
             elements.title("Proposals", fmt.count(len(waiting), "waits for", "wait for") + " a second person")
         )
         for one in waiting:
-            two_people.show_proposal(one, names[one.id], now, zone)
-            _place(one)
+            two_people.show_proposal(one, names[one.id], now, zone, evidence=partial(_evidence, one))
 
 
-def _place(one: Proposal) -> None:
+def _evidence(one: Proposal) -> None:
     page, label, name, key = PLACES[one.kind]
     value = str(one.ids[0]) if key is None else str(one.content[key])
-    st.page_link(
-        page, label=label, icon=":material/arrow_forward:", query_params={name: value} if name else None
-    )
+    st.page_link(page, label=label, query_params={name: value} if name else None)

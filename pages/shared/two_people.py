@@ -60,8 +60,15 @@ def _called(user: User) -> str:
     return user.full_name or user.name
 
 
-def show_proposal(one: Proposal, may_decide: Sequence[str], now: datetime, zone: ZoneInfo) -> None:
-    """Draw one open proposal: what, why, by whom, until when, and the buttons of whoever may decide on it."""
+def show_proposal(
+    one: Proposal,
+    may_decide: Sequence[str],
+    now: datetime,
+    zone: ZoneInfo,
+    *,
+    evidence: Callable[[], object] = lambda: None,
+) -> None:
+    """Draw one open proposal: what, why, by whom, until when, its `evidence`, and the buttons of whoever may decide on it."""
     person, kind = frame.person(), KINDS[one.kind]
     mine, made_by = one.made_by == f"user:{person.name}", fmt.plain(fmt.person(one.made_by))
     with st.container(
@@ -77,6 +84,7 @@ def show_proposal(one: Proposal, may_decide: Sequence[str], now: datetime, zone:
             if mine:
                 names = " or ".join(fmt.plain(name) for name in may_decide) or "nobody else yet"
                 st.markdown(f":small[:gray[Your own proposal. May confirm it: {names}.]]")
+        evidence()
         if mine or not person.may(kind.right):
             return
         name = f"confirm_proposal_{one.id}"
