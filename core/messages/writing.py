@@ -11,10 +11,11 @@ from zoneinfo import ZoneInfo
 
 from babel import Locale
 from babel.dates import format_date
-from babel.numbers import format_currency, format_decimal
+from babel.numbers import format_decimal
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from core.money import to_decimal
+from core.money_words import money_words
 
 FOLDER = Path(__file__).parent
 LOCALES = {"en": "en_US", "fr": "fr_FR"}  # how a language writes numbers, money and dates
@@ -62,7 +63,7 @@ def _templates(language: str, zone: str) -> Environment:
     plural = Locale.parse(locale).plural_form
 
     def money(minor: int, currency: str) -> str:
-        return format_currency(to_decimal(minor, currency), currency, locale=locale)
+        return money_words(to_decimal(minor, currency), currency, locale=locale)
 
     def day(at: datetime) -> str:
         return format_date(at.astimezone(place).date(), "long", locale=locale)

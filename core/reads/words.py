@@ -9,10 +9,10 @@ from decimal import Decimal
 from typing import Any
 
 import pandas as pd
-from babel.numbers import format_currency
 
 from core.guards import HOLD_WORDS
 from core.money import to_decimal
+from core.money_words import money_words
 
 LOCALE = "en_US"
 
@@ -46,7 +46,7 @@ METHOD_WORDS = {
 
 def amount(minor: int, currency: str) -> str:
     """Write an amount as people do: symbol first, a true minus."""
-    return format_currency(to_decimal(minor, currency), currency, locale=LOCALE).replace("-", "−")
+    return money_words(to_decimal(minor, currency), currency, locale=LOCALE).replace("-", "−")
 
 
 def percent(pct: Decimal) -> str:
@@ -124,7 +124,7 @@ def why_not_paid(reason: str, figures: Mapping[str, Any], currency: str) -> str:
     if reason in HOLD_WORDS:
         return f"On hold: {HOLD_WORDS[reason]}"
     written = {
-        name: format_currency(Decimal(value), currency, locale=LOCALE).replace("-", "−")
+        name: money_words(Decimal(value), currency, locale=LOCALE).replace("-", "−")
         if isinstance(value, str) and PLAIN_AMOUNT.fullmatch(value)
         else str(value).removeprefix(",")
         for name, value in figures.items()

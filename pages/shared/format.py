@@ -7,9 +7,8 @@ from datetime import date, datetime, timedelta
 from decimal import Decimal
 from zoneinfo import ZoneInfo
 
-from babel.numbers import format_currency
-
 from core.money import to_decimal
+from core.money_words import money_words
 
 LOCALE = "en_US"
 MINUS = "−"
@@ -31,7 +30,7 @@ def money(minor: int | None, currency: str, *, sign: bool = False) -> str:
     """An amount with its symbol: `€1,283.78`, `−€66.00`; with `sign` a plus before what is above zero."""
     if minor is None:
         return ABSENT
-    text = format_currency(to_decimal(abs(minor), currency), currency, locale=LOCALE)
+    text = money_words(to_decimal(abs(minor), currency), currency, locale=LOCALE)
     if minor < 0:
         return MINUS + text
     return f"+{text}" if sign and minor > 0 else text
@@ -52,7 +51,7 @@ def count(number: int, one: str, many: str | None = None) -> str:
 
 def percent(share: Decimal | float, *, decimals: int = 0, sign: bool = False) -> str:
     """A share of one: 0.12 is `12%`."""
-    value = f"{abs(float(share)) * 100:.{decimals}f}%"
+    value = f"{abs(float(share)) * 100:,.{decimals}f}%"
     if share < 0:
         return MINUS + value
     return f"+{value}" if sign and share > 0 else value
