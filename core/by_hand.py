@@ -118,6 +118,7 @@ def enter_by_hand(
         "partner": code,
         "kind": kind,
         "amount_minor": amount_minor,
+        "currency": partner.currency,
         "earning_id": added[0],
         "reason": reason.strip(),
     }

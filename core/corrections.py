@@ -258,6 +258,7 @@ def reinstate_earning(
         "correction_id": added,
         "undoes": event_ref,
         "amount_minor": back.amount_minor,
+        "currency": family.currency,
     }
     tell(conn, "earning.reinstated", family.partner_id, event, details)
     return Corrected(kind="reinstate", earning_id=added, amount_minor=back.amount_minor)

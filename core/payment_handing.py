@@ -59,7 +59,8 @@ def mark_sent(conn: Connection, file_id: int, *, reference: str, actor: Actor, n
     values = {"id": file_id, "reference": reference.strip(), "actor": actor.name, "now": now}
     if conn.execute(SENT, values).first() is None:
         raise FileEnded(id=file_id, state=read_file(conn, file_id).state)
-    details = {"reference": reference.strip(), "payouts": file.payouts, "total_minor": file.total_minor}
+    details = {"reference": reference.strip(), "payouts": file.payouts}
+    details |= {"total_minor": file.total_minor, "currency": file.currency}
     note_file(conn, "sent", file_id, actor, now, details)
 
 

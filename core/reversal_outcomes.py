@@ -65,7 +65,8 @@ def record_reversal(
         _keep_open(conn, said, outcome, now=now)
         return True
     conn.execute(END, said)
-    details = {"reversal": order.n, "amount_minor": reversal.amount_minor, "proposal": reversal.proposal_id}
+    details = {"reversal": order.n, "amount_minor": reversal.amount_minor, "currency": reversal.currency}
+    details |= {"proposal": reversal.proposal_id}
     details |= {name: said[name] for name in ("provider_ref", "code", "message") if said[name]}
     action = "payout.reversal_succeeded" if isinstance(outcome, Succeeded) else "payout.reversal_declined"
     audit.record(conn, action, subject="payout", ids=[order.payout_id], actor=ACTOR, now=now, details=details)

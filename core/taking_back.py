@@ -105,6 +105,7 @@ def take_back(
         "correction_id": added,
         "kind": kind,
         "amount_minor": amount_minor,
+        "currency": family.currency,
         "pulled_back": pulled,
     }
     tell(conn, "earning.corrected", family.partner_id, event, details)

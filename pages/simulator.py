@@ -71,6 +71,8 @@ def _result(found: Simulation, policy: Policy, changed: Policy) -> None:
             "history_toggle_off",
         )
         return
+    if not changes:
+        st.caption("Nothing is tried yet: change a term above, and the weeks are lived again under it.")
     _figures(found)
     pair = st.grid(2, min_column_width=400)
     card(

@@ -20,6 +20,10 @@ from pages.shared import format as fmt
 Names = dict[tuple[str, int], str]
 IDS_SHOWN, DETAILS_SHOWN = 4, 160
 CURRENCY = re.compile("[A-Z]{3}")
+CODE, ACTOR = re.compile("[a-z]+(_[a-z]+)+"), re.compile("(user|job|policy):[^ ]+")
+MACHINES = re.compile(
+    "digest|hash|ids|.+ ids?"
+)  # names of what only machines compare: one row by itself shows them too
 INSTANT = re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)")
 # The page of a subject, and what its address calls the one; whatever has no page leads to all that was done to it.
 BY_ID = {
@@ -87,23 +91,31 @@ def by(row: Any) -> str:  # noqa: ANN401 - a row of a frame or of the trail
 
 
 def details(given: object, zone: ZoneInfo, now: datetime) -> str:
-    """What a row says besides, on one line and cut short."""
-    said = ", ".join(f"{name} {value}" for name, value in _told(given, zone, now))
+    """What a row says besides, on one line and cut short, without what only machines read."""
+    told = [(name, value) for name, value in _told(given, zone, now) if not MACHINES.fullmatch(name)]
+    said = " · ".join(f"{name}: {value}" for name, value in told)
     return said if len(said) <= DETAILS_SHOWN else f"{said[:DETAILS_SHOWN]}…"
 
 
 def _told(given: object, zone: ZoneInfo, now: datetime) -> list[tuple[str, str]]:
     found = given if isinstance(given, dict) else {}
+    currency = found.get("currency")
+    amounts = {
+        name for name, value in found.items() if str(name).endswith("_minor") and isinstance(value, int)
+    }
     told = []
     for name, value in found.items():
-        if value in (None, "", [], {}):
+        if value in (None, "", [], {}) or (name == "currency" and amounts):
             continue
-        shown = str(name)
-        if shown.endswith("_minor") and isinstance(value, int) and "currency" in found:
-            told.append((shown.removesuffix("_minor"), fmt.money(value, str(found["currency"]))))
+        if name in amounts and currency is not None:
+            told.append((_spaced(str(name).removesuffix("_minor")), fmt.money(value, str(currency))))
         else:
-            told.append((shown.replace("_", " "), _instant(value, zone, now) or _value(value)))
+            told.append((_spaced(str(name)), _instant(value, zone, now) or _value(value)))
     return told
+
+
+def _spaced(name: str) -> str:
+    return name.replace("_", " ")
 
 
 def _instant(value: object, zone: ZoneInfo, now: datetime) -> str | None:
@@ -125,8 +137,10 @@ def _value(value: object) -> str:
             return ", ".join(f"{name} {_value(one)}" for name, one in value.items())
         case list():
             return ", ".join(_value(one) for one in value)
+        case str() if ACTOR.fullmatch(value):
+            return fmt.person(value)
         case str():
-            return value
+            return _spaced(value) if CODE.fullmatch(value) else value
         case _:
             return json.dumps(value, default=str)
 

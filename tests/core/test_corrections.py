@@ -329,6 +329,7 @@ class TestOneEvent:
             "correction_id": corrected.earning_id,
             "kind": "void",
             "amount_minor": 100_00,
+            "currency": "USD",
             "pulled_back": [payout],
             "event": "refund:re_1",
             "reason": "refunded",

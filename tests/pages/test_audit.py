@@ -56,7 +56,7 @@ class TestAudit:
         assert "Every one of" in words(app)
         assert "Payout: approved" in cells(app)
         assert "[12](/payout?id=12), [13](/payout?id=13)" in cells(app)
-        assert "reason looked at" in cells(app)
+        assert "reason: looked at" in cells(app)
 
     @pytest.mark.parametrize(
         ("query", "there", "gone"),
@@ -127,15 +127,23 @@ class TestAudit:
 def test_what_a_row_says_besides_is_in_words_money_and_the_time_of_the_page():
     berlin, now = ZoneInfo("Europe/Berlin"), datetime(2026, 11, 21, 12, tzinfo=UTC)
     given = {
+        "kind": "change_terms",
         "amounts": {"EUR": 23625, "USD": -400},
         "amount_minor": 21500,
         "currency": "USD",
         "early": True,
         "retry_at": "2026-11-21 17:00:28.012228+00:00",
         "waiting": [7, 8],
+        "made_by": "user:mia",
+        "digest": "563876228278b6a2",
+        "earning_id": 5299,
+        "ids": [54],
+        "reason": "Best of the month: half_price",
     }
     assert details(given, berlin, now) == (
-        "amounts €236.25 and −$4.00, amount $215.00, currency USD, early yes, retry at 21 Nov 18:00, waiting 7, 8"
+        "kind: change terms · amounts: €236.25 and −$4.00 · amount: $215.00 · early: yes · retry at: 21 Nov 18:00"
+        " · waiting: 7, 8 · made by: mia · reason: Best of the mo…"
     )
-    odd = {"amount_minor": 21500, "codes": {"ABC": "paid"}, "reason": "on 2026-11-21"}
-    assert details(odd, berlin, now) == "amount minor 21500, codes ABC paid, reason on 2026-11-21"
+    odd = {"amount_minor": 21500, "codes": {"ABC": "paid"}, "reason": "on 2026-11-21", "currency": "JPY"}
+    assert details(odd, berlin, now) == "amount: ¥21,500 · codes: ABC paid · reason: on 2026-11-21"
+    assert details({"currency": "USD", "method": "check"}, berlin, now) == "currency: USD · method: check"

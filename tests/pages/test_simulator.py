@@ -54,6 +54,7 @@ def test_the_terms_in_force_show_what_happened(open_page: Open) -> None:
     assert figures(app)["Payouts"] == "2"
     assert figures(app)["Put into payouts, USD"] == "$60.00"
     assert "What is tried" not in words(app)
+    assert "Nothing is tried yet: change a term above" in words(app)
     spec = json.loads(app.get("plotly_chart")[0].proto.spec)
     assert [trace["customdata"][-1] for trace in spec["data"]] == ["$60.00"] * 3
     assert app.get("plotly_chart")[0].proto.alt
@@ -67,6 +68,7 @@ def test_a_minimum_of_the_address_makes_one_payout_of_two(open_page: Open) -> No
     assert figures(app)["Put into payouts, USD"] == "$60.00"
     assert figures(app)["Fees"] == "$0.25"
     assert "What is tried" in words(app)
+    assert "Nothing is tried yet" not in words(app)
 
 
 def test_what_a_longer_hold_still_holds_has_a_row_and_every_column_the_same_sum(
