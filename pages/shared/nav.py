@@ -20,7 +20,7 @@ from core.reads.operations import scheduler_beat
 from core.reads.payouts import totals
 from pages.shared import desk, sign_in
 from pages.shared.desk import Person
-from pages.shared.format import ago
+from pages.shared.format import ago, plain
 
 LOGO = "static/logo.svg"
 SIDEBAR_COUNTS_TTL_S = 5
@@ -113,7 +113,7 @@ def sidebar(person: Person) -> None:
                         _link(place, open_payouts)
         st.space("small")
         with st.container(gap="xxsmall"):
-            st.markdown(f"**:small[{person.called}]**")
+            st.markdown(f"**:small[{plain(person.called)}]**")
             st.caption(", ".join(sorted(person.roles)).capitalize())
             st.button("Sign out", icon=":material/logout:", type="tertiary", on_click=sign_in.sign_out)
         if desk.settings().provider == "simulator":

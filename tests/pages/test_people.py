@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import datetime
 
 import pytest
 from sqlalchemy import Engine, text
@@ -41,6 +42,16 @@ class TestPeople:
         assert "Add a person" not in [button.label for button in seen.button]
 
         assert "Add a person" in [button.label for button in open_page(alma, "people").button]
+
+    def test_the_sidebar_says_a_name_as_it_is_written(
+        self, desk: Engine, open_page: Open, now: datetime
+    ) -> None:
+        with desk.begin() as conn:
+            add_user(
+                conn, "lia", PASSWORD, ["viewer"], actor=HOST, now=now, rounds=4, full_name="Lia [*Sales*](x)"
+            )
+        said = [one.value for one in open_page("lia", "people").sidebar.markdown]
+        assert r"**:small[Lia \[\*Sales\*\]\(x\)]**" in said
 
     def test_a_person_is_added_with_roles_and_a_first_password(
         self, desk: Engine, open_page: Open, alma: str
