@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
 from uuid import UUID
 
@@ -47,6 +48,7 @@ DETAILS = {
     },
 }
 ADD = "add_partner"
+WAS = "was"  # what the fields began with: what nobody changed in them stays as a colleague made it meanwhile
 
 
 def _key(decision: str, name: str) -> str:
@@ -119,6 +121,8 @@ def edit(story: PartnerStory) -> None:
     with frame.reading() as conn:
         known = read_fields(conn, story.header.code)
     decision = f"edit_partner_{story.header.code}"
+    if _key(decision, "name") not in st.session_state:
+        st.session_state[_key(decision, WAS)] = known
     left, right = st.columns(2)
     for place, (name, (label, example)) in enumerate(FIELDS.items()):
         box = left if place % 2 == 0 else right
@@ -132,12 +136,13 @@ def edit(story: PartnerStory) -> None:
     )
     st.text_input("Reason", key=_key(decision, "why"), max_chars=500, placeholder="Why, for the audit")
     st.caption("A partner who is suspended or archived is not paid; what is queued waits.")
-    args = (decision, token_for(decision), story.header.code)
+    args = (decision, token_for(decision), story.header.code, st.session_state[_key(decision, WAS)])
     in_dialog.buttons("Keep the changes", "done", key="partner-edit", on_click=_edited, args=args)
 
 
-def _edited(decision: str, token: UUID, code: str) -> None:
-    values = {name: _typed(decision, name) for name in (*FIELDS, "status")}
+def _edited(decision: str, token: UUID, code: str, was: Mapping[str, str]) -> None:
+    said = {name: _typed(decision, name) for name in (*FIELDS, "status")}
+    values = {name: value for name, value in said.items() if value != was[name].strip()}
     why = _typed(decision, "why")
 
     def work(conn: Connection, actor: Actor, now: datetime) -> Outcome:

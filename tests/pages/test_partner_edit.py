@@ -8,12 +8,13 @@ from sqlalchemy import Engine, text
 from streamlit.testing.v1 import AppTest
 
 from core.access import Actor
-from core.partner_edits import add_partner
+from core.partner_edits import add_partner, edit_partner
 from core.programs import install_presets
 from tests.pages.dialogs import field
 from tests.world import PEOPLE
 
 Open = Callable[..., AppTest]
+MAX = Actor(name="user:max", channel="page", roles=frozenset(PEOPLE["max"][1]))
 FIELDS = {
     "program": "affiliate",
     "code": "AFF1",
@@ -46,10 +47,9 @@ def partners(desk: Engine) -> list[tuple[str, str, str | None]]:
 @pytest.fixture
 def ana(desk: Engine, now: datetime) -> str:
     """An affiliate paid by Stripe."""
-    actor = Actor(name="user:max", channel="page", roles=frozenset(PEOPLE["max"][1]))
     with desk.begin() as conn:
         install_presets(conn, now=now)
-        add_partner(conn, FIELDS, actor=actor, now=now)
+        add_partner(conn, FIELDS, actor=MAX, now=now)
     return "AFF1"
 
 
@@ -85,6 +85,19 @@ class TestByHand:
         app.button(key="partner-edit").click().run()
 
         assert not app.exception
+        assert "AFF1 is changed." in words(app)
+        assert partners(desk)[0][1] == "suspended"
+
+    def test_only_what_was_changed_in_the_form_is_changed_a_suspension_made_meanwhile_stays(
+        self, desk: Engine, open_page: Open, now: datetime
+    ) -> None:
+        app = choose(open_page("max", "partner", code="AFF1"), "Edit the details")
+        with desk.begin() as conn:
+            edit_partner(conn, "AFF1", {"status": "suspended"}, why="fraud", actor=MAX, now=now)
+        field(app.text_input, "partner-field-country").set_value("PT")
+        field(app.text_input, "partner-field-why").set_value("asked by letter")
+        app.button(key="partner-edit").click().run()
+
         assert "AFF1 is changed." in words(app)
         assert partners(desk)[0][1] == "suspended"
 
