@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -36,6 +36,12 @@ class UnknownRole(Refusal):
     """There is no role called {role}: one or more of {roles}."""
 
     code = "unknown_role"
+
+
+class RolesChanged(Refusal):
+    """The roles of {name} have changed since you looked; look again before you give others."""
+
+    code = "changed_since"
 
 
 class OwnRoles(Refusal):
@@ -100,18 +106,33 @@ def add_user(
     return read_user(conn, name)
 
 
+ROLES_NOW = text("SELECT roles FROM app_user WHERE name = :name FOR UPDATE")
 SET_ROLES = text("""
     UPDATE app_user SET roles = :roles, session_epoch = session_epoch + 1, sessions_valid_after = :now
      WHERE name = :name RETURNING id
 """)
 
 
-def set_roles(conn: Connection, name: str, roles: Iterable[str], *, actor: Actor, now: datetime) -> User:
-    """Give a person these roles only and end their sessions; refuses NotAllowed, OwnRoles, UnknownRole, UnknownUser."""
+def set_roles(
+    conn: Connection,
+    name: str,
+    roles: Iterable[str],
+    *,
+    actor: Actor,
+    now: datetime,
+    seen: Collection[str] | None = None,
+) -> User:
+    """Give a person these roles only and end their sessions; `seen` are those a screen showed, None when there was none.
+
+    Refuses NotAllowed, OwnRoles, UnknownRole, UnknownUser, RolesChanged.
+    """
     actor.must("manage people")
     if actor.name == f"user:{name}":
         raise OwnRoles
     wanted = _declared(roles)
+    held = conn.execute(ROLES_NOW, {"name": name}).scalar_one_or_none()
+    if seen is not None and held is not None and set(held) != set(seen):
+        raise RolesChanged(name=name)
     return _change(
         conn,
         name,

@@ -208,7 +208,7 @@ def _roles(user: User) -> None:
     st.multiselect(
         "Roles", ROLES, default=list(user.roles), key=field(name, ROLES_KEY), format_func=str.capitalize
     )
-    args = (name, token_for(name), user.name)
+    args = (name, token_for(name), user)
     in_dialog.buttons("Give these roles", "badge", key="people-go", on_click=_roled, args=args)
 
 
@@ -249,11 +249,11 @@ def _added() -> None:
     in_dialog.decide_in_dialog(decision, token_for(decision), work)
 
 
-def _roled(decision: str, token: UUID, name: str) -> None:
+def _roled(decision: str, token: UUID, shown: User) -> None:
     roles = list(st.session_state[field(decision, ROLES_KEY)])
 
     def work(conn: Connection, actor: Actor, now: datetime) -> Outcome:
-        user = set_roles(conn, name, roles, actor=actor, now=now)
+        user = set_roles(conn, shown.name, roles, actor=actor, now=now, seen=shown.roles)
         return Outcome(badge="done", headline=f"{_called(user)} is now {', '.join(user.roles)}.")
 
     in_dialog.decide_in_dialog(decision, token, work)

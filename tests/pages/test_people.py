@@ -8,7 +8,7 @@ from sqlalchemy import Engine, text
 from streamlit.testing.v1 import AppTest
 
 from core.sign_in import password_fits
-from core.users import add_user, read_user
+from core.users import add_user, read_user, set_roles
 from tests.pages.dialogs import field
 from tests.world import HOST, PASSWORD
 
@@ -103,6 +103,21 @@ class TestPeople:
         with desk.connect() as conn:
             assert read_user(conn, "ben").roles == ("viewer",)
             assert read_user(conn, alma).roles == ("admin",)
+
+    def test_roles_a_colleague_took_away_meanwhile_are_not_given_back_by_an_open_dialog(
+        self, desk: Engine, open_page: Open, now: datetime, alma: str
+    ) -> None:
+        app = open_page(alma, "people")
+        app.selectbox(key="people-one").set_value("ada").run()
+        app = press(app, "Roles")
+        with desk.begin() as conn:
+            set_roles(conn, "ada", ["operator"], actor=HOST, now=now)
+        field(app.multiselect, "people-roles").set_value(["approver", "operator", "maker"])
+        app.button(key="people-go").click().run()
+
+        assert "The roles of ada have changed since you looked" in words(app)
+        with desk.connect() as conn:
+            assert read_user(conn, "ada").roles == ("operator",)
 
     def test_a_disabled_person_is_out_at_once_and_may_be_let_in_again(
         self, desk: Engine, open_page: Open, alma: str
