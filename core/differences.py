@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -30,6 +30,12 @@ class DifferenceClosed(Refusal):
     """Difference {id} has already been closed by {who}; the reason was: {why}."""
 
     code = "closed"
+
+
+class DifferenceMoved(Refusal):
+    """Another comparison found other figures for this difference since you looked; look again before you close it."""
+
+    code = "changed_since"
 
 
 class ClosingNeedsReason(Refusal):
@@ -216,8 +222,8 @@ class WouldBePaidAgain(Refusal):
 
 
 LOCK = text("""
-    SELECT d.provider, d.kind, d.thing, d.payout_id, d.amount_minor, d.currency, d.gone_at, d.closed_at, d.closed_by,
-           d.close_reason, p.status AS payout_status
+    SELECT d.provider, d.kind, d.thing, d.payout_id, d.amount_minor, d.currency, d.figures, d.gone_at, d.closed_at,
+           d.closed_by, d.close_reason, p.status AS payout_status
       FROM difference d LEFT JOIN payout p ON p.id = d.payout_id
      WHERE d.id = :id FOR UPDATE OF d
 """)
@@ -227,10 +233,19 @@ CLOSE = text("""
 
 
 def close_difference(
-    conn: Connection, difference_id: int, *, reason: str, actor: Actor, now: datetime
+    conn: Connection,
+    difference_id: int,
+    *,
+    reason: str,
+    actor: Actor,
+    now: datetime,
+    seen: Mapping[str, object] | None = None,
 ) -> None:
-    """Close a difference with what it was; neither book changes. Refuses NotAllowed, ClosingNeedsReason,
-    UnknownDifference, DifferenceClosed, and WouldBePaidAgain while the transfer's own payout still waits to be sent.
+    """Close a difference with what it was; neither book changes. `seen` are the figures a screen showed, None when there
+    was none.
+
+    Refuses NotAllowed, ClosingNeedsReason, UnknownDifference, DifferenceClosed, DifferenceMoved, and WouldBePaidAgain
+    while the transfer's own payout still waits to be sent.
     """
     actor.must("close differences")
     reason = reason.strip()
@@ -242,6 +257,8 @@ def close_difference(
     if row.closed_at is not None:
         who = row.closed_by.removeprefix("user:")
         raise DifferenceClosed(id=difference_id, who=who, why=row.close_reason)
+    if seen is not None and _asked_again_by(seen) != _asked_again_by(row.figures):
+        raise DifferenceMoved
     if row.kind == "missing_here" and row.gone_at is None and row.payout_status in WAITS:
         raise WouldBePaidAgain(payout=row.payout_id, status=row.payout_status)
     conn.execute(CLOSE, {"id": difference_id, "actor": actor.name, "reason": reason, "now": now})
@@ -256,3 +273,8 @@ def close_difference(
         now=now,
         details=details,
     )
+
+
+def _asked_again_by(figures: Mapping[str, object]) -> dict[str, object]:
+    """The figures that make a closed difference be asked again when they change."""
+    return {name: value for name, value in figures.items() if name != "reversed_minor"}

@@ -175,16 +175,16 @@ def _close(row: Any, said: str) -> None:  # noqa: ANN401 - as above
             "done",
             key="difference-close",
             on_click=_closed,
-            args=(name, token_for(name), number(row.id)),
+            args=(name, token_for(name), number(row.id), row.figures),
         ):
             st.rerun()
 
 
-def _closed(name: str, token: UUID, difference_id: int) -> None:
+def _closed(name: str, token: UUID, difference_id: int, seen: dict[str, Any]) -> None:
     reason = typed(name, REASON)
 
     def work(conn: Connection, actor: Actor, now: datetime) -> Outcome:
-        close_difference(conn, difference_id, reason=reason, actor=actor, now=now)
+        close_difference(conn, difference_id, reason=reason, actor=actor, now=now, seen=seen)
         return Outcome(
             badge="done",
             headline="The difference is closed.",

@@ -21,6 +21,11 @@ BY_HAND = text("""
     VALUES (:ref, '', :group, :amount_minor, 'USD', 'acct_hand', :ref, :at)
 """)
 
+# What a later comparison writes of an open row.
+MOVED = text("""
+    UPDATE difference SET amount_minor = 7700000, figures = jsonb_set(figures, '{theirs_minor}', '7700000')
+""")
+
 
 def by_hand(
     desk: Engine, ref: str, *, at: datetime, group: str = "summer party", amount_minor: int = 77_00
@@ -107,6 +112,21 @@ def test_a_difference_stands_with_its_evidence_and_is_closed_with_a_reason(
     assert "The difference is closed." in words(app)
     assert "Nothing to reconcile" in words(app)
     assert "but for what was closed with a reason" in words(app)
+
+
+def test_a_difference_whose_figures_another_comparison_moved_is_not_closed_by_who_saw_others(
+    desk: Engine, open_page: Open, now: datetime
+):
+    by_hand(desk, "po_hand", at=now - timedelta(hours=2))
+    reconcile(desk, Simulator(engine=desk), now=now)
+    app = open_page("ada", "reconciliation").button(key="close-1").click().run()
+    with desk.begin() as conn:
+        conn.execute(MOVED)
+    field(app.text_input, "difference-reason").set_value("rounding")
+    app.button(key="difference-close").click().run()
+
+    assert open_rows(desk) == [("missing_here", None, None)]
+    assert "other figures for this difference since you looked" in words(app)
 
 
 def test_closing_without_a_reason_is_refused_and_changes_nothing(
