@@ -26,9 +26,7 @@ class SignInRefused(Refusal):
 
 @dataclass(frozen=True, kw_only=True)
 class SessionUser:
-    """What decides whether a session counts: the `epoch` it began with, a cookie newer than `valid_after`, and not too long
-    since they were `last_seen_at` work.
-    """
+    """What decides whether a session counts: the `epoch` it began with, and a cookie newer than `valid_after`."""
 
     name: str
     full_name: str
@@ -37,12 +35,11 @@ class SessionUser:
     epoch: int
     valid_after: datetime
     locked_until: datetime | None
-    last_seen_at: datetime | None
 
 
 READ_SESSION = text("""
     SELECT u.name, coalesce(i.name, '') AS full_name, u.active, u.roles, u.session_epoch,
-           u.sessions_valid_after, u.locked_until, u.last_seen_at
+           u.sessions_valid_after, u.locked_until
       FROM app_user u LEFT JOIN identity i ON i.id = u.identity_id WHERE u.name = :name
 """)
 
@@ -60,7 +57,6 @@ def session_state(conn: Connection, name: str) -> SessionUser | None:
         epoch=row.session_epoch,
         valid_after=row.sessions_valid_after,
         locked_until=row.locked_until,
-        last_seen_at=row.last_seen_at,
     )
 
 
@@ -69,9 +65,33 @@ SEEN = text("""
 """)
 
 
-def record_seen(conn: Connection, name: str, *, now: datetime) -> None:
-    """Note that a person is at work: what ends a session left alone goes by it."""
+# Two tabs of a browser share its cookie: whichever is older never turns the clock back.
+SEEN_THERE = text("""
+    INSERT INTO browser_session (user_id, good_until, last_seen_at)
+    SELECT id, :good_until, :now FROM app_user WHERE name = :name AND active
+        ON CONFLICT (user_id, good_until) DO UPDATE SET last_seen_at = greatest(browser_session.last_seen_at, :now)
+""")
+
+
+def record_seen(conn: Connection, name: str, *, now: datetime, good_until: datetime | None = None) -> None:
+    """Note that a person is at work, in the browser whose cookie is `good_until` then where it has one."""
     conn.execute(SEEN, {"name": name, "now": now})
+    if good_until is not None:
+        conn.execute(SEEN_THERE, {"name": name, "now": now, "good_until": good_until})
+
+
+LAST_CLICK = text("""
+    SELECT s.last_seen_at FROM browser_session s JOIN app_user u ON u.id = s.user_id
+     WHERE u.name = :name AND s.good_until = :good_until
+""")
+
+
+def last_click(conn: Connection, name: str, *, good_until: datetime) -> datetime | None:
+    """Return when a person last clicked in the browser whose cookie is `good_until` then; None: it is nobody's."""
+    found: datetime | None = conn.execute(
+        LAST_CLICK, {"name": name, "good_until": good_until}
+    ).scalar_one_or_none()
+    return found
 
 
 READ_HASH = text("""
@@ -91,11 +111,15 @@ SIGNED_IN = text("""
 """)
 
 
+FORGET_OVER = text("DELETE FROM browser_session WHERE user_id = :user_id AND good_until < :now")
+
+
 def record_sign_in(conn: Connection, name: str, *, now: datetime, channel: Channel = "page") -> None:
     """Note a right password, which forgets the wrong ones; refuses SignInRefused for nobody active."""
     user_id = conn.execute(SIGNED_IN, {"name": name, "now": now}).scalar_one_or_none()
     if user_id is None:
         raise SignInRefused
+    conn.execute(FORGET_OVER, {"user_id": user_id, "now": now})
     actor = Actor(name=f"user:{name}", channel=channel)
     audit.record(conn, "user.signed_in", subject="user", ids=[user_id], actor=actor, now=now)
 

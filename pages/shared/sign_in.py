@@ -2,8 +2,8 @@
 
 The cookie cannot be taken back and is readable by scripts, so it proves only who signed in and when. Whether that
 still counts is in the database: the active flag, the lock, the epoch that ends sessions, and `valid_after`, before
-which no cookie is believed. A session left alone ends, and so does what a cookie says after it: the address stays, so
-whoever signs in again is where they were.
+which no cookie is believed, and the last click in that very browser. A session left alone ends, and so does what its cookie
+says after it, also while its person is at work elsewhere: the address stays, so whoever signs in again is where they were.
 """
 
 from __future__ import annotations
@@ -29,6 +29,10 @@ NOTED_EVERY = timedelta(minutes=5)
 LOOK_EVERY_S = 60
 STATUS, USERNAME, SIGNED_OUT = "authentication_status", "username", "logout"  # the library's own keys
 EPOCH, NOTICE = "session_epoch", "sign_in_notice"
+GOOD_UNTIL, NOTED = (
+    "cookie_good_until",
+    "noted_at",
+)  # of this browser's cookie; when the last click was written down
 CLOSED = "This account is closed."
 IDLE_TOO_LONG = "You were signed out after an hour without a click. Sign in, and you are where you were."
 ENDED = "Your session has ended. Sign in again."
@@ -53,10 +57,16 @@ def current() -> Person | None:
     if st.session_state.pop(BY_ITSELF, False):
         return person
     st.session_state[SEEN] = now
-    if user.last_seen_at is None or now - user.last_seen_at > NOTED_EVERY:
-        with desk.engine().begin() as conn:
-            sign_in.record_seen(conn, user.name, now=now)
+    if now - st.session_state.get(NOTED, datetime.min.replace(tzinfo=UTC)) > NOTED_EVERY:
+        _note_click(now)
     return person
+
+
+def _note_click(now: datetime) -> None:
+    with desk.engine().begin() as conn:
+        good_until = st.session_state.get(GOOD_UNTIL)
+        sign_in.record_seen(conn, desk.person().name, now=now, good_until=good_until)
+    st.session_state[NOTED] = now
 
 
 @live(LOOK_EVERY_S)
@@ -105,6 +115,9 @@ def ask() -> Person | None:
     authenticator.cookie_controller.cookie_model.cookie_expiry_days = COOKIE_DAYS
     if st.session_state.pop("by_password", False):
         authenticator.cookie_controller.set_cookie()
+        cookie_end = authenticator.cookie_controller.cookie_model.exp_date
+        st.session_state[GOOD_UNTIL] = datetime.fromtimestamp(cookie_end, UTC)
+        _note_click(now)
     return person
 
 
@@ -162,20 +175,26 @@ def _refused(known: dict[str, Any], now: datetime) -> str:
 
 
 def _cookie_counts() -> bool:
-    """Whether the browser's cookie was issued to an active person after the last time their sessions were ended."""
+    """Whether the browser's cookie was issued to an active person after the last time their sessions were ended, and they
+    clicked in that browser not too long ago.
+    """
     written = st.context.cookies.get(COOKIE)
     if written is None:
         return False
     try:
         token = jwt.decode(written, desk.cookie_key(), algorithms=["HS256"])
-        name, issued = token["username"], datetime.fromtimestamp(token["exp_date"], UTC)
+        name, good_until = str(token["username"]), datetime.fromtimestamp(token["exp_date"], UTC)
     except (jwt.PyJWTError, KeyError, TypeError, ValueError, OverflowError):
         return False
     with desk.reading() as conn:
-        user = sign_in.session_state(conn, str(name))
-    if user is None or not user.active or user.last_seen_at is None:
+        user = sign_in.session_state(conn, name)
+        clicked = sign_in.last_click(conn, name, good_until=good_until)
+    if user is None or not user.active or clicked is None:
         return False
-    return issued - timedelta(days=COOKIE_DAYS) >= user.valid_after and desk.now() - user.last_seen_at <= IDLE
+    if good_until - timedelta(days=COOKIE_DAYS) < user.valid_after or desk.now() - clicked > IDLE:
+        return False
+    st.session_state[GOOD_UNTIL] = good_until
+    return True
 
 
 def sign_out() -> None:

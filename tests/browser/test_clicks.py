@@ -8,6 +8,7 @@ import pytest
 from playwright.sync_api import BrowserContext, Page, WebSocket, expect
 from sqlalchemy import text
 
+from tests.browser import driving
 from tests.browser.conftest import Desk
 from tests.browser.driving import SLOW_MS, settle, sign_in, stands, visit
 from tests.world import PASSWORD
@@ -109,7 +110,7 @@ def test_who_was_away_for_an_hour_signs_in_and_is_where_they_were(desk: Desk, pa
     address = f"{desk.url}/queue?view=all&method=paypal&sort=net-"
     sign_in(page, address, "ada", PASSWORD)
     with desk.engine.begin() as conn:
-        conn.execute(text("UPDATE app_user SET last_seen_at = last_seen_at - interval '61 minutes'"))
+        conn.execute(text("UPDATE browser_session SET last_seen_at = last_seen_at - interval '61 minutes'"))
     page.reload()
     expect(page.get_by_label("Password", exact=True)).to_be_visible()
     expect(page.get_by_role("button", name="Sign out")).to_have_count(0)
@@ -121,3 +122,18 @@ def test_who_was_away_for_an_hour_signs_in_and_is_where_they_were(desk: Desk, pa
     expect(page.get_by_role("button", name="Sign out")).to_be_visible()
     expect(page.get_by_text("largest net first").first).to_be_visible()
     assert page.url == address
+
+
+def test_a_browser_left_alone_signs_nobody_in_while_its_person_is_at_work_in_another(desk: Desk, page: Page):
+    sign_in(page, f"{desk.url}/queue", "ada", PASSWORD)
+    with desk.engine.begin() as conn:
+        conn.execute(text("UPDATE browser_session SET last_seen_at = last_seen_at - interval '61 minutes'"))
+    assert page.context.browser is not None
+    other = driving.new_page(page.context.browser)
+    sign_in(other, f"{desk.url}/queue", "ada", PASSWORD)
+
+    page.reload()
+    expect(page.get_by_label("Password", exact=True)).to_be_visible()
+    expect(page.get_by_role("button", name="Sign out")).to_have_count(0)
+    other.reload()
+    stands(other)

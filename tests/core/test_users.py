@@ -9,7 +9,14 @@ from sqlalchemy import Connection, text
 
 from core.access import Actor, NotAllowed, UnknownUser, load_actor
 from core.passwords import WeakPassword, fits, hash_password
-from core.sign_in import password_fits, record_failed_sign_in, record_sign_in, session_state
+from core.sign_in import (
+    last_click,
+    password_fits,
+    record_failed_sign_in,
+    record_seen,
+    record_sign_in,
+    session_state,
+)
 from core.users import (
     BadUserName,
     UnknownRole,
@@ -172,3 +179,42 @@ def test_a_right_password_and_a_quiet_day_each_forget_the_wrong_ones(conn: Conne
     assert record_failed_sign_in(conn, "ada", now=NOW) == NOW + timedelta(minutes=1)
     next_day = NOW + timedelta(days=1, minutes=2)
     assert record_failed_sign_in(conn, "ada", now=next_day) is None
+
+
+def seen(conn: Connection, name: str = "ada") -> datetime | None:
+    (found,) = [user.last_seen_at for user in list_users(conn) if user.name == name]
+    return found
+
+
+def test_a_click_is_noted_in_its_own_browser_and_an_older_one_turns_no_clock_back(conn: Connection):
+    add(conn)
+    here, there = NOW + timedelta(hours=11), NOW + timedelta(hours=12)
+    later = NOW + timedelta(minutes=30)
+    record_seen(conn, "ada", now=NOW, good_until=here)
+    record_seen(conn, "ada", now=later, good_until=there)
+    record_seen(conn, "ada", now=NOW, good_until=there)
+    assert last_click(conn, "ada", good_until=here) == NOW
+    assert last_click(conn, "ada", good_until=there) == later
+    assert seen(conn) == later
+
+
+def test_a_cookie_of_nobody_has_no_click_and_who_is_closed_leaves_none(conn: Connection):
+    add(conn)
+    add(conn, "bob")
+    until = NOW + timedelta(hours=12)
+    record_seen(conn, "ada", now=NOW, good_until=until)
+    assert last_click(conn, "bob", good_until=until) is None
+    assert last_click(conn, "eve", good_until=until) is None
+    disable_user(conn, "bob", actor=HOST, now=NOW)
+    record_seen(conn, "bob", now=NOW, good_until=until)
+    assert last_click(conn, "bob", good_until=until) is None
+
+
+def test_signing_in_forgets_the_browsers_whose_cookie_is_over(conn: Connection):
+    add(conn)
+    over, good = NOW - timedelta(minutes=1), NOW + timedelta(hours=1)
+    for until in (over, good):
+        record_seen(conn, "ada", now=NOW - timedelta(hours=1), good_until=until)
+    record_sign_in(conn, "ada", now=NOW)
+    assert last_click(conn, "ada", good_until=over) is None
+    assert last_click(conn, "ada", good_until=good) == NOW - timedelta(hours=1)

@@ -57,6 +57,17 @@ def test_a_blanked_identity_keeps_nothing(owner: Connection, rule: str, differen
     b.insert(owner, "identity", different)
 
 
+@proves("browser_session.browser_session_pkey")
+def test_a_browser_is_one_persons_session_once(owner: Connection) -> None:
+    b.user(owner, "ada", "viewer")
+    ada = owner.execute(text("SELECT id FROM app_user WHERE name = 'ada'")).scalar_one()
+    session = {"user_id": ada, "good_until": b.NOW, "last_seen_at": b.NOW}
+    b.insert(owner, "browser_session", session)
+    with refused(owner, "browser_session_pkey"):
+        b.insert(owner, "browser_session", session)
+    assert owner.execute(text("SELECT count(*) FROM browser_session")).scalar_one() == 1
+
+
 @proves("action.action_pkey")
 def test_one_click_decides_once(owner: Connection) -> None:
     click = {
