@@ -22,7 +22,7 @@ from core.reads.programs import (
 )
 from core.refusals import Refusal
 from core.second_person import Proposal
-from pages.shared import address, elements, frame, policy_effect, policy_form, tables, two_people
+from pages.shared import address, decisions, elements, frame, policy_effect, policy_form, tables, two_people
 from pages.shared import format as fmt
 from pages.shared.cells import instant, linked_to, number
 from pages.shared.lines import quiet
@@ -78,8 +78,8 @@ def _all() -> None:
                     f"**{fmt.plain(str(row.name))}**",
                     type="tertiary",
                     key=f"program-{row.code}",
-                    on_click=address.put,
-                    kwargs={"program": str(row.code)},
+                    on_click=_go,
+                    args=(str(row.code),),
                 )
                 theirs = linked_to("partners", partners, program=str(row.code))
                 st.markdown(f":small[{theirs}] {quiet(f'· {row.currency} · {row.zone}')}", width="content")
@@ -92,6 +92,12 @@ def _all() -> None:
                 f":small[{commission[0].upper()}{commission[1:]}, released {held}; paid {schedule}, from {least}.]"
                 f" :gray[:small[Policy version {row.version}{following}]]"
             )
+
+
+def _go(code: str | None) -> None:
+    """Go to a program, or to the list; what was decided about the one that was shown stays behind."""
+    decisions.leave()
+    address.put(program=code)
 
 
 def _story(story: ProgramStory, waiting: list[Proposal], others: dict[int, list[str]], now: datetime) -> None:
@@ -121,8 +127,8 @@ def _tools(waiting: list[Proposal]) -> None:
         "All programs",
         icon=":material/arrow_back:",
         type="tertiary",
-        on_click=address.put,
-        kwargs={"program": None},
+        on_click=_go,
+        args=(None,),
     )
     st.page_link(
         "pages/simulator.py",

@@ -74,6 +74,9 @@ class TestPrograms:
         )  # the form is done with: the proposal stands on the program's page
         assert "too many small payouts" in words(app)
         assert versions(desk, "affiliate") == [(1, "0")]
+        next(button for button in app.button if button.label == "All programs").click().run()
+        app.button(key="program-creator").click().run()
+        assert "proposed" not in words(app)  # of another program
 
         other = open_page("ben", "programs", program="affiliate")
         assert "too many small payouts" in words(other)
