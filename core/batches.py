@@ -1,4 +1,4 @@
-"""Batches: a set of payouts fixed at one moment and decided once, as the person saw it."""
+"""Batches: payouts fixed at one moment and decided once, as the person saw it."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ class BatchDecided(Refusal):
 
 
 class NotInBatch(Refusal):
-    """Payout {id} is not in this set any more."""
+    """Payout {id} is not in this batch any more."""
 
     code = "not_in_batch"
 
@@ -74,9 +74,9 @@ def fix_batch(
     actor: Actor,
     now: datetime,
 ) -> int:
-    """Fix a set of payouts with the versions and amounts they have now, and return the batch's id.
+    """Fix payouts with the versions and amounts they have now, and return the batch's id.
 
-    Refuses an empty set, one above BATCH_MAX, and an actor who may not steer payouts.
+    Refuses an empty batch, one above BATCH_MAX, and an actor who may not steer payouts.
     """
     actor.must("steer payouts")
     if not payout_ids:

@@ -1,4 +1,4 @@
-"""A fixed set of payouts, seen whole before its one decision: estimate, difference, refusals, and how it went."""
+"""A fixed batch, seen whole before its one decision: estimate, difference, refusals, and how it went."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ import pandas as pd
 import streamlit as st
 
 from core.access import Actor
-from core.reads.batch import BatchHeader, LastRun, batch_header, batch_items, foreseen, last_run
+from core.reads.batch import BatchHeader, LastBatch, batch_header, batch_items, foreseen, last_batch
 from core.reports.batch_file import batch_csv, batch_page
 from db.engine import Connection
 from pages.shared import (
     address,
     batch_build,
+    batch_contents,
     batch_decide,
     batch_difference,
-    batch_set,
     elements,
     frame,
     taking_home,
@@ -40,7 +40,7 @@ def page() -> None:
         header = batch_header(conn, batch_id)
         if header is not None:
             items = batch_items(conn, batch_id, now=now, masked=masked)
-            before = last_run(conn, header, now=now, masked=masked)
+            before = last_batch(conn, header, now=now, masked=masked)
             decision = address.one_of("decision", batch_decide.WORDS, _likely(items))
             kept = items[items["left_out"].isna()]
             refusals = (
@@ -49,36 +49,36 @@ def page() -> None:
                 else batch_decide.refused(header)
             )
     if header is None:
-        frame.header("Batch approval", "Which set?")
+        frame.header("Batch approval", "Which batch?")
         with elements.empty(f"There is no batch {batch_id}", "Build one from what is ready.", "fact_check"):
             st.page_link("pages/batch.py", label="Build a batch", icon=":material/add:")
         return
     frame.header(
         "Batch approval",
-        "Is this run right, and how does it differ from the last one?",
+        "Is this batch right, and how does it differ from the last one?",
         at=now,
         tools=lambda: _files(batch_id, now),
     )
     grid = st.grid(3, min_column_width=225)
     with grid.cell(column_span=2, row_span=3):
-        batch_set.estimate(header, kept, refusals, _note(header, kept))
+        batch_contents.estimate(header, kept, refusals, _note(header, kept))
         _difference(kept, before)
     if header.decision is None:
-        batch_set.not_in_this_run(grid, items, refusals)
+        batch_contents.not_in_this_batch(grid, items, refusals)
         batch_decide.card(grid, header, kept, refusals, decision=decision, who=who)
     else:
         batch_decide.outcome(grid, header, kept)
-        batch_set.not_in_this_run(grid, items, refusals)
-    batch_set.payouts(header, kept, refusals, who)
+        batch_contents.not_in_this_batch(grid, items, refusals)
+    batch_contents.payouts(header, kept, refusals, who)
 
 
 def _files(batch_id: int, now: datetime) -> None:
-    """What is taken home of the set: its rows, and a page to print and file; made when they are asked for."""
+    """What is taken home of the batch: its rows, and a page to print and file; made when they are asked for."""
 
     def made(by: Callable[..., bytes], conn: Connection, actor: Actor) -> bytes:
         return by(conn, batch_id, now=now, masked=taking_home.masked(actor))
 
-    name = f"payout-run-{batch_id}"
+    name = f"payout-batch-{batch_id}"
     taking_home.button("CSV", partial(made, batch_csv), file_name=f"{name}.csv", key="batch-csv")
     taking_home.button(
         "Print", partial(made, batch_page), file_name=f"{name}.html", mime="text/html", icon="print",
@@ -98,10 +98,10 @@ def _note(header: BatchHeader, kept: pd.DataFrame) -> str:
     return f"{count(len(kept), 'payout')} to {partners}, fixed {at} by {plain(person(header.made_by))}"
 
 
-def _difference(kept: pd.DataFrame, before: LastRun | None) -> None:
+def _difference(kept: pd.DataFrame, before: LastBatch | None) -> None:
     with st.container(border=True, gap="small"):
         if before is None:
-            st.markdown(elements.title("Difference from last run"))
+            st.markdown(elements.title("Difference from the last batch"))
             st.caption("Nothing was approved as a batch in these programs before.")
             return
         batch_difference.difference(kept, before, frame.zone(), frame.now())

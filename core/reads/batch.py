@@ -1,4 +1,4 @@
-"""A fixed set of payouts: what is in it, what a decision on it would refuse, and how it differs from the last run."""
+"""A fixed batch: what is in it, what a decision on it would refuse, and how it differs from the last one."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from core.reads.shown import show
 
 @dataclass(frozen=True, kw_only=True)
 class BatchHeader:
-    """Who fixed the set and when, from which filter, and how it was decided; `decision` None: not yet."""
+    """Who fixed the batch and when, from which filter, and how it was decided; `decision` None: not yet."""
 
     id: int
     made_by: str
@@ -38,7 +38,7 @@ HEADER = text("""
 
 
 def batch_header(conn: Connection, batch_id: int) -> BatchHeader | None:
-    """Return the set's header, or None when there is no such set."""
+    """Return the batch's header, or None when there is no such batch."""
     row = conn.execute(HEADER, {"id": batch_id}).mappings().one_or_none()
     return None if row is None else BatchHeader(**row)
 
@@ -50,7 +50,7 @@ ITEMS = text("""
 
 
 def batch_items(conn: Connection, batch_id: int, *, now: datetime, masked: bool) -> pd.DataFrame:
-    """Return the set's payouts with the queue's columns as they are now, and fixed_version, fixed_net_minor, left_out."""
+    """Return the batch's payouts with the queue's columns as they are now, and fixed_version, fixed_net_minor, left_out."""
     fixed = to_frame(conn.execute(ITEMS, {"id": batch_id}))
     shown = show(conn, [int(payout_id) for payout_id in fixed["id"]], now=now, masked=masked)
     return shown.merge(fixed, on="id", how="right")
@@ -76,7 +76,7 @@ def foreseen(
     for row in rows:
         payout_id = int(row.id)
         if row.version != row.fixed_version:
-            found[payout_id] = ("changed_since", "Changed since the set was fixed")
+            found[payout_id] = ("changed_since", "Changed since the batch was fixed")
         elif row.status not in STATUSES[decision]:
             found[payout_id] = ("wrong_status", f"Already {row.status}")
         elif decision == "approve" and payout_id in mine:
@@ -91,12 +91,12 @@ def foreseen(
 
 
 @dataclass(frozen=True, kw_only=True)
-class LastRun:
-    """The set approved before: when, and partner_id, currency, net_minor, payouts and earnings of its payouts; the
-    partners of either set of whom a hold has ended since, and those of whom one is in force now.
+class LastBatch:
+    """The batch approved before: when, and partner_id, currency, net_minor, payouts and earnings of its payouts; the
+    partners of either batch of whom a hold has ended since, and those of whom one is in force now.
 
-    `usual` is the median of the last three such runs: partner_id (missing: the whole run), currency, usual_minor and
-    the `runs` it is of.
+    `usual` is the median of the last three such batches: partner_id (missing: the whole batch), currency, usual_minor and
+    the `batches` it is of.
     """
 
     id: int
@@ -126,14 +126,14 @@ ITEMS_BEFORE = text("""
      WHERE i.batch_id = :id AND i.left_out IS NULL
      GROUP BY 1, 2, 3, 4
 """)
-# What a partner, and a whole run, came to in those of the runs that had them at all.
+# What a partner, and a whole batch, came to in those of the batches that had them at all.
 USUAL = text("""
     WITH nets AS (
         SELECT i.batch_id, p.partner_id, p.currency, sum(i.net_minor)::bigint AS net
           FROM batch_item i JOIN payout p ON p.id = i.payout_id
          WHERE i.batch_id = ANY(:ids) AND i.left_out IS NULL GROUP BY 1, 2, 3)
     SELECT partner_id, currency, (percentile_disc(0.5) WITHIN GROUP (ORDER BY net))::bigint AS usual_minor,
-           count(*) AS runs
+           count(*) AS batches
       FROM nets GROUP BY 1, 2
      UNION ALL
     SELECT NULL, currency, (percentile_disc(0.5) WITHIN GROUP (ORDER BY net))::bigint, count(*)
@@ -152,33 +152,33 @@ HOLDS_SINCE = text("""
 """)
 
 
-def last_run(conn: Connection, header: BatchHeader, *, now: datetime, masked: bool) -> LastRun | None:
-    """Return the set of the same programs that was approved before this one; None when there was none. A set with a payout
-    of this one is the same run, in the hands of the first of two people.
+def last_batch(conn: Connection, header: BatchHeader, *, now: datetime, masked: bool) -> LastBatch | None:
+    """Return the batch of the same programs that was approved before this one; None when there was none. A batch with a payout
+    of this one is the same batch, in the hands of the first of two people.
     """
     values = {"id": header.id, "before": header.decided_at or now}
-    runs = conn.execute(BEFORE, values).all()
-    if not runs:
+    before = conn.execute(BEFORE, values).all()
+    if not before:
         return None
-    row = runs[0]
+    row = before[0]
     items = to_frame(conn.execute(ITEMS_BEFORE, {"id": row.id}))
     if masked:
         items = items.assign(partner_name=None)
     asked = {"since": row.decided_at, "until": values["before"], "id": header.id, "before": row.id}
     holds = conn.execute(HOLDS_SINCE, asked).all()
-    return LastRun(
+    return LastBatch(
         id=row.id,
         decided_at=row.decided_at,
         items=items,
         released=frozenset(hold.partner_id for hold in holds if hold.released),
         held=frozenset(hold.partner_id for hold in holds if hold.held),
-        usual=to_frame(conn.execute(USUAL, {"ids": [run.id for run in runs]})),
+        usual=to_frame(conn.execute(USUAL, {"ids": [batch.id for batch in before]})),
     )
 
 
 @dataclass(frozen=True, kw_only=True)
 class Ready:
-    """What a set may be built from: the payouts with the queue's columns; `more` tells that there are too many for one."""
+    """What a batch may be built from: the payouts with the queue's columns; `more` tells that there are too many for one."""
 
     frame: pd.DataFrame
     more: bool
@@ -204,7 +204,7 @@ RECENT = text("""
 
 
 def recent_batches(conn: Connection, *, limit: int) -> pd.DataFrame:
-    """Return the newest sets: who fixed them and when, how they were decided (missing: not yet), payouts, and the net by
+    """Return the newest batches: who fixed them and when, how they were decided (missing: not yet), payouts, and the net by
     currency in minor units.
     """
     return to_frame(conn.execute(RECENT, {"limit": limit}))

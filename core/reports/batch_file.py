@@ -1,4 +1,4 @@
-"""A set to take home: every payout of it with what became of it, as CSV or as a page to print and file."""
+"""A batch to take home: every payout of it with what became of it, as CSV or as a page to print and file."""
 
 from __future__ import annotations
 
@@ -31,15 +31,15 @@ class UnknownBatch(Refusal):
 
 
 def batch_csv(conn: Connection, batch_id: int, *, now: datetime, masked: bool) -> bytes:
-    """Return the set's payouts as CSV, personal columns empty when masked. Refuses UnknownBatch."""
+    """Return the batch's payouts as CSV, personal columns empty when masked. Refuses UnknownBatch."""
     _, items = _read(conn, batch_id, now=now, masked=masked)
     return csv_bytes([items], columns=COLUMNS)
 
 
 def batch_page(conn: Connection, batch_id: int, *, now: datetime, masked: bool) -> bytes:
-    """Return the set as a page to print: its sums, who fixed and decided it, and every payout. Refuses UnknownBatch."""
+    """Return the batch as a page to print: its sums, who fixed and decided it, and every payout. Refuses UnknownBatch."""
     header, items = _read(conn, batch_id, now=now, masked=masked)
-    title = f"Payout run {header.id}"
+    title = f"Payout batch {header.id}"
     return page(title, _body(header, items, title, now))
 
 
@@ -97,7 +97,7 @@ def _body(header: BatchHeader, items: pd.DataFrame, title: str, now: datetime) -
     )
     left = items[items["decision"].str.startswith(("refused", "taken out"))]
     if len(left):
-        yield f"<h2>Not in this run: {len(left):,}</h2>"
+        yield f"<h2>Not in this batch: {len(left):,}</h2>"
         yield _payouts(left)
     yield f"<h2>Payouts: {len(taken):,}</h2>"
     yield _payouts(taken)

@@ -1,4 +1,4 @@
-"""Building a set from what is ready: program, method, cutoff, what is left out, and what it would come to."""
+"""Building a batch from what is ready: program, method, cutoff, what is left out, and what it would come to."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import streamlit as st
 from core.programs import programs as all_programs
 from core.reads.batch import ready_for_a_set, recent_batches
 from core.reads.filters import METHODS, PayoutFilter
-from pages.shared import address, batch_set, decisions, desk, elements, frame, tables
+from pages.shared import address, batch_contents, decisions, desk, elements, frame, tables
 from pages.shared.cells import linked_to
 from pages.shared.desk import Person
 from pages.shared.format import count, method, person, plain, story_moment
@@ -20,7 +20,7 @@ from pages.shared.queue_bar import fix_all, fix_these
 from pages.shared.status import badge, look
 from pages.shared.tables import each
 
-# What a person may leave out of a set at once, by what is unusual about it.
+# What a person may leave out of a batch at once, by what is unusual about it.
 EXCLUDABLE = (
     "new_destination", "shared_destination", "above_usual", "first_payout", "second_person", "left_to_person", "override",
 )  # fmt: skip
@@ -28,7 +28,7 @@ RECENT_SHOWN = 8
 
 
 def build(who: Person, now: datetime) -> None:
-    """Draw the choice and its estimate; the set is fixed only when the person says so."""
+    """Draw the choice and its estimate; the batch is fixed only when the person says so."""
     frame.header("Batch approval", "What is ready, and what would it come to?", at=now)
     with desk.reading() as conn:
         programs = {program.code: program.name for program in all_programs(conn)}
@@ -48,7 +48,7 @@ def build(who: Person, now: datetime) -> None:
 
 
 def _too_many(most: int) -> None:
-    caption = f"A set holds up to {most:,}: choose a program, a method or an earlier cutoff."
+    caption = f"A batch holds up to {most:,}: choose a program, a method or an earlier cutoff."
     elements.empty(f"More than {most:,} are ready", caption, "filter_alt")
 
 
@@ -59,7 +59,7 @@ def _ready(found: pd.DataFrame, wanted: PayoutFilter, who: Person) -> None:
         st.markdown(elements.title("Estimate", "pending, nothing in the way, first approval"))
         if left := len(found) - len(kept):
             st.caption(f"{count(left, 'payout')} left out; they stay in the queue.")
-        batch_set.by_method(kept, net="net_minor")
+        batch_contents.by_method(kept, net="net_minor")
         with st.container(horizontal=True, horizontal_alignment="right", vertical_alignment="center"):
             st.page_link(
                 "pages/queue.py",
@@ -81,9 +81,9 @@ def _fix(kept: pd.DataFrame, wanted: PayoutFilter, without: frozenset[str]) -> N
         work = fix_these([int(payout_id) for payout_id in kept["id"]], query)
     name = f"fix batch {sorted(query.items())}"
     elements.primary(
-        f"Fix this set of {len(kept):,} · {net}",
+        f"Fix this batch of {len(kept):,} · {net}",
         "fact_check",
-        key="fix_set",
+        key="fix_batch",
         on_click=decisions.decide,
         args=(name, decisions.token_for(name), work),
     )
@@ -115,17 +115,17 @@ def _left_out() -> None:
 
 
 def _recent(now: datetime) -> None:
-    """The sets fixed last, so that one that nobody has decided yet is found again."""
+    """The batches fixed last, so that one that nobody has decided yet is found again."""
     with desk.reading() as conn:
         found = recent_batches(conn, limit=RECENT_SHOWN)
     if found.empty:
         return
     with st.container(border=True, gap="small"):
-        st.markdown(elements.title("Sets fixed last", f"times in {desk.zone().key}"))
+        st.markdown(elements.title("Batches fixed last", f"times in {desk.zone().key}"))
         tables.rows(
             [
                 (
-                    linked_to("batch", f"Set {row.id}", id=str(row.id)),
+                    linked_to("batch", f"Batch {row.id}", id=str(row.id)),
                     f"{story_moment(row.made_at, desk.zone(), now)}, {plain(person(row.made_by))}",
                     _decided(row, now),
                     f"{row.payouts:,}",
@@ -133,12 +133,12 @@ def _recent(now: datetime) -> None:
                 )
                 for row in each(found)
             ],
-            ["Set", "Fixed", "Decided", "Payouts", "Net"],
+            ["Batch", "Fixed", "Decided", "Payouts", "Net"],
             right=["Payouts", "Net"],
         )
 
 
-def _decided(row: Any, now: datetime) -> str:  # noqa: ANN401 - a row of the sets
+def _decided(row: Any, now: datetime) -> str:  # noqa: ANN401 - a row of the batches
     if pd.isna(row.decision):
         return badge("pending", "Not decided")
     did = {"approve": "approved", "reject": "rejected", "process": "approved"}[row.decision]

@@ -1,4 +1,4 @@
-"""The one decision on a set: what it will do, the total typed back when it is large, and how it went."""
+"""The one decision on a batch: what it will do, the total typed back when it is large, and how it went."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from core.reads.batch import BatchHeader, progress
 from core.reads.timed import still_here
 from db.engine import Connection
 from pages.shared import address, decisions, desk, elements, payout_actions, tables
-from pages.shared.batch_set import Refusals, net_totals, passing
+from pages.shared.batch_contents import Refusals, net_totals, passing
 from pages.shared.decisions import Outcome, Work
 from pages.shared.desk import Person
 from pages.shared.faults import live
@@ -49,7 +49,7 @@ def card(
     """Draw the choice and its button; the total is typed back where a currency comes to more than 50,000."""
     action = WORDS[decision]
     going = passing(kept, refusals)
-    with elements.card(grid, f"{action.verb} the set"):
+    with elements.card(grid, f"{action.verb} the batch"):
         if not any(who.may(one.right) for one in WORDS.values()):
             st.caption("An approver decides on it.")
             return
@@ -126,7 +126,7 @@ def _fault(typed: Mapping[str, str], large: Mapping[str, int]) -> str | None:
         except BadAmount as fault:
             return str(fault)
         if not same:
-            return f"The total typed is not the net of the set in {currency}."
+            return f"The total typed is not the net of the batch in {currency}."
     return None
 
 
@@ -162,7 +162,7 @@ def refused(header: BatchHeader) -> Refusals:
 
 
 def outcome(grid: DeltaGenerator, header: BatchHeader, items: pd.DataFrame) -> None:
-    """How it was decided, how far all of it has come, and every refusal; stays as long as the set does."""
+    """How it was decided, how far all of it has come, and every refusal; stays as long as the batch does."""
     result: dict[str, Any] = header.outcome or {}
     done, begun, turned_down = result.get("done", []), result.get("waiting", []), result.get("refused", [])
     pending = set(items.loc[items["status"] == "pending", "id"])

@@ -98,7 +98,7 @@ def _fixed(
     conn: Connection, ids: Sequence[int], query: dict[str, str], actor: Actor, now: datetime
 ) -> Outcome:
     batch_id = fix_batch(conn, ids, filter_query=query, actor=actor, now=now)
-    return Outcome(badge="done", headline="The set is fixed.", page="pages/batch.py", page_id=batch_id)
+    return Outcome(badge="done", headline="The batch is fixed.", page="pages/batch.py", page_id=batch_id)
 
 
 def _actions(seen: Sequence[Seen], person: Person) -> None:

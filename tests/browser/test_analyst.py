@@ -48,7 +48,7 @@ SEEN = {
     "operations": "Jobs",
 }
 WRITES = re.compile(
-    "Approve|Reject|Cancel|More|Process|Review|Select all|Fix this set|Set aside|Stop sending|Run a job|Pause"
+    "Approve|Reject|Cancel|More|Process|Review|Select all|Fix this batch|Set aside|Stop sending|Run a job|Pause"
 )
 
 

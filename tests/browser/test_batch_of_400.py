@@ -36,7 +36,7 @@ from tests.world import PASSWORD, PEOPLE
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(600)]
 
 MAX = Actor(name="user:max", channel="page", roles=frozenset(PEOPLE["max"][1]))
-REFUSED = 4  # three on hold when the set is looked through, one while it is approved
+REFUSED = 4  # three on hold when the batch is looked through, one while it is approved
 GOING = PARTNERS - REFUSED
 FIRST_TURN = 150
 LOST: tuple[Kind, ...] = ("drop_after", "half_body", "drop_before")
@@ -127,12 +127,12 @@ def typed(page: Page, net: dict[str, int]) -> None:
 
 
 def fixed(morning: Morning, page: Page) -> Locator:
-    """Fix the set as the batch page builds it, look at its difference and refusals; return the button that approves."""
+    """Fix the batch as the batch page builds it, look at its difference and refusals; return the button that approves."""
     sign_in(page, f"{morning.url}/batch", "ada", PASSWORD)
-    page.get_by_role("button", name=f"Fix this set of {PARTNERS}").click()
+    page.get_by_role("button", name=f"Fix this batch of {PARTNERS}").click()
     expect(page.get_by_text("400 payouts to 400 partners, fixed").first).to_be_visible()
     expect(page.get_by_text("133 new, 0 gone").first).to_be_visible()
-    expect(page.get_by_text("Everything in the set may be decided.").first).to_be_visible()
+    expect(page.get_by_text("Everything in the batch may be decided.").first).to_be_visible()
     morning.hold(*morning.payouts[:3])
     page.reload()
     stands(page)
@@ -146,7 +146,7 @@ def approved(morning: Morning, page: Page, approve: Locator) -> None:
     expect(approve).to_contain_text(f"{money(net['EUR'], 'EUR')} and {money(net['USD'], 'USD')}")
     typed(page, net | {"EUR": net["EUR"] - 1})
     approve.click()
-    expect(page.get_by_text("The total typed is not the net of the set in EUR.").first).to_be_visible()
+    expect(page.get_by_text("The total typed is not the net of the batch in EUR.").first).to_be_visible()
     assert morning.statuses() == {"pending": PARTNERS}
     typed(page, net)
     settle(page)

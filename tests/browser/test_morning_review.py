@@ -108,8 +108,8 @@ def hold(page: Page, address: str) -> None:
 def approve_the_rest(page: Page, many: int, net: str) -> None:
     """Build the batch of all that is ready and approve it with a nervous hand."""
     page.get_by_role("link", name="Batch approval").click()
-    page.get_by_role("button", name=f"Fix this set of {many} · {net}").click()
-    expect(page.get_by_text("Everything in the set may be decided.").first).to_be_visible()
+    page.get_by_role("button", name=f"Fix this batch of {many} · {net}").click()
+    expect(page.get_by_text("Everything in the batch may be decided.").first).to_be_visible()
     settle(page)
     page.get_by_role("button", name=f"Approve {many} payouts · {net}").dblclick()
 

@@ -1,4 +1,4 @@
-"""The page of a set: what approving it means, and why a partner gets another sum than last time."""
+"""The page of a batch: what approving it means, and why a partner gets another sum than last time."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from streamlit.testing.v1 import AppTest
 
 from core.access import Actor
 from core.batches import decide_batch, fix_batch
-from core.reads.batch import LastRun, batch_header, last_run
+from core.reads.batch import LastBatch, batch_header, last_batch
 from pages.shared.batch_difference import because
 from tests import builders
 from tests.building.payouts import decision
@@ -19,7 +19,7 @@ from tests.pages.conftest import Open
 from tests.world import pending
 
 ADA = Actor(name="user:ada", channel="page", roles=frozenset({"approver"}))
-LAST = LastRun(
+LAST = LastBatch(
     id=1,
     decided_at=datetime(2026, 1, 1, tzinfo=UTC),
     items=pd.DataFrame(),
@@ -38,7 +38,7 @@ LAST = LastRun(
         ({"net": 900, "before": 500, "earnings": 5, "earnings_before": 2}, "5 earnings, 3 more"),
         ({"net": 400, "before": 500, "earnings": 1, "earnings_before": 2}, "1 earning, 1 fewer"),
         ({"net": 400, "before": 500, "earnings": 2, "earnings_before": 2}, "2 earnings again, smaller"),
-        ({"before": 500, "earnings_before": 2}, "No payout in this set"),
+        ({"before": 500, "earnings_before": 2}, "No payout in this batch"),
         ({"partner_id": 8, "before": 500, "earnings_before": 2}, "On hold"),
     ],
 )
@@ -71,7 +71,7 @@ def test_the_last_run_tells_earnings_and_the_holds_that_ended_or_began_since(des
         later = fix_batch(conn, [pending(conn, [900], now=now)], filter_query={}, actor=ADA, now=now)
         header = batch_header(conn, later)
         assert header is not None
-        told = last_run(conn, header, now=now, masked=True)
+        told = last_batch(conn, header, now=now, masked=True)
     assert told is not None
     assert told.items["earnings"].tolist() == [2, 2, 2]
     assert (told.released, told.held) == (
@@ -141,4 +141,4 @@ def test_the_second_persons_set_is_not_compared_with_the_first_persons_of_the_sa
         second = fix_batch(conn, payouts, filter_query={}, actor=ADA, now=now)
         header = batch_header(conn, second)
         assert header is not None
-        assert last_run(conn, header, now=now, masked=True) is None
+        assert last_batch(conn, header, now=now, masked=True) is None

@@ -1,4 +1,4 @@
-"""Building a set and taking it home: what is left out, what it comes to against the usual, and what became of it."""
+"""Building a batch and taking it home: what is left out, what it comes to against the usual, and what became of it."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from sqlalchemy import Connection, Engine, text
 
 from core.access import Actor
 from core.batches import decide_batch, fix_batch, leave_out
-from core.reads.batch import batch_header, last_run
+from core.reads.batch import batch_header, last_batch
 from core.reports.batch_file import UnknownBatch, batch_csv, batch_page
 from tests import builders
 from tests.pages.conftest import Open, button
@@ -45,10 +45,10 @@ def test_what_is_left_out_is_in_no_set_and_stays_pending(desk: Engine, open_page
 
     whole = open_page("ada", "batch")
     app = open_page("ada", "batch", without="second_person")
-    assert whole.button(key="fix_set").label.endswith("Fix this set of 2 · $925.00")
-    assert app.button(key="fix_set").label.endswith("Fix this set of 1 · $25.00")
+    assert whole.button(key="fix_batch").label.endswith("Fix this batch of 2 · $925.00")
+    assert app.button(key="fix_batch").label.endswith("Fix this batch of 1 · $25.00")
     assert "1 payout left out" in words(app)
-    app.button(key="fix_set").click().run()
+    app.button(key="fix_batch").click().run()
 
     assert items_of(desk) == [usual]
     with desk.connect() as conn:
@@ -95,7 +95,7 @@ def test_a_set_stands_against_the_median_of_the_three_runs_before_it(
         batch_id = fix_batch(conn, both, filter_query={}, actor=ADA, now=now)
         header = batch_header(conn, batch_id)
         assert header is not None
-        before = last_run(conn, header, now=now, masked=True)
+        before = last_batch(conn, header, now=now, masked=True)
     assert before is not None
     usual = before.usual.set_index(before.usual["partner_id"].fillna(0))["usual_minor"]
     assert usual.to_dict() == {0: 2_000, who: 2_000}
@@ -109,7 +109,7 @@ def test_a_set_stands_against_the_median_of_the_three_runs_before_it(
 
 @pytest.fixture
 def decided(desk: Engine, now: datetime) -> tuple[int, list[int]]:
-    """A set of four: approved, waiting for a second person, refused, taken out."""
+    """A batch of four: approved, waiting for a second person, refused, taken out."""
     with desk.begin() as conn:
         partners = [one_partner(conn, name) for name in ("=Mara <b>", "Tom", "Ida", "Leo")]
         made = [
@@ -155,7 +155,7 @@ def test_a_set_is_printed_with_its_sums_and_apart_what_is_not_in_it(
             batch_page(conn, batch_id + 1, now=now, masked=False)
     assert "by ben." in told
     assert "<b>" not in told
-    sums, rest = told.split("<h2>Not in this run: 2</h2>")
+    sums, rest = told.split("<h2>Not in this batch: 2</h2>")
     assert "$30.00" in sums  # 10 and 20, neither what was refused nor what was taken out
     out, taken = rest.split("<h2>Payouts: 2</h2>")
     assert "a sale is disputed" in out
@@ -174,7 +174,7 @@ def test_a_set_is_taken_home_from_its_page(open_page: Open, decided: tuple[int, 
     ("typed", "answer"),
     [
         ("", "Type the net total in USD."),
-        ("60,000.00", "The total typed is not the net of the set in USD."),
+        ("60,000.00", "The total typed is not the net of the batch in USD."),
         ("60,000.01", None),
     ],
 )

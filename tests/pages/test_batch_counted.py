@@ -1,4 +1,4 @@
-"""A set is decided as its button counted it, and a button of one set is never that of another."""
+"""A batch is decided as its button counted it, and a button of one batch is never that of another."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A fixed set on the screen: what it comes to, what is not in it, and its payouts, single ones taken out."""
+"""A fixed batch on the screen: what it comes to, what is not in it, and its payouts, single ones taken out."""
 
 from __future__ import annotations
 
@@ -27,13 +27,13 @@ Refusals = Mapping[int, tuple[str, str]]
 
 
 def net_totals(items: pd.DataFrame) -> dict[str, int]:
-    """The net by currency that the set was fixed with."""
+    """The net by currency that the batch was fixed with."""
     sums = items.groupby("currency")["fixed_net_minor"].sum()
     return {str(currency): int(minor) for currency, minor in sums.items()}
 
 
 def passing(kept: pd.DataFrame, refusals: Refusals) -> pd.DataFrame:
-    """The payouts of the set that the decision will not refuse, as far as is known now."""
+    """The payouts of the batch that the decision will not refuse, as far as is known now."""
     return kept[~kept["id"].isin(list(refusals))]
 
 
@@ -44,7 +44,7 @@ def estimate(header: BatchHeader, kept: pd.DataFrame, refusals: Refusals, note: 
         by_method(passing(kept, refusals), net="fixed_net_minor")
         if refusals:
             when = "will be" if header.decision is None else "were"
-            st.caption(f"{count(len(refusals), 'payout')} of the set {when} refused, not counted here.")
+            st.caption(f"{count(len(refusals), 'payout')} of the batch {when} refused, not counted here.")
 
 
 def by_method(rows: pd.DataFrame, *, net: str) -> None:
@@ -75,14 +75,14 @@ def _line(currency: str, name: str, rows: pd.DataFrame, net: str) -> Sequence[st
     )
 
 
-def not_in_this_run(grid: DeltaGenerator, items: pd.DataFrame, refusals: Refusals) -> None:
+def not_in_this_batch(grid: DeltaGenerator, items: pd.DataFrame, refusals: Refusals) -> None:
     """What was taken out and what will be refused, by reason, with counts and net."""
     reasons = {int(row.id): f"Taken out: {row.left_out}" for row in each(items[items["left_out"].notna()])}
     reasons |= {payout_id: sentence for payout_id, (_, sentence) in refusals.items()}
     out = items[items["id"].isin(list(reasons))]
-    with elements.card(grid, "Not in this run", f"{count(len(out), 'payout')}, {totals(net_totals(out))}"):
+    with elements.card(grid, "Not in this batch", f"{count(len(out), 'payout')}, {totals(net_totals(out))}"):
         if out.empty:
-            st.caption("Everything in the set may be decided.")
+            st.caption("Everything in the batch may be decided.")
             return
         groups = sorted(
             out.assign(why=out["id"].map(reasons)).groupby("why"), key=lambda group: -len(group[1])
@@ -99,13 +99,13 @@ def not_in_this_run(grid: DeltaGenerator, items: pd.DataFrame, refusals: Refusal
 
 
 def payouts(header: BatchHeader, kept: pd.DataFrame, refusals: Refusals, who: Person) -> None:
-    """The set's payouts; those ticked can be taken out while nothing is decided."""
+    """The batch's payouts; those ticked can be taken out while nothing is decided."""
     if kept.empty:
         return
     pages = -(-len(kept) // ROWS_AT_ONCE)
     with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
         st.markdown(
-            elements.title("In this set", f"{count(len(kept), 'payout')}, as they are now"), width="content"
+            elements.title("In this batch", f"{count(len(kept), 'payout')}, as they are now"), width="content"
         )
         place = st.pagination(pages, key=f"batch_page_{header.id}") if pages > 1 else 1
     shown = kept.iloc[(place - 1) * ROWS_AT_ONCE : place * ROWS_AT_ONCE]
