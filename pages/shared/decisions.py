@@ -137,7 +137,7 @@ def recover(*, but: UUID | None = None) -> None:
         return
     _tell(kept)
     _used(token)
-    keys.answered()
+    keys.decided(name)
 
 
 def _tell(outcome: dict[str, Any]) -> None:

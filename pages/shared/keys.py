@@ -38,6 +38,13 @@ def answered() -> None:
     st.session_state.pop(QUIET, None)
 
 
+def decided(name: str) -> None:
+    """Let the keys decide again where a decision was that of the dialog asked for; another one's dialog stays."""
+    asking: tuple[str, int] | None = st.session_state.get(ASKING)
+    if asking is not None and name == f"{asking[0]} {asking[1]}":
+        answered()
+
+
 def are_quiet(subject: int) -> bool:
     """Whether the keys of the subject's page must do nothing in this run."""
     context = get_script_run_ctx()

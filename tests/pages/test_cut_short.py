@@ -6,10 +6,10 @@ import sys
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from datetime import datetime
-from threading import Thread
+from threading import Event, Thread
 from types import FrameType
 from typing import Any
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import pytest
 from sqlalchemy import Connection, Engine, text
@@ -22,10 +22,10 @@ from streamlit.runtime.scriptrunner_utils.script_run_context import ScriptRunCon
 from streamlit.runtime.state.safe_session_state import SafeSessionState
 from streamlit.testing.v1 import AppTest
 
-from core.actions import conclude_action
+from core.actions import claim_action, conclude_action
 from core.decisions import Wanted
 from core.steering import take_back_payouts
-from pages.shared import decisions
+from pages.shared import decisions, keys
 from pages.shared import desk as pages_desk
 from tests.pages.conftest import Open, button
 from tests.pages.dialogs import field
@@ -150,6 +150,24 @@ def test_a_rejection_cut_short_behind_its_commit_is_not_told_as_refused(
     cut_behind_the_commit(monkeypatch, payout)
     app = button(app, "confirm-").click().run()
     assert (status_of(payout), headline(app)) == ("rejected", "1 payout, $24.75.")
+
+
+def test_a_dialog_asked_for_while_another_decision_was_made_opens_and_its_letters_decide_nothing(
+    desk: Engine, open_page: Open, now: datetime
+):
+    token, over = uuid4(), Event()
+    with desk.begin() as conn:
+        payout = pending(conn, [2500], now=now)
+        claim_action(conn, token, f"note {payout}", actor=World().actor("ada"), now=now)
+        conclude_action(conn, token, {"badge": "done", "headline": "The note is kept."})
+    over.set()
+    app = open_page("ada", "payout", id=str(payout))
+    app.session_state[decisions.ON_ITS_WAY] = (f"note {payout}", token, over)
+    app.session_state[keys.ASKING] = ("reject", payout)
+    app = app.run()
+    assert headline(app) == "The note is kept."
+    assert field(app.text_input, "reason")
+    assert app.session_state[keys.QUIET] == payout
 
 
 def test_a_decision_whose_commit_was_never_answered_is_told_once_the_database_can_be_asked(
