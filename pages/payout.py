@@ -128,7 +128,7 @@ def _overtaken(header: PayoutHeader, who: Person) -> str | None:
             then=f"The payout is {look(header.status).word.lower()} now.",
         )
         st.session_state[RESULT] = asdict(outcome)
-        keys.answered()
+        keys.too_late(header.id)
         return None
     return asked
 

@@ -6,10 +6,13 @@ is asked again, and the keys stay quiet, until somebody cancels, dismisses or fi
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
+
 import streamlit as st
 from streamlit.runtime.scriptrunner import get_script_run_ctx
 
-ASKING, QUIET = "keys-asking", "keys-quiet"
+ASKING, QUIET, LATE = "keys-asking", "keys-quiet", "keys-late"
+ON_THEIR_WAY = timedelta(seconds=2)  # what was typed before the page was drawn without its keys
 
 
 def ask(name: str, subject: int) -> None:
@@ -27,8 +30,13 @@ def asked(subject: int) -> str | None:
 
 
 def is_asking(subject: int) -> bool:
-    """Whether a dialog about the subject is open or on its way: then a letter is the first of a reason, and decides nothing."""
+    """Whether a dialog about the subject is open or on its way, or was until now: then a letter is the first of a reason, and
+    decides nothing.
+    """
     asking: tuple[str, int] | None = st.session_state.get(ASKING)
+    late: tuple[int, datetime] | None = st.session_state.get(LATE)
+    if late is not None and late[0] == subject and datetime.now(UTC) - late[1] < ON_THEIR_WAY:
+        return True
     return asking is not None and asking[1] == subject
 
 
@@ -36,6 +44,13 @@ def answered() -> None:
     """Let the keys decide again: a dialog was cancelled, dismissed or finished."""
     st.session_state.pop(ASKING, None)
     st.session_state.pop(QUIET, None)
+
+
+def too_late(subject: int) -> None:
+    """Ask no more, and let the keys of this subject stay quiet: somebody may be typing into a dialog that never came."""
+    st.session_state.pop(ASKING, None)
+    st.session_state[QUIET] = subject
+    st.session_state[LATE] = (subject, datetime.now(UTC))
 
 
 def decided(name: str) -> None:

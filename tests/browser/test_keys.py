@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+
 import pytest
 from playwright.sync_api import Page, expect
 from sqlalchemy import text
 
+from core.decisions import Wanted, approve_payouts
 from tests.browser.conftest import Desk
-from tests.browser.driving import settle, sign_in
+from tests.browser.driving import settle, sign_in, visit
 from tests.world import PASSWORD
 
 pytestmark = pytest.mark.browser
 NOTE_WHERE_A_IS_PRESSED = """() => { window.pressed = []; window.addEventListener('keydown', event => {
     if (event.key === 'a') window.pressed.push(location.href); }, true); }"""
+LATE_REASON = "not an agreed amount, and nobody knows why"
 REASON = "a contract nobody signed, an axe"  # its r is a key of Streamlit's own: it runs the page anew
 
 
@@ -55,6 +59,26 @@ def test_a_reason_typed_as_soon_as_reject_was_pressed_neither_approves_nor_leave
     expect(page.get_by_text("Rejected", exact=False).first).to_be_visible()
     settle(page)
     assert standing(desk, payout) == ("rejected", 0)
+
+
+@pytest.mark.parametrize("delay_ms", [60, 150])
+def test_a_reason_typed_for_what_a_colleague_decided_meanwhile_approves_nothing_else(
+    desk: Desk, page: Page, delay_ms: int
+):
+    payout = desk.world.payouts[0]
+    sign_in(page, f"{desk.url}/queue?view=ready", "ada", PASSWORD)
+    visit(page, f"{desk.url}/payout?id={payout}")
+    with desk.engine.begin() as conn:
+        approve_payouts(conn, [Wanted(id=payout)], actor=desk.world.actor("ben"), now=datetime.now(UTC))
+    before = approved_by_ada(desk)
+    page.keyboard.press("x")
+    page.keyboard.type(LATE_REASON, delay=delay_ms)
+    expect(page.get_by_text("Nothing was rejected.").first).to_be_visible()
+    settle(page)
+    page.keyboard.type(LATE_REASON, delay=delay_ms)
+    settle(page)
+    assert page.url.endswith(f"/payout?id={payout}")
+    assert approved_by_ada(desk) == before
 
 
 def test_once_a_dialog_is_left_the_keys_decide_again_and_what_is_searched_for_never_does(
