@@ -66,7 +66,8 @@ def page() -> None:
     now, who = frame.now(), frame.person()
     masked = not who.may("see personal data")
     payout_id = address.given_id("id")
-    if payout_id is not None and st.session_state.pop(GOING, False):
+    going = st.session_state.pop(GOING, False)
+    if payout_id is not None and going and not keys.is_asking(payout_id):
         _next(payout_id)
     with frame.reading() as conn:
         told = story(conn, payout_id, now=now, masked=masked) if payout_id is not None else None
@@ -153,8 +154,11 @@ def _go(payout_id: int) -> None:
 
 
 def _ask(name: str, payout_id: int) -> None:
-    if address.given_id("id") == payout_id:
+    shown = address.given_id("id")
+    if shown == payout_id:
         keys.ask(name, payout_id)
+    elif shown is not None:
+        keys.too_late(shown)
 
 
 def _decide_now(action: Action, header: PayoutHeader, seen: Sequence[Seen]) -> dict[str, Any]:

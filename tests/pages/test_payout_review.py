@@ -12,6 +12,7 @@ from core.reads.payouts import PAGE_ROWS
 from core.reads.shown import show
 from core.steering import set_priority
 from pages.shared import desk as pages_desk
+from pages.shared import keys
 from tests import builders
 from tests.pages.conftest import Open
 from tests.pages.dialogs import field
@@ -54,6 +55,26 @@ def test_a_refusal_nobody_has_seen_goes_along_with_next_and_what_was_seen_does_n
     assert f"Payout {first} to Ana Silva" in words(app)
     app.button(key=f"next_{second}").click().run()
     assert "Nothing was approved." not in words(app)
+
+
+def test_reject_pressed_right_behind_next_opens_its_dialog_and_one_pressed_later_leaves_the_keys_quiet(
+    desk: Engine, open_page: Open, now: datetime
+):
+    with desk.begin() as conn:
+        first, second = pending(conn, [1_000], now=now), pending(conn, [2_000], now=now)
+    app = open_page("ada", "payout", id=str(first))
+    app.button(key=f"next_{first}").click()
+    app.button(key=f"do_reject_{first}").click().run()
+    assert app.query_params["id"] == str(first)
+    assert field(app.text_input, "reason")
+
+    late = open_page("ada", "payout", id=str(first))
+    late.query_params["id"] = str(second)  # the address is the next one's, the button still the one's before
+    late.button(key=f"do_reject_{first}").click().run()
+    assert late.session_state[keys.QUIET] == second
+    late.button(key=f"do_approve_{second}").click().run()  # the letter behind it
+    with desk.connect() as conn:
+        assert conn.execute(text("SELECT DISTINCT status FROM payout")).scalars().all() == ["pending"]
 
 
 def test_a_note_on_a_payout_is_kept_with_its_author_and_hidden_from_viewers(
