@@ -15,8 +15,8 @@ from sqlalchemy import Connection, text
 from core import audit
 from core.access import Actor
 from core.ledger import lock_partners
+from core.money_words import written
 from core.outcomes import ABSENT_LOOKS
-from core.reads import words
 from core.second_person import Content, Kind, OutdatedProposal, Proposal
 
 PARTNERS = text("SELECT DISTINCT partner_id FROM payout WHERE id = ANY(:ids)")
@@ -108,7 +108,7 @@ def _prove(conn: Connection, proposal: Proposal, actor: Actor, now: datetime) ->
 
 
 def _about(content: Content) -> str:
-    amount = words.amount(content["net_minor"], content["currency"])
+    amount = written(content["net_minor"], content["currency"])
     return f"{amount} to {content['partner_code']}, attempt {content['attempt']}"
 
 

@@ -21,7 +21,7 @@ from core.access import Actor, policy_actor
 from core.days import day_of
 from core.decisions import Wanted, approve_payouts
 from core.guards import STOPS_APPROVAL, blocking_reasons
-from core.money import plain
+from core.money_words import written
 from core.policy import Policy
 
 
@@ -117,10 +117,10 @@ Why = tuple[str, str] | None
 def _why_a_person(row: Row[Any], terms: Policy) -> Why:
     up_to = terms.approval.auto_up_to_minor
     if row.amount_minor > up_to:
-        amount = plain(row.amount_minor, row.currency)
+        amount = written(row.amount_minor, row.currency)
         return (
             "above_amount",
-            f"{amount} is above the {plain(up_to, row.currency)} the policy approves by itself",
+            f"{amount} is above the {written(up_to, row.currency)} the policy approves by itself",
         )
     if row.new_destination:
         return "new_destination", "Nothing has been paid to this destination since it was changed"
@@ -151,13 +151,13 @@ def _day_full(row: Row[Any], terms: Policy, used_minor: int) -> Why:
     a_day = terms.approval.auto_per_day_minor
     if used_minor + row.amount_minor <= a_day:
         return None
-    used, most = (plain(minor, row.currency) for minor in (used_minor, a_day))
+    used, most = (written(minor, row.currency) for minor in (used_minor, a_day))
     return "day_full", f"The policy has approved {used} of the {most} it may today"
 
 
 def _words(terms: Policy, currency: str) -> str:
     up_to, a_day = (
-        plain(minor, currency)
+        written(minor, currency)
         for minor in (terms.approval.auto_up_to_minor, terms.approval.auto_per_day_minor)
     )
     return f"The policy approves up to {up_to} each and {a_day} a day"

@@ -17,7 +17,7 @@ from core.commission import Tiered
 from core.earnings import NewEarning, record_earnings
 from core.families import first_of, read_family
 from core.ledger import lock_partners
-from core.money import plain
+from core.money_words import Amount
 from core.programs import current_policy
 from core.refunds import MoreThanSold, refund_sale, undo_refund
 from core.refusals import Refusal
@@ -91,7 +91,7 @@ def correct_earning(
         return before
     family = read_family(conn, root_id)
     if amount_minor > family.left_minor:
-        left, wanted = (plain(minor, family.currency) for minor in (family.left_minor, amount_minor))
+        left, wanted = (Amount(minor, family.currency) for minor in (family.left_minor, amount_minor))
         raise MoreThanEarned(amount=wanted, left=left, earning=root_id)
     if amount_minor == family.left_minor:
         gross_minor, fee_minor = family.left_gross_minor, family.left_fee_minor
@@ -161,7 +161,7 @@ def _correct_priced(
     family = read_family(conn, sale.earning_id)
     root = family.root
     if gross_minor > family.left_gross_minor:
-        left, wanted = (plain(minor, family.currency) for minor in (family.left_gross_minor, gross_minor))
+        left, wanted = (Amount(minor, family.currency) for minor in (family.left_gross_minor, gross_minor))
         raise MoreThanSold(amount=wanted, left=left)
     gone = root.gross_minor - family.left_gross_minor + gross_minor
     taken = root.amount_minor - family.left_minor

@@ -17,7 +17,7 @@ from sqlalchemy import Connection, text
 from core.access import Actor
 from core.fees import fee_minor, platform_cost_minor
 from core.guards import HOLD_WORDS
-from core.money import plain
+from core.money_words import Amount
 from core.policy import Method, Policy
 from core.refusals import Refusal
 from core.taking import Draft, Take, take
@@ -159,9 +159,9 @@ def cap_left(payee: Payee, policy: Policy) -> int | None:
 
 def _cap_reached(payee: Payee, cap: int) -> CapReached:
     words = {
-        "left": plain(max(cap - payee.cap_used_minor, 0), payee.currency),
-        "cap": plain(cap, payee.currency),
-        "used": plain(payee.cap_used_minor, payee.currency),
+        "left": Amount(max(cap - payee.cap_used_minor, 0), payee.currency),
+        "cap": Amount(cap, payee.currency),
+        "used": Amount(payee.cap_used_minor, payee.currency),
     }
     return CapReached(partner=payee.code, **words)
 
@@ -171,9 +171,9 @@ def check_minimum(payee: Payee, policy: Policy, amount_minor: int) -> None:
     minimum = policy.min_payout_minor
     if amount_minor < minimum:
         words = {
-            "amount": plain(amount_minor, payee.currency),
-            "short": plain(minimum - amount_minor, payee.currency),
-            "minimum": plain(minimum, payee.currency),
+            "amount": Amount(amount_minor, payee.currency),
+            "short": Amount(minimum - amount_minor, payee.currency),
+            "minimum": Amount(minimum, payee.currency),
         }
         raise BelowMinimum(**words)
 
@@ -192,7 +192,7 @@ def draft_all(
     """Draft one payout of everything available, cut to what the monthly cap still allows."""
     check_partner(payee)
     if everything is None or everything.amount_minor <= 0:
-        raise NothingAvailable(partner=payee.code, available=plain(payee.available_minor, payee.currency))
+        raise NothingAvailable(partner=payee.code, available=Amount(payee.available_minor, payee.currency))
     left = cap_left(payee, policy)
     amount = everything.amount_minor if left is None else min(everything.amount_minor, left)
     check_minimum(payee, policy, amount)
@@ -227,7 +227,7 @@ def draft_payout(
     fee = fee_minor(terms, **base)
     if fee >= taken.amount_minor:
         raise FeeExceedsAmount(
-            fee=plain(fee, payee.currency), amount=plain(taken.amount_minor, payee.currency)
+            fee=Amount(fee, payee.currency), amount=Amount(taken.amount_minor, payee.currency)
         )
     # A large amount, and the first payout to a changed destination, take two people.
     people = 2 if payee.destination_is_new else policy.approval.people_needed(taken.amount_minor)

@@ -15,7 +15,7 @@ from core.drafting import (
     check_minimum,
     check_partner,
 )
-from core.money import plain
+from core.money_words import Amount
 from core.refusals import Refusal
 from core.requests import begin_request, check_open_request, queue_request
 from core.schedule import next_slot
@@ -49,7 +49,7 @@ def request_early_payout(
     check_partner(payee)
     check_open_request(conn, payee, policy)
     if payee.available_minor <= 0:
-        raise NothingAvailable(partner=payee.code, available=plain(payee.available_minor, payee.currency))
+        raise NothingAvailable(partner=payee.code, available=Amount(payee.available_minor, payee.currency))
     left = cap_left(payee, policy)
     amount_minor = payee.available_minor if left is None else min(payee.available_minor, left)
     check_minimum(payee, policy, amount_minor)

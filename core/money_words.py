@@ -3,13 +3,35 @@
 from __future__ import annotations
 
 from copy import copy
+from dataclasses import dataclass
 from decimal import Decimal
 from functools import cache
 
 from babel import Locale
 from babel.numbers import NumberPattern, format_currency
 
-from core.money import exponent
+from core.money import exponent, plain, to_decimal
+
+ENGLISH = "en_US"
+
+
+@dataclass(frozen=True)
+class Amount:
+    """An amount that a refusal names: written in its sentence, plain like `12.40` where its figures are kept."""
+
+    minor: int
+    currency: str
+
+    def __str__(self) -> str:
+        return plain(self.minor, self.currency)
+
+    def __format__(self, _spec: str) -> str:
+        return written(self.minor, self.currency)
+
+
+def written(minor: int, currency: str) -> str:
+    """Write an amount of minor units as the desk's own sentences do: `€1,283.78`, `−€66.00`. Refuses UnknownCurrency."""
+    return money_words(to_decimal(minor, currency), currency, locale=ENGLISH).replace("-", "−")
 
 
 def money_words(value: Decimal, currency: str, *, locale: str) -> str:

@@ -17,10 +17,9 @@ from sqlalchemy import Connection, text
 from core import audit
 from core.access import Actor
 from core.drafting import OverBalance, Payee, check_partner, read_payees
-from core.money import plain
+from core.money_words import Amount, written
 from core.policy import Policy, resolve
 from core.programs import PolicyVersion, current_policy
-from core.reads import words
 from core.refusals import Refusal
 from core.requests import Asked, check_open_request, lock_payee, queue_request, read_amount
 from core.second_person import Content, Kind, OutdatedProposal, Proposal
@@ -121,7 +120,7 @@ def _before_release(conn: Connection, payee: Payee, amount_minor: int) -> dict[s
         earnings.append({"earning_id": row.earning_id, "amount_minor": row.amount_minor, "release_at": day})
     if reached < wanted:
         minors = {"asked": amount_minor, "available": payee.available_minor, "maturing": reached}
-        figures = {name: plain(minor, payee.currency) for name, minor in minors.items()}
+        figures = {name: Amount(minor, payee.currency) for name, minor in minors.items()}
         raise OverEverything(partner=payee.code, **figures)
     figures_minor = {"available_minor": payee.available_minor, "early_minor": wanted}
     return {"rule": "before_release", **figures_minor, "earnings": earnings}
@@ -135,7 +134,7 @@ def _content_now(conn: Connection, ids: Sequence[int], asked: Content) -> Conten
     at = datetime.fromisoformat(asked["at"])
     beyond = look_beyond(conn, partner_id, str(asked["amount"]), now=at, locked=True)
     if not beyond.rules:
-        amount = plain(beyond.amount_minor, beyond.payee.currency)
+        amount = Amount(beyond.amount_minor, beyond.payee.currency)
         raise NothingToOverride(amount=amount, partner=beyond.payee.code)
     return beyond.content
 
@@ -212,7 +211,7 @@ def rule_words(rule: Content, currency: str) -> str:
     """Write one broken rule with its figures."""
 
     def money(name: str) -> str:
-        return words.amount(rule[name], currency)
+        return written(rule[name], currency)
 
     match rule["rule"]:
         case "below_minimum":
@@ -230,7 +229,7 @@ def rule_words(rule: Content, currency: str) -> str:
 def _about(content: Content) -> str:
     currency = content["currency"]
     rules = "; ".join(rule_words(rule, currency) for rule in content["rules"])
-    return f"{words.amount(content['amount_minor'], currency)} to {content['partner']}: {rules}"
+    return f"{written(content['amount_minor'], currency)} to {content['partner']}: {rules}"
 
 
 OVERRIDE_REQUEST = Kind(

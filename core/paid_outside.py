@@ -17,7 +17,7 @@ from core.access import Actor
 from core.differences import WAITS, WouldBePaidAgain
 from core.earnings import NewEarning, record_earnings
 from core.ledger import lock_partners
-from core.reads import words
+from core.money_words import written
 from core.refusals import Refusal
 from core.second_person import Content, Kind, OutdatedProposal, Proposal
 
@@ -135,7 +135,7 @@ def _book(conn: Connection, proposal: Proposal, actor: Actor, now: datetime) -> 
 
 
 def _about(content: Content) -> str:
-    amount = words.amount(content["amount_minor"], content["currency"])
+    amount = written(content["amount_minor"], content["currency"])
     return f"{amount} to {content['partner']}, transfer {content['provider_ref']}"
 
 

@@ -10,7 +10,7 @@ from sqlalchemy import Connection, text
 from core import audit
 from core.access import Actor, job_actor
 from core.imports.directory import open_directory
-from core.money import plain
+from core.money_words import Amount
 from core.payment_refunds import settle_refunds
 from core.payments import Payment, lock_payment, payable_kinds, usual_kind
 from core.programs import UnknownPartner
@@ -82,7 +82,7 @@ def resolve_payment(
         raise UnknownPartner(partner=partner_code)
     program = directory.programs_by_id[partner.program_id]
     if program.currency != payment.currency:
-        amount = plain(payment.amount_minor, payment.currency)
+        amount = Amount(payment.amount_minor, payment.currency)
         raise PaymentInOtherCurrency(amount=amount, program=program.code, currency=program.currency)
     policy = directory.policies[program.id].policy
     kind = payment.kind if payment.kind in payable_kinds(policy) else usual_kind(policy)

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from fractions import Fraction
 
-from core.reads import words
+from core.money_words import written
 
 WAITS, WAITS_LONG = timedelta(days=3), timedelta(days=7)
 LATE, LATE_LONG = timedelta(days=1), timedelta(days=3)
@@ -91,7 +91,7 @@ def _amount(facts: Facts) -> list[Reason]:
         return []
     share = Fraction(facts.amount_minor, usual)
     figure = f"{float(share):.1f} times" if share >= 1 else f"{float(share * 100):.0f}% of"
-    told = f"it is {figure} {whose}, {words.amount(usual, facts.currency)}"
+    told = f"it is {figure} {whose}, {written(usual, facts.currency)}"
     if share >= LARGE:
         return [(1, told)]
     return [(-1, told)] if share <= SMALL else []

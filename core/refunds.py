@@ -12,7 +12,7 @@ from sqlalchemy import Connection, Row, text
 
 from core.access import Actor
 from core.ledger import lock_partners
-from core.money import plain
+from core.money_words import Amount
 from core.refusals import Refusal
 
 
@@ -75,7 +75,7 @@ def refund_sale(
         return Refund(id=before.id, partner_id=partner_id, gross_minor=before.gross_minor, again=True)
     left: int = conn.execute(LEFT, {"sale_id": sale_id}).scalar_one()
     if gross_minor > left:
-        raise MoreThanSold(amount=plain(gross_minor, currency), left=plain(left, currency))
+        raise MoreThanSold(amount=Amount(gross_minor, currency), left=Amount(left, currency))
     values = {
         "sale_id": sale_id,
         "partner_id": partner_id,

@@ -22,7 +22,8 @@ from core.drafting import (
     read_payees,
 )
 from core.ledger import lock_partners
-from core.money import BadAmount, parse_amount, plain
+from core.money import BadAmount, parse_amount
+from core.money_words import Amount
 from core.policy import Policy, resolve
 from core.programs import UnknownPartner, current_policy, lock_programs
 from core.refusals import Refusal
@@ -128,15 +129,17 @@ def request_payout(
     amount_minor = read_amount(amount, payee.currency)
     check_open_request(conn, payee, policy)
     if amount_minor > payee.available_minor:
-        available = plain(payee.available_minor, payee.currency)
-        raise OverBalance(asked=amount, available=available, partner=payee.code)
+        asked_for, available = (
+            Amount(minor, payee.currency) for minor in (amount_minor, payee.available_minor)
+        )
+        raise OverBalance(asked=asked_for, available=available, partner=payee.code)
     check_minimum(payee, policy, amount_minor)
     left = cap_left(payee, policy)
     if left is not None and amount_minor > left:
         words = {
-            "left": plain(left, payee.currency),
-            "cap": plain(left + payee.cap_used_minor, payee.currency),
-            "used": plain(payee.cap_used_minor, payee.currency),
+            "left": Amount(left, payee.currency),
+            "cap": Amount(left + payee.cap_used_minor, payee.currency),
+            "used": Amount(payee.cap_used_minor, payee.currency),
         }
         raise CapReached(partner=payee.code, **words)
 

@@ -15,7 +15,7 @@ from core import audit
 from core.access import Actor
 from core.decisions import UnknownPayout
 from core.ledger import Movement, lock_partners, post
-from core.money import plain
+from core.money_words import Amount
 from core.refunds import TakenElsewhere
 from core.refusals import Refusal
 
@@ -99,7 +99,7 @@ def book_return(
         raise NotPaid(payout=payout_id, status=payout.status)
     still_out: int = conn.execute(STILL_OUT, {"payout_id": payout_id}).scalar_one()
     if amount_minor > still_out:
-        wanted, left = (plain(minor, payout.currency) for minor in (amount_minor, still_out))
+        wanted, left = (Amount(minor, payout.currency) for minor in (amount_minor, still_out))
         raise MoreThanPaid(amount=wanted, left=left, payout=payout_id)
     earning_id = _earn_again(conn, payout, amount_minor, event_ref, reason=reason, actor=actor, now=now)
     if amount_minor == still_out:

@@ -14,8 +14,8 @@ from sqlalchemy import Connection, text
 from core import audit
 from core.access import Actor
 from core.ledger import lock_partners
+from core.money_words import written
 from core.outcomes import ABSENT_LOOKS
-from core.reads import words
 from core.second_person import Content, Kind, OutdatedProposal, Proposal
 
 PARTNERS = text("SELECT DISTINCT partner_id FROM payout WHERE id = ANY(:ids)")
@@ -86,7 +86,7 @@ def _prove(conn: Connection, proposal: Proposal, actor: Actor, now: datetime) ->
 
 
 def _about(content: Content) -> str:
-    amount = words.amount(content["amount_minor"], content["currency"])
+    amount = written(content["amount_minor"], content["currency"])
     return f"{amount} from {content['partner_code']}"
 
 

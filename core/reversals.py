@@ -18,9 +18,9 @@ from core import audit
 from core.access import Actor
 from core.decisions import UnknownPayout
 from core.ledger import lock_partners
-from core.money import BadAmount, parse_amount, plain
+from core.money import BadAmount, parse_amount
+from core.money_words import Amount, written
 from core.providers import params_hash
-from core.reads import words
 from core.refusals import Refusal
 from core.second_person import Content, Kind, OutdatedProposal, Proposal
 
@@ -156,7 +156,7 @@ def _wanted(out: Out, amount: str | None) -> int:
     if amount_minor <= 0:
         raise NotAnAmount("What is pulled back is above zero.")
     if amount_minor > out.still_out_minor:
-        wanted, left = (plain(minor, out.currency) for minor in (amount_minor, out.still_out_minor))
+        wanted, left = (Amount(minor, out.currency) for minor in (amount_minor, out.still_out_minor))
         raise MoreThanOut(amount=wanted, left=left, payout=out.payout_id)
     return amount_minor
 
@@ -217,7 +217,7 @@ def _set_going(conn: Connection, proposal: Proposal, actor: Actor, now: datetime
 
 
 def _about(content: Content) -> str:
-    amount = words.amount(content["amount_minor"], content["currency"])
+    amount = written(content["amount_minor"], content["currency"])
     return f"{amount} of {content['partner_code']}, transfer {content['transfer']}"
 
 

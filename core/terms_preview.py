@@ -12,12 +12,12 @@ from zoneinfo import ZoneInfo
 from sqlalchemy import Connection
 
 from core.drafting import Payee, read_payees
+from core.money_words import written
 from core.own_terms import new_partner_until
 from core.policy import Overrides, Policy, resolve
 from core.policy_preview import would_draft
 from core.programs import current_policy
 from core.queueing import due_slot
-from core.reads import words
 from core.reads.terms import levels
 from core.refusals import Refusal
 from core.schedule import next_slot
@@ -86,7 +86,5 @@ def _today(payee: Payee, policy: Policy, taken: Take | None, *, now: datetime) -
     found = would_draft(payee, policy, taken, now=now)
     if isinstance(found, Refusal):
         return found.sentence
-    amount, fee = (
-        words.amount(minor, payee.currency) for minor in (found.take.amount_minor, found.fee_minor)
-    )
+    amount, fee = (written(minor, payee.currency) for minor in (found.take.amount_minor, found.fee_minor))
     return f"A payout of {amount}, with a fee of {fee}" if found.fee_minor else f"A payout of {amount}"

@@ -7,9 +7,10 @@ from datetime import datetime, tzinfo
 from zoneinfo import ZoneInfo
 
 from core.guards import HOLD_WORDS
+from core.money_words import written
 from core.reads.outlook import BY_EARNING, Kept
 from core.reads.partner import PartnerStory
-from core.reads.words import METHOD_WORDS, amount, known
+from core.reads.words import METHOD_WORDS, known
 
 # Where a payout stands, as somebody outside would say it.
 STANDS = {
@@ -38,23 +39,23 @@ def _day(at: datetime, zone: tzinfo) -> str:
 def _money(story: PartnerStory, zone: tzinfo) -> Iterator[str]:
     balance, currency = story.balance, story.header.currency
     if balance.available_minor < 0:
-        owed = amount(-balance.available_minor, currency)
+        owed = written(-balance.available_minor, currency)
         yield f"Available: nothing; {owed} is owed to us and set off against what comes next."
     else:
-        yield f"Available: {amount(balance.available_minor, currency)}."
+        yield f"Available: {written(balance.available_minor, currency)}."
     if balance.held_minor:
-        held = f"Held: {amount(balance.held_minor, currency)}"
+        held = f"Held: {written(balance.held_minor, currency)}"
         dated = story.held[story.held["release_at"].notna()]
         if len(dated):
             first = dated.iloc[0]
-            part = amount(int(first["amount_minor"]), currency)
+            part = written(int(first["amount_minor"]), currency)
             held += f", of which {part} becomes available on {_day(first['release_at'], zone)}"
         yield f"{held}."
     for row in story.payouts[story.payouts["status"].isin(list(STANDS))].to_dict("records"):
-        net, asked = amount(int(row["net_minor"]), str(row["currency"])), _day(row["queued_at"], zone)
+        net, asked = written(int(row["net_minor"]), str(row["currency"])), _day(row["queued_at"], zone)
         yield f"On its way: {net} after fees by {METHOD_WORDS[row['method']]}, since {asked}, {STANDS[row['status']]}."
     if story.header.payouts_paid and story.header.last_paid_at is not None:
-        paid = amount(balance.paid_minor, currency)
+        paid = written(balance.paid_minor, currency)
         yield f"Paid so far: {paid} after fees, the last time on {_day(story.header.last_paid_at, zone)}."
     else:
         yield "Paid so far: nothing yet."
@@ -65,7 +66,7 @@ def _next(story: PartnerStory, zone: tzinfo) -> Iterator[str]:
     least = "".join(
         f" Less than {one} is not paid out but kept for the next time."
         for one in minimum
-        if one != amount(0, story.header.currency)
+        if one != written(0, story.header.currency)
     )
     if story.next_slot is None:
         yield f"Paid on request.{least}"

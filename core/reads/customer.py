@@ -11,9 +11,9 @@ from sqlalchemy import Connection, text
 
 from core.commission import Commission, FlatMonthly, FlatOnce
 from core.days import day_of, first_instant, next_month
+from core.money_words import written
 from core.pricing import bounty_instant
 from core.programs import partner_terms
-from core.reads import words
 from core.reads.frames import to_frame
 from core.reads.terms import commission_words
 from core.refusals import Refusal
@@ -121,7 +121,7 @@ def _rule(
     gone = header.cancelled_at is not None and header.cancelled_at <= now
     match commission:
         case FlatOnce():
-            each = words.amount(commission.amount_minor, header.currency)
+            each = written(commission.amount_minor, header.currency)
             days = f"{header.days_active:,} of {commission.active_days:,} days"
             due = bounty_instant(header.signed_up_at, active_days=commission.active_days)
             if has_bounty:
@@ -132,7 +132,7 @@ def _rule(
                 return f"{each} is earned on {due.astimezone(zone):%-d %b %Y} if they are still active then: {days} so far."
             return f"{each} is earned; the next accrual writes it down."
         case FlatMonthly():
-            each = words.amount(commission.amount_minor, header.currency)
+            each = written(commission.amount_minor, header.currency)
             rule = f"{each} is earned for each month they are active at its first instant"
             if gone:
                 return f"{rule}; none since they cancelled."

@@ -12,6 +12,7 @@ import pandas as pd
 from sqlalchemy import Connection, text
 
 from core.commission import Percent
+from core.money_words import written
 from core.policy import Policy
 from core.pricing import split_percent
 from core.reads import words
@@ -200,7 +201,5 @@ def _share(header: EarningHeader, policy: Policy | None) -> str | None:
     split = split_percent(header.sale_gross_minor, policy.commission.pct)
     if split.net_minor != header.amount_minor:
         return None
-    gross, kept = (
-        words.amount(minor, header.currency) for minor in (header.sale_gross_minor, split.fee_minor)
-    )
+    gross, kept = (written(minor, header.currency) for minor in (header.sale_gross_minor, split.fee_minor))
     return f"{words.percent(policy.commission.pct)} of {gross}; the platform keeps {kept}"

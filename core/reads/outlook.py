@@ -18,7 +18,7 @@ from sqlalchemy import Connection, text
 from core.days import first_instant, next_month
 from core.drafting import NothingAvailable, Payee, check_partner, read_payees
 from core.fees import fee_minor
-from core.money import plain
+from core.money_words import Amount
 from core.policy import Policy
 from core.policy_preview import would_draft
 from core.programs import partner_terms
@@ -156,7 +156,7 @@ def _refusal(payee: Payee, policy: Policy, taken: Take, *, now: datetime) -> Ref
     except Refusal as refusal:
         return refusal
     if taken.amount_minor <= 0:
-        return NothingAvailable(partner=payee.code, available=plain(taken.amount_minor, payee.currency))
+        return NothingAvailable(partner=payee.code, available=Amount(taken.amount_minor, payee.currency))
     found = would_draft(payee, policy, taken, now=now)
     return found if isinstance(found, Refusal) else None
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection, text
 
+from core.money_words import written
 from core.policy import Overrides
 from core.programs import UnknownPartner
 from core.reads import words
@@ -21,7 +22,7 @@ def own_lines(terms: Overrides, currency: str) -> dict[str, str]:
     if terms.auto_payout_enabled is not None:
         said["Policy may approve"] = "yes" if terms.auto_payout_enabled else "no"
     amounts = {"Minimum payout": terms.min_payout_minor, "Most a month": terms.max_per_partner_month_minor}
-    said |= {name: words.amount(minor, currency) for name, minor in amounts.items() if minor is not None}
+    said |= {name: written(minor, currency) for name, minor in amounts.items() if minor is not None}
     held = {
         "Held after the event": terms.hold_days,
         "Held while new": terms.new_partner_days,

@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 import pandas as pd
 from sqlalchemy import Connection, text
 
+from core.money_words import written
 from core.policy import Overrides, Policy
 from core.programs import Program, UnknownProgram, program_by_code
 from core.reads import words
@@ -34,7 +35,7 @@ def list_programs(conn: Connection, *, now: datetime) -> pd.DataFrame:
         policy = Policy.model_validate(row["terms"])
         said = {
             "commission": commission_words(policy.commission, row["currency"]),
-            "minimum": words.amount(policy.min_payout_minor, row["currency"]),
+            "minimum": written(policy.min_payout_minor, row["currency"]),
             "held": days_words(policy.hold.days),
             "schedule": schedule_words(policy.schedule),
         }
@@ -145,9 +146,9 @@ def _span(pause: timedelta) -> str:
 def _tier(terms: Overrides, currency: str) -> str:
     said = []
     if terms.min_payout_minor is not None:
-        said.append(f"minimum {words.amount(terms.min_payout_minor, currency)}")
+        said.append(f"minimum {written(terms.min_payout_minor, currency)}")
     if terms.max_per_partner_month_minor is not None:
-        said.append(f"at most {words.amount(terms.max_per_partner_month_minor, currency)} a month")
+        said.append(f"at most {written(terms.max_per_partner_month_minor, currency)} a month")
     if terms.schedule is not None:
         said.append(f"paid {schedule_words(terms.schedule)}")
     held = {

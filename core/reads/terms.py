@@ -12,6 +12,7 @@ from sqlalchemy import Connection, text
 
 from core.commission import Commission, External, FlatMonthly, FlatOnce, Percent, Tiered
 from core.fees import NO_FEE, Fee, fee_minor
+from core.money_words import written
 from core.policy import Approval, Messages, Policy, resolve
 from core.policy import Terms as ResolvedPolicy
 from core.programs import partner_terms
@@ -84,9 +85,9 @@ def partner_lines(policy: Policy, currency: str) -> Iterator[tuple[str, str, str
     """Yield what of a policy concerns one partner: the term, its name, and its value in words."""
     yield "commission", "Commission", commission_words(policy.commission, currency)
     yield "schedule", "Paid", schedule_words(policy.schedule)
-    yield "min_payout_minor", "Minimum payout", words.amount(policy.min_payout_minor, currency)
+    yield "min_payout_minor", "Minimum payout", written(policy.min_payout_minor, currency)
     cap = policy.max_per_partner_month_minor
-    yield "max_per_partner_month_minor", "Most a month", "—" if cap is None else words.amount(cap, currency)
+    yield "max_per_partner_month_minor", "Most a month", "—" if cap is None else written(cap, currency)
     yield "hold.days", "Held after the event", days_words(policy.hold.days)
     yield "hold.new_partner_days", "Held while new", days_words(policy.hold.new_partner_days)
     yield (
@@ -96,7 +97,7 @@ def partner_lines(policy: Policy, currency: str) -> Iterator[tuple[str, str, str
     )
     for method, fee in policy.fees.items():
         yield f"fees.{method}", f"Fee by {words.METHOD_WORDS[method]}", fee_words(fee, currency)
-    yield "approval", "Second person above", words.amount(policy.approval.dual_above_minor, currency)
+    yield "approval", "Second person above", written(policy.approval.dual_above_minor, currency)
     yield "sending", "Leaves", sending_words(policy.sending)
     yield "approval", "Approved by the policy", approval_words(policy.approval, currency)
     yield "auto_payout_enabled", "Policy may approve", "yes" if policy.auto_payout_enabled else "no"
@@ -112,7 +113,7 @@ def messages_words(messages: Messages, currency: str) -> str:
     if messages.sale_confirmed:
         said.append("of their sales")
     if messages.large_payout_minor is not None:
-        said.append(f"approvers above {words.amount(messages.large_payout_minor, currency)}")
+        said.append(f"approvers above {written(messages.large_payout_minor, currency)}")
     return ", ".join(said) or "as built in"
 
 
@@ -120,10 +121,10 @@ def commission_words(commission: Commission, currency: str) -> str:
     """Write how partners earn: 90% of each sale, $500.00 once per customer active for 60 days."""
     match commission:
         case FlatOnce():
-            each = words.amount(commission.amount_minor, currency)
+            each = written(commission.amount_minor, currency)
             return f"{each} once per customer active for {days_words(commission.active_days)}"
         case FlatMonthly():
-            return f"{words.amount(commission.amount_minor, currency)} a month per active customer"
+            return f"{written(commission.amount_minor, currency)} a month per active customer"
         case Percent():
             return f"{words.percent(commission.pct)} of each sale"
         case External():
@@ -138,7 +139,7 @@ def commission_words(commission: Commission, currency: str) -> str:
                 if bonus is None
                 else (
                     f"; {words.percent(bonus.points).removesuffix('%')} points more above"
-                    f" {words.amount(bonus.above_gross_minor, currency)} gross"
+                    f" {written(bonus.above_gross_minor, currency)} gross"
                 )
             )
             return f"{words.percent(commission.base_pct)} of a month’s services{steps}{more}"
@@ -149,7 +150,7 @@ def approval_words(approval: Approval, currency: str) -> str:
     if not approval.auto:
         return "nothing"
     up_to, a_day = approval.auto_up_to_minor, approval.auto_per_day_minor
-    return f"up to {words.amount(up_to, currency)} each, {words.amount(a_day, currency)} a day"
+    return f"up to {written(up_to, currency)} each, {written(a_day, currency)} a day"
 
 
 def days_words(days: int) -> str:
@@ -162,7 +163,7 @@ def fee_words(fee: Fee, currency: str) -> str:
     base = "the sales' gross" if fee.base == "gross" else "the amount"
     parts = [f"{words.percent(fee.pct)} of {base}"] if fee.pct else []
     if fee.fixed_minor:
-        parts.append(words.amount(fee.fixed_minor, currency))
+        parts.append(written(fee.fixed_minor, currency))
     return f"{' + '.join(parts)}, borne by the {fee.payer}" if parts else "none"
 
 

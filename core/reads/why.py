@@ -11,6 +11,7 @@ from zoneinfo import ZoneInfo
 import pandas as pd
 
 from core.money import percent_of
+from core.money_words import written
 from core.reads import words
 from core.reads.payout_header import PayoutHeader
 
@@ -53,7 +54,7 @@ def month_steps(
     }
     priced = 0
     for step in kept["lines"]:
-        pct, base = words.percent(Decimal(step["pct"])), words.amount(step["base_minor"], currency)
+        pct, base = words.percent(Decimal(step["pct"])), written(step["base_minor"], currency)
         how = f"{pct.removesuffix('%')} points on {base}" if step["label"] == "bonus" else f"{pct} of {base}"
         priced += step["amount_minor"]
         yield names[step["label"]], how, step["amount_minor"]
@@ -75,8 +76,8 @@ def _how(group: pd.DataFrame, currency: str) -> str:
         pct = (Decimal(sum(amounts)) * 100 / gross).quantize(Decimal("0.01"))
         same = all(abs(percent_of(base, pct) - part) <= 1 for base, part in zip(bases, amounts, strict=True))
         share = words.percent(pct) if same else f"on average {words.percent(pct)}"
-        return f"{share} of {words.amount(gross, currency)}"
+        return f"{share} of {written(gross, currency)}"
     if least == most:
-        each = words.amount(least, currency)
+        each = written(least, currency)
         return each if len(amounts) == 1 else f"{len(amounts):,} × {each}"
-    return f"each {words.amount(least, currency)} to {words.amount(most, currency)}"
+    return f"each {written(least, currency)} to {written(most, currency)}"

@@ -11,10 +11,8 @@ from typing import Any
 import pandas as pd
 
 from core.guards import HOLD_WORDS
-from core.money import to_decimal
-from core.money_words import money_words
-
-LOCALE = "en_US"
+from core.money import parse_amount
+from core.money_words import written
 
 # What an earning is called, alone and among others.
 EARNING_WORDS: dict[str, tuple[str, str]] = {
@@ -42,11 +40,6 @@ METHOD_WORDS = {
     "check": "check",
     "manual": "by hand",
 }
-
-
-def amount(minor: int, currency: str) -> str:
-    """Write an amount as people do: symbol first, a true minus."""
-    return money_words(to_decimal(minor, currency), currency, locale=LOCALE).replace("-", "−")
 
 
 def percent(pct: Decimal) -> str:
@@ -123,13 +116,13 @@ def why_not_paid(reason: str, figures: Mapping[str, Any], currency: str) -> str:
     """Write why a partner got no payout: a hold's reason or a skip's, with the figures a skip kept."""
     if reason in HOLD_WORDS:
         return f"On hold: {HOLD_WORDS[reason]}"
-    written = {
-        name: money_words(Decimal(value), currency, locale=LOCALE).replace("-", "−")
+    words = {
+        name: written(parse_amount(value, currency), currency)
         if isinstance(value, str) and PLAIN_AMOUNT.fullmatch(value)
         else str(value).removeprefix(",")
         for name, value in figures.items()
     }
     try:
-        return SKIP_FIGURES[reason].format_map(written)
+        return SKIP_FIGURES[reason].format_map(words)
     except KeyError:  # one of before, without its figures
         return SKIP_WORDS.get(reason, reason.replace("_", " ").capitalize())

@@ -9,8 +9,9 @@ from html import escape
 import pandas as pd
 from sqlalchemy import Connection
 
+from core.money_words import written
 from core.reads.batch import BatchHeader, batch_header, batch_items
-from core.reads.words import METHOD_WORDS, amount, person
+from core.reads.words import METHOD_WORDS, person
 from core.refusals import Refusal
 from core.reports.control_record import as_text
 from core.reports.export import csv_bytes
@@ -106,16 +107,16 @@ def _body(header: BatchHeader, items: pd.DataFrame, title: str, now: datetime) -
 def _sums(rows: pd.DataFrame, currency: str) -> tuple[str, str, str]:
     gross, fee = int(rows["amount_minor"].sum()), int(rows["fee_minor"].sum())
     return (
-        amount(gross, currency),
-        amount(-fee, currency),
-        amount(int(rows["fixed_net_minor"].sum()), currency),
+        written(gross, currency),
+        written(-fee, currency),
+        written(int(rows["fixed_net_minor"].sum()), currency),
     )
 
 
 def _payouts(items: pd.DataFrame) -> str:
     names = ["id", "partner_code", "partner_name", "method", "decision", "status", "provider_ref"]
     nets = [
-        amount(int(net), str(currency))
+        written(int(net), str(currency))
         for net, currency in zip(items["fixed_net_minor"].tolist(), items["currency"].tolist(), strict=True)
     ]
     rows = [

@@ -10,7 +10,8 @@ import pandas as pd
 from sqlalchemy import Connection
 
 from core.decisions import UnknownPayout
-from core.reads.words import METHOD_WORDS, amount, person
+from core.money_words import written
+from core.reads.words import METHOD_WORDS, person
 from core.reports.control_record import ControlRecord, as_text, control_record
 from core.reports.printing import page, table
 
@@ -35,7 +36,7 @@ def _body(record: ControlRecord, title: str) -> Iterator[str]:
     whom = header.partner_name or header.partner_code
     yield f"<h1>{escape(title)}</h1>"
     yield (
-        f"<p>{escape(amount(header.net_minor, header.currency))} to {escape(whom)} ({escape(header.partner_code)}) by"
+        f"<p>{escape(written(header.net_minor, header.currency))} to {escape(whom)} ({escape(header.partner_code)}) by"
         f" {escape(METHOD_WORDS[header.method])}, {escape(header.program_name)}, policy version {record.policy_version}:"
         f" {escape(header.status)}. Made {escape(as_text(record.made_at))}; every time is UTC.</p>"
     )
@@ -47,7 +48,7 @@ def _body(record: ControlRecord, title: str) -> Iterator[str]:
     yield table(
         ("Line", "How", "Amount"),
         [
-            (line, how, amount(int(minor), header.currency))
+            (line, how, written(int(minor), header.currency))
             for line, how, minor in told.why[["line", "how", "amount_minor"]].to_numpy().tolist()
         ],
         figures=(2,),
@@ -102,7 +103,7 @@ def _of(frame: pd.DataFrame, names: Sequence[str], headings: Sequence[str], *, c
     figures = tuple(place for place, name in enumerate(names) if name.endswith("_minor"))
     rows = [
         tuple(
-            amount(int(value), currency) if name.endswith("_minor") else as_text(value)
+            written(int(value), currency) if name.endswith("_minor") else as_text(value)
             for name, value in zip(names, values, strict=True)
         )
         for values in zip(*(frame[name].tolist() for name in names), strict=True)

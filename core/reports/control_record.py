@@ -16,10 +16,10 @@ import pandas as pd
 from sqlalchemy import Connection, TextClause, text
 
 from core.audit import is_as_written
+from core.money_words import written
 from core.providers import params_hash
 from core.reads.frames import to_frame
 from core.reads.payout import PayoutStory, story
-from core.reads.words import amount
 
 Rows = Sequence[Mapping[str, Any]]
 ENDED = frozenset({"paid", "reversed", "rejected", "cancelled", "failed"})
@@ -110,10 +110,10 @@ def _rows(frame: pd.DataFrame) -> Rows:
 def _of_the_amount(told: PayoutStory) -> Iterator[Proof]:
     header = told.header
     items, gross = int(told.items["amount_minor"].sum()), header.amount_minor
-    found = f"{amount(items, header.currency)} of {amount(gross, header.currency)}"
+    found = f"{written(items, header.currency)} of {written(gross, header.currency)}"
     yield _proof("The items add up to the gross", items == gross, found)
     net = gross - header.fee_minor
-    yield _proof("Net is gross less the fee", header.net_minor == net, amount(net, header.currency))
+    yield _proof("Net is gross less the fee", header.net_minor == net, written(net, header.currency))
 
 
 def _of_the_people(told: PayoutStory, approvals: Rows, attempts: Rows) -> Iterator[Proof]:
@@ -161,7 +161,7 @@ def _of_the_reservation(conn: Connection, told: PayoutStory) -> Proof:
     return _proof(
         "The reservation ended once, whole" if ended else "The reservation still stands",
         moved.reserved == header.amount_minor and moved.ended == (moved.reserved if ended else 0),
-        f"{amount(moved.reserved, header.currency)} reserved, {amount(moved.ended, header.currency)} ended",
+        f"{written(moved.reserved, header.currency)} reserved, {written(moved.ended, header.currency)} ended",
     )
 
 

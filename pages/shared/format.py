@@ -7,8 +7,7 @@ from datetime import date, datetime, timedelta
 from decimal import Decimal
 from zoneinfo import ZoneInfo
 
-from core.money import to_decimal
-from core.money_words import money_words
+from core.money_words import written
 
 LOCALE = "en_US"
 MINUS = "−"
@@ -30,9 +29,7 @@ def money(minor: int | None, currency: str, *, sign: bool = False) -> str:
     """An amount with its symbol: `€1,283.78`, `−€66.00`; with `sign` a plus before what is above zero."""
     if minor is None:
         return ABSENT
-    text = money_words(to_decimal(abs(minor), currency), currency, locale=LOCALE)
-    if minor < 0:
-        return MINUS + text
+    text = written(minor, currency)
     return f"+{text}" if sign and minor > 0 else text
 
 

@@ -46,7 +46,7 @@ def test_a_small_scheduled_payout_is_approved_by_the_policy_and_leaves(desk: Des
     assert run.details["approved_by_policy"] == 1
     assert desk.column("SELECT actor FROM approval") == ["policy:creator:2"]
     assert desk.column("SELECT reason FROM approval") == [
-        "The policy approves up to 50.00 each and 80.00 a day"
+        "The policy approves up to €50.00 each and €80.00 a day"
     ]
     assert today(desk) == [(1, 40_00)]
     acts = desk.column("SELECT action FROM audit WHERE actor = 'policy:creator:2'")
@@ -73,8 +73,8 @@ def test_what_goes_beyond_the_day_waits_for_a_person_with_the_reason_and_a_small
     ]
     assert left(desk) == ["day_full", "day_full"]
     assert desk.column("SELECT sentence FROM left_to_person") == [
-        "The policy has approved 50.00 of the 80.00 it may today",
-        "The policy has approved 80.00 of the 80.00 it may today",
+        "The policy has approved €50.00 of the €80.00 it may today",
+        "The policy has approved €80.00 of the €80.00 it may today",
     ]
     assert today(desk) == [(2, 80_00)]
     waits = desk.scalar("SELECT id FROM payout WHERE status = 'pending' ORDER BY id LIMIT 1")
@@ -271,9 +271,9 @@ def test_the_pages_say_what_the_policy_approved_of_its_day_and_why_it_left_the_r
     assert waits is not None
     assert "by_policy" in approved.header.signals
     assert "left_to_person" in waits.header.signals
-    told = "Approved by the policy, version 2: The policy approves up to 50.00 each and 80.00 a day"
+    told = "Approved by the policy, version 2: The policy approves up to €50.00 each and €80.00 a day"
     assert told in list(approved.timeline["what"])
-    left_words = "Left to a person by the policy: The policy has approved 50.00 of the 80.00 it may today"
+    left_words = "Left to a person by the policy: The policy has approved €50.00 of the €80.00 it may today"
     assert left_words in list(waits.timeline["what"])
 
     with desk.engine.connect() as conn:

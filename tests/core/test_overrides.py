@@ -90,7 +90,7 @@ class TestBelowTheMinimum:
 
         with pytest.raises(NothingToOverride) as caught:
             ask_beyond(desk, "AFF1", "100.00")
-        assert caught.value.sentence == "100.00 breaks no rule for AFF1: request it as it is."
+        assert caught.value.sentence == "$100.00 breaks no rule for AFF1: request it as it is."
         assert payouts(desk) == 0
 
     def test_a_fee_still_eats_what_is_smaller(self, desk: Desk, maturing: str) -> None:
@@ -295,7 +295,7 @@ class TestBeforeTheRelease:
 
         with pytest.raises(OverEverything) as caught:
             ask_beyond(desk, maturing, "90.01")
-        assert (caught.value.code, caught.value.figures["maturing"]) == ("over_balance", "70.00")
+        assert (caught.value.code, str(caught.value.figures["maturing"])) == ("over_balance", "70.00")
         proposal = ask_beyond(desk, maturing, "90.00")
         desk.decide(lambda conn: place_hold(conn, partner_id, "review", actor=MIA, now=NOW, note="looking"))
         with pytest.raises(OnHold):

@@ -36,7 +36,7 @@ def test_a_minimum_and_a_fee_show_who_is_not_paid_any_more_and_what_it_costs_the
     assert seen.changed == 2
     assert seen.moved == [
         Moved(
-            code="AFF1", before_minor=39_75, after_minor=None, why="40.00 is 10.00 below the minimum of 50.00."
+            code="AFF1", before_minor=39_75, after_minor=None, why="$40.00 is $10.00 below the minimum of $50.00."
         ),
         Moved(code="AFF2", before_minor=1999_75, after_minor=1979_75, why=""),
     ]  # fmt: skip

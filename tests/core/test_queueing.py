@@ -168,7 +168,7 @@ class TestTheMinimum:
 
         assert (result.count, result.details["skipped"]) == (0, [{"reason": "below_minimum", "count": 1}])
         reason, sentence, figures = skip_of(desk, broker)
-        assert (reason, sentence) == ("below_minimum", "99.99 is 0.01 below the minimum of 100.00.")
+        assert (reason, sentence) == ("below_minimum", "$99.99 is $0.01 below the minimum of $100.00.")
         assert figures == {"amount": "99.99", "short": "0.01", "minimum": "100.00"}
         assert desk.column("SELECT at FROM skip") == [NOW]
         earn(desk, broker, 1)
@@ -191,7 +191,7 @@ class TestTheCap:
         reason, sentence, figures = skip_of(desk, broker, run_id=2)
         assert reason == "cap_reached"
         assert sentence == (
-            "BRK1 may get 0.00 more this month: the cap is 5000.00, and 5000.00 is paid or on its way."
+            "BRK1 may get $0.00 more this month: the cap is $5,000.00, and $5,000.00 is paid or on its way."
         )
         assert figures == {"partner": broker, "left": "0.00", "cap": "5000.00", "used": "5000.00"}
         assert desk.balance(broker) == Balance(0, 1000_00, 5000_00, 0, 0)
@@ -300,7 +300,7 @@ class TestAPartnerWhoCannotBePaidNow:
 
         assert result.details["skipped"] == [{"reason": "nothing_available", "count": 2}]
         assert skip_of(desk, broker)[2] == {"partner": broker, "available": "0.00"}
-        assert skip_of(desk, debtor)[1] == "BRK2 has -50.00 available, so there is nothing to pay."
+        assert skip_of(desk, debtor)[1] == "BRK2 has −$50.00 available, so there is nothing to pay."
         desk.release(NOW + HOUR)
         assert desk.queue(NOW + HOUR, run_id=2).count == 1
         assert desk.balance(debtor) == Balance(0, -50_00, 0, 0, 0)
@@ -324,7 +324,7 @@ class TestAPartnerWhoCannotBePaidNow:
         assert skip_of(desk, eaten)[2] == {"fee": "5.00", "amount": "5.00"}
         assert skip_of(desk, cut)[:2] == (
             "fee_exceeds_amount",
-            "The fee of 5.00 would eat the 3.00; it waits until there is more.",
+            "The fee of $5.00 would eat the $3.00; it waits until there is more.",
         )
         assert desk.balance(cut) == Balance(0, 90_00, 0, 0, 0)
         assert desk.scalar("SELECT count(*) FROM earning WHERE kind LIKE 'carry%'") == 0

@@ -53,7 +53,7 @@ class TestOwnTerms:
         app.number_input(key="own-BRK1-0-day").set_value(31).run()
         assert not app.exception
         shown = cells(app)
-        assert "80.00 is 20.00 below the minimum of 100.00" in shown
+        assert "$80.00 is $20.00 below the minimum of $100.00" in shown
         assert "A payout of $80.00" in shown
         assert "monthly on day 31" in shown
 
