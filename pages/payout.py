@@ -57,6 +57,7 @@ from pages.shared.payout_actions import (
 from pages.shared.payout_confirm import confirm
 from pages.shared.status import badge, look, tag
 
+APPROVES = "Ctrl+Enter"  # stands in no text: what is typed while no field has the cursor never approves
 GOING, DRAWN = "payout_going", "payout_drawn"
 WATCH_S = 2
 
@@ -258,12 +259,12 @@ def _tools(told: PayoutStory, who: Person, *, asked: str | None) -> None:
 def _approve_button(header: PayoutHeader, seen: Sequence[Seen]) -> None:
     elements.primary(
         f"Approve {money(header.net_minor, header.currency)}", APPROVE.icon, key=f"do_approve_{header.id}",
-        shortcut=_key("A", header.id), **_decide_now(APPROVE, header, seen),
+        shortcut=_key(APPROVES, header.id), **_decide_now(APPROVE, header, seen),
     )  # fmt: skip
 
 
-def _key(letter: str, payout_id: int) -> str | None:
-    return None if keys.are_quiet(payout_id) else letter
+def _key(key: str, payout_id: int) -> str | None:
+    return None if keys.are_quiet(payout_id) else key
 
 
 def _seen(header: PayoutHeader) -> Seen:

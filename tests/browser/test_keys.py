@@ -14,8 +14,8 @@ from tests.browser.driving import settle, sign_in, visit
 from tests.world import PASSWORD
 
 pytestmark = pytest.mark.browser
-NOTE_WHERE_A_IS_PRESSED = """() => { window.pressed = []; window.addEventListener('keydown', event => {
-    if (event.key === 'a') window.pressed.push(location.href); }, true); }"""
+NOTE_WHERE_IT_IS_APPROVED = """() => { window.pressed = []; window.addEventListener('keydown', event => {
+    if (event.key === 'Enter') window.pressed.push(location.href); }, true); }"""
 LATE_REASON = "not an agreed amount, and nobody knows why"
 REASON = "a contract nobody signed, an axe"  # its r is a key of Streamlit's own: it runs the page anew
 
@@ -99,9 +99,34 @@ def test_once_a_dialog_is_left_the_keys_decide_again_and_what_is_searched_for_ne
     page.keyboard.press("Escape")
     expect(page.get_by_role("dialog")).to_have_count(0)
     settle(page)
-    page.keyboard.press("a")
+    page.keyboard.press("Control+Enter")
     expect(page.get_by_text("leaves when it is back").first).to_be_visible()
     assert standing(desk, payout) == ("approved", 1)
+
+
+def test_what_is_typed_where_no_field_has_the_cursor_approves_nothing(desk: Desk, page: Page):
+    before = approved_by_ada(desk)
+    sign_in(page, f"{desk.url}/payout?id={desk.world.payouts[0]}", "ada", PASSWORD)
+    expect(page.get_by_role("button", name="Approve")).to_be_visible()
+    for delay_ms in (20, 150, 600):
+        page.keyboard.type(
+            "Anna Santana", delay=delay_ms
+        )  # meant for the search box; its n goes on to the next
+        settle(page)
+    assert approved_by_ada(desk) == before
+
+
+def test_the_key_approves_once_and_goes_nowhere_where_another_button_was_clicked_last(desk: Desk, page: Page):
+    sign_in(page, f"{desk.url}/payout?id={desk.world.payouts[0]}", "ada", PASSWORD)
+    page.get_by_role("button", name="Next").click()
+    settle(page)
+    shown, address = int(page.url.rpartition("=")[2]), page.url
+    before = standing(desk, shown)
+    page.keyboard.press("Control+Enter")
+    expect(page.get_by_text("leaves when it is back").first).to_be_visible()
+    settle(page)
+    assert (before, standing(desk, shown)) == (("pending", 0), ("approved", 1))
+    assert page.url == address
 
 
 @pytest.mark.parametrize("delay_ms", [100, 400, 700])
@@ -111,11 +136,11 @@ def test_next_and_approve_in_quick_succession_approve_what_is_shown_or_nothing(
     before = approved_by_ada(desk)
     sign_in(page, f"{desk.url}/payout?id={desk.world.payouts[0]}", "ada", PASSWORD)
     expect(page.get_by_role("button", name="Approve")).to_be_visible()
-    page.evaluate(NOTE_WHERE_A_IS_PRESSED)
+    page.evaluate(NOTE_WHERE_IT_IS_APPROVED)
     for _ in range(3):
         page.keyboard.press("n")
         page.wait_for_timeout(delay_ms)
-        page.keyboard.press("a")
+        page.keyboard.press("Control+Enter")
         settle(page)
         if "/payout?id=" not in page.url:
             break
