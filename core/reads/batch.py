@@ -184,7 +184,7 @@ class Ready:
     more: bool
 
 
-def ready_for_a_set(conn: Connection, wanted: PayoutFilter, *, now: datetime, masked: bool) -> Ready:
+def ready_for_a_batch(conn: Connection, wanted: PayoutFilter, *, now: datetime, masked: bool) -> Ready:
     """Return all that matches as it is now, with its signals, oldest first."""
     found = matching(conn, wanted, now=now, masked=masked)
     ids = [int(payout_id) for payout_id in found.frame["id"]]

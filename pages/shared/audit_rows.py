@@ -21,9 +21,8 @@ Names = dict[tuple[str, int], str]
 IDS_SHOWN, DETAILS_SHOWN = 4, 160
 CURRENCY = re.compile("[A-Z]{3}")
 CODE, ACTOR = re.compile("[a-z]+(_[a-z]+)+"), re.compile("(user|job|policy):[^ ]+")
-MACHINES = re.compile(
-    "digest|hash|ids|.+ ids?"
-)  # names of what only machines compare: one row by itself shows them too
+# Names of what only machines compare: one row by itself shows them too.
+MACHINES = re.compile("digest|hash|ids|.+ ids?")
 INSTANT = re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)")
 # The page of a subject, and what its address calls the one; whatever has no page leads to all that was done to it.
 BY_ID = {

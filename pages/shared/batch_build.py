@@ -9,7 +9,7 @@ import pandas as pd
 import streamlit as st
 
 from core.programs import programs as all_programs
-from core.reads.batch import ready_for_a_set, recent_batches
+from core.reads.batch import ready_for_a_batch, recent_batches
 from core.reads.filters import METHODS, PayoutFilter
 from pages.shared import address, batch_contents, decisions, desk, elements, frame, tables
 from pages.shared.cells import linked_to
@@ -34,7 +34,7 @@ def build(who: Person, now: datetime) -> None:
         programs = {program.code: program.name for program in all_programs(conn)}
     wanted = _choice(programs, now)
     with desk.reading() as conn:
-        ready = ready_for_a_set(conn, wanted, now=now, masked=not who.may("see personal data"))
+        ready = ready_for_a_batch(conn, wanted, now=now, masked=not who.may("see personal data"))
     if ready.frame.empty:
         with elements.empty(
             "Nothing is ready", "No pending payout of this choice may be approved now.", "task_alt"

@@ -6,7 +6,6 @@ import logging
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime, timedelta
-from functools import wraps
 from typing import ParamSpec
 from uuid import uuid4
 
@@ -24,32 +23,32 @@ Given = ParamSpec("Given")
 
 
 @contextmanager
-def told() -> Iterator[None]:
-    """Say what is wrong in the place of whatever cannot be drawn."""
+def told(*, part: bool = False) -> Iterator[None]:
+    """Say what is wrong in the place of whatever cannot be drawn: the page, or a `part` of one that else stays."""
     try:
         yield
     except Exception as fault:  # noqa: BLE001 - whatever it is, a person reads a sentence and the log has the rest
-        tell(fault)
+        tell(fault, part=part)
 
 
 def live(every_s: float) -> Callable[[Callable[Given, None]], Callable[Given, None]]:
     """Draw a part of a page anew every `every_s` seconds; where it cannot be drawn, it says so and the page stays."""
 
-    def part(draw: Callable[Given, None]) -> Callable[Given, None]:
-        @wraps(draw)
-        def drawn(*given: Given.args, **named: Given.kwargs) -> None:
-            try:
-                draw(*given, **named)
-            except Exception as fault:  # noqa: BLE001 - as above
-                tell_in_part(fault)
+    def alive(draw: Callable[Given, None]) -> Callable[Given, None]:
+        return st.fragment(run_every=every_s)(told(part=True)(draw))
 
-        return st.fragment(run_every=every_s)(drawn)
-
-    return part
+    return alive
 
 
-def tell(fault: Exception) -> None:
+def tell(fault: Exception, *, part: bool) -> None:
     """Draw what is wrong, and what to do about it."""
+    if part:
+        _in_part(fault)
+    else:
+        _in_place_of_the_page(fault)
+
+
+def _in_place_of_the_page(fault: Exception) -> None:
     with st.container(key=KEY):
         st.space("medium")
         if is_away(fault):
@@ -82,8 +81,7 @@ def tell(fault: Exception) -> None:
                 st.button("Try again", icon=":material/refresh:", key="try-again")
 
 
-def tell_in_part(fault: Exception) -> None:
-    """Say in a line that a part of the page is not there; it tries again by itself."""
+def _in_part(fault: Exception) -> None:
     with st.container(key=f"{KEY}-{uuid4().hex[:8]}"):
         if is_away(fault):
             log.error("the database does not answer: %s", fault)

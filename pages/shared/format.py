@@ -9,7 +9,6 @@ from zoneinfo import ZoneInfo
 
 from core.money_words import written
 
-LOCALE = "en_US"
 MINUS = "−"
 ABSENT = "—"
 MINUTE, HOUR, DAY = 60, 3600, 86400

@@ -29,10 +29,8 @@ NOTED_EVERY = timedelta(minutes=5)
 LOOK_EVERY_S = 60
 STATUS, USERNAME, SIGNED_OUT = "authentication_status", "username", "logout"  # the library's own keys
 EPOCH, NOTICE = "session_epoch", "sign_in_notice"
-GOOD_UNTIL, NOTED = (
-    "cookie_good_until",
-    "noted_at",
-)  # of this browser's cookie; when the last click was written down
+GOOD_UNTIL = "cookie_good_until"  # of this browser's cookie
+NOTED = "noted_at"  # when the last click was written down
 CLOSED = "This account is closed."
 IDLE_TOO_LONG = "You were signed out after an hour without a click. Sign in, and you are where you were."
 ENDED = "Your session has ended. Sign in again."
@@ -57,7 +55,8 @@ def current() -> Person | None:
     if st.session_state.pop(BY_ITSELF, False):
         return person
     st.session_state[SEEN] = now
-    if now - st.session_state.get(NOTED, datetime.min.replace(tzinfo=UTC)) > NOTED_EVERY:
+    noted: datetime | None = st.session_state.get(NOTED)
+    if noted is None or now - noted > NOTED_EVERY:
         _note_click(now)
     return person
 

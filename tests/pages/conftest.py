@@ -99,11 +99,10 @@ def nothing_of_streamlit_is_asked_for_while_deciding(monkeypatch: pytest.MonkeyP
 def what_cannot_be_drawn_is_a_fault_of_the_test(monkeypatch: pytest.MonkeyPatch) -> None:
     """A page tells its faults in words of its own; here they stay what they are."""
 
-    def raised(fault: Exception) -> None:
+    def raised(fault: Exception, *, part: bool) -> None:  # noqa: ARG001 - as it is called
         raise fault
 
     monkeypatch.setattr(faults, "tell", raised)
-    monkeypatch.setattr(faults, "tell_in_part", raised)
 
 
 @pytest.fixture

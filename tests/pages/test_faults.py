@@ -15,7 +15,7 @@ from pages.shared import faults
 from tests.away import away
 from tests.pages.conftest import Open
 
-TELL, TELL_IN_PART = faults.tell, faults.tell_in_part
+TELL = faults.tell
 REFERENCE = re.compile(r"eference ([0-9a-f]{8})")
 
 
@@ -23,7 +23,6 @@ REFERENCE = re.compile(r"eference ([0-9a-f]{8})")
 def told(monkeypatch: pytest.MonkeyPatch, what_cannot_be_drawn_is_a_fault_of_the_test: None) -> None:  # noqa: ARG001
     """Here faults are told as they are to people."""
     monkeypatch.setattr(faults, "tell", TELL)
-    monkeypatch.setattr(faults, "tell_in_part", TELL_IN_PART)
 
 
 def shown(app: AppTest) -> str:
