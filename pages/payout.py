@@ -144,14 +144,16 @@ def _watch(payout_id: int, version: int) -> None:
         frame.draw_anew()
 
 
-def _decide(payout_id: int, decide: Callable[..., None], args: tuple[object, ...]) -> None:
+def _decide(payout_id: int, had_key: bool, decide: Callable[..., None], args: tuple[object, ...]) -> None:  # noqa: FBT001 - Streamlit hands a callback its arguments by place
     """Decide on the payout that is shown: a click on what still stands of the one before it, or a letter, decides nothing."""
-    if address.given_id("id") == payout_id and not keys.is_asking(payout_id):
+    if address.given_id("id") == payout_id and keys.are_meant(payout_id, had_key=had_key):
         decide(*args)
 
 
-def _go(payout_id: int) -> None:
-    st.session_state[GOING] = address.given_id("id") == payout_id and not keys.is_asking(payout_id)
+def _go(payout_id: int, had_key: bool) -> None:  # noqa: FBT001 - as above
+    st.session_state[GOING] = address.given_id("id") == payout_id and keys.are_meant(
+        payout_id, had_key=had_key
+    )
 
 
 def _ask(name: str, payout_id: int) -> None:
@@ -162,9 +164,11 @@ def _ask(name: str, payout_id: int) -> None:
         keys.too_late(shown)
 
 
-def _decide_now(action: Action, header: PayoutHeader, seen: Sequence[Seen]) -> dict[str, Any]:
+def _decide_now(
+    action: Action, header: PayoutHeader, seen: Sequence[Seen], *, has_key: bool = False
+) -> dict[str, Any]:
     now = decide_now(action, seen)
-    return {"on_click": _decide, "args": (header.id, now["on_click"], now["args"])}
+    return {"on_click": _decide, "args": (header.id, has_key, now["on_click"], now["args"])}
 
 
 def _nobody(payout_id: int | None) -> None:
@@ -225,9 +229,9 @@ def _tools(told: PayoutStory, who: Person, *, asked: str | None) -> None:
     _rare(told, seen, who)
     for action in (REJECT, CANCEL):
         if _offers(action, header, who) and not (action is CANCEL and header.status == "pending"):
-            shortcut = _key("X", header.id) if action is REJECT else None
+            name, shortcut = _keyed(f"do_{action.name}", "X" if action is REJECT else None, header.id)
             st.button(
-                action.verb, icon=f":material/{action.icon}:", key=f"do_{action.name}_{header.id}", shortcut=shortcut,
+                action.verb, icon=f":material/{action.icon}:", key=name, shortcut=shortcut,
                 on_click=_ask, args=(action.name, header.id),
             )  # fmt: skip
             if asked == action.name:
@@ -250,21 +254,24 @@ def _tools(told: PayoutStory, who: Person, *, asked: str | None) -> None:
     stopped = any(reason.code in STOPS_APPROVAL for reason in told.blocking)
     if _offers(APPROVE, header, who) and not stopped and payout_cards.may_decide(told, who):
         _approve_button(header, seen)
+    name, shortcut = _keyed("next", "N", header.id)
     st.button(
-        "Next", icon=":material/arrow_forward:", icon_position="right", key=f"next_{header.id}", shortcut=_key("N", header.id),
-        on_click=_go, args=(header.id,),
+        "Next", icon=":material/arrow_forward:", icon_position="right", key=name, shortcut=shortcut,
+        on_click=_go, args=(header.id, shortcut is not None),
     )  # fmt: skip
 
 
 def _approve_button(header: PayoutHeader, seen: Sequence[Seen]) -> None:
+    name, shortcut = _keyed("do_approve", APPROVES, header.id)
     elements.primary(
-        f"Approve {money(header.net_minor, header.currency)}", APPROVE.icon, key=f"do_approve_{header.id}",
-        shortcut=_key(APPROVES, header.id), **_decide_now(APPROVE, header, seen),
+        f"Approve {money(header.net_minor, header.currency)}", APPROVE.icon, key=name, shortcut=shortcut,
+        **_decide_now(APPROVE, header, seen, has_key=shortcut is not None),
     )  # fmt: skip
 
 
-def _key(key: str, payout_id: int) -> str | None:
-    return None if keys.are_quiet(payout_id) else key
+def _keyed(name: str, key: str | None, payout_id: int) -> tuple[str, str | None]:
+    """What a button is called, and its key: while the keys are quiet it is another button, which has none."""
+    return (f"{name}_{payout_id}_quiet", None) if keys.are_quiet(payout_id) else (f"{name}_{payout_id}", key)
 
 
 def _seen(header: PayoutHeader) -> Seen:

@@ -2,17 +2,16 @@
 
 A dialog may also go without its person: any run of the page closes it, and Streamlit's own key R is one. So what was asked
 is asked again, and the keys stay quiet, until somebody cancels, dismisses or finishes it, or opens another subject.
+
+While they are quiet the buttons are drawn as other ones: a click on one that had a key is a letter typed before they were.
 """
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
-
 import streamlit as st
 from streamlit.runtime.scriptrunner import get_script_run_ctx
 
-ASKING, QUIET, LATE = "keys-asking", "keys-quiet", "keys-late"
-ON_THEIR_WAY = timedelta(seconds=2)  # what was typed before the page was drawn without its keys
+ASKING, QUIET = "keys-asking", "keys-quiet"
 
 
 def ask(name: str, subject: int) -> None:
@@ -30,14 +29,16 @@ def asked(subject: int) -> str | None:
 
 
 def is_asking(subject: int) -> bool:
-    """Whether a dialog about the subject is open or on its way, or was until now: then a letter is the first of a reason, and
-    decides nothing.
-    """
+    """Whether a dialog about the subject is open, or on its way."""
     asking: tuple[str, int] | None = st.session_state.get(ASKING)
-    late: tuple[int, datetime] | None = st.session_state.get(LATE)
-    if late is not None and late[0] == subject and datetime.now(UTC) - late[1] < ON_THEIR_WAY:
-        return True
     return asking is not None and asking[1] == subject
+
+
+def are_meant(subject: int, *, had_key: bool) -> bool:
+    """Whether a click on a button of the subject's page is meant for it: with a dialog open or on its way it is the letter of
+    a reason, and so it is where the button was drawn with a key that is quiet now.
+    """
+    return not is_asking(subject) and not (had_key and _is_quiet(subject))
 
 
 def answered() -> None:
@@ -48,9 +49,8 @@ def answered() -> None:
 
 def too_late(subject: int) -> None:
     """Ask no more, and let the keys of this subject stay quiet: somebody may be typing into a dialog that never came."""
-    st.session_state.pop(ASKING, None)
     st.session_state[QUIET] = subject
-    st.session_state[LATE] = (subject, datetime.now(UTC))
+    st.session_state.pop(ASKING, None)
 
 
 def decided(name: str) -> None:
@@ -65,4 +65,8 @@ def are_quiet(subject: int) -> bool:
     context = get_script_run_ctx()
     if is_asking(subject) or (context is not None and context.has_dialog_opened):
         st.session_state[QUIET] = subject
+    return _is_quiet(subject)
+
+
+def _is_quiet(subject: int) -> bool:
     return bool(st.session_state.get(QUIET) == subject)

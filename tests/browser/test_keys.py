@@ -61,9 +61,11 @@ def test_a_reason_typed_as_soon_as_reject_was_pressed_neither_approves_nor_leave
     assert standing(desk, payout) == ("rejected", 0)
 
 
-@pytest.mark.parametrize("delay_ms", [60, 150])
+@pytest.mark.parametrize(
+    ("reason", "delay_ms"), [(LATE_REASON, 60), (LATE_REASON, 150), ("n" * 120, 40)]
+)  # the last one asks for the next payout for five seconds on end, and each time anew before the page is drawn
 def test_a_reason_typed_for_what_a_colleague_decided_meanwhile_approves_nothing_else(
-    desk: Desk, page: Page, delay_ms: int
+    desk: Desk, page: Page, reason: str, delay_ms: int
 ):
     payout = desk.world.payouts[0]
     sign_in(page, f"{desk.url}/queue?view=ready", "ada", PASSWORD)
@@ -72,10 +74,10 @@ def test_a_reason_typed_for_what_a_colleague_decided_meanwhile_approves_nothing_
         approve_payouts(conn, [Wanted(id=payout)], actor=desk.world.actor("ben"), now=datetime.now(UTC))
     before = approved_by_ada(desk)
     page.keyboard.press("x")
-    page.keyboard.type(LATE_REASON, delay=delay_ms)
+    page.keyboard.type(reason, delay=delay_ms)
     expect(page.get_by_text("Nothing was rejected.").first).to_be_visible()
     settle(page)
-    page.keyboard.type(LATE_REASON, delay=delay_ms)
+    page.keyboard.type(reason, delay=delay_ms)
     settle(page)
     assert page.url.endswith(f"/payout?id={payout}")
     assert approved_by_ada(desk) == before
