@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Mapping
 from datetime import date, datetime, timedelta
 from functools import partial
 from uuid import UUID
@@ -20,12 +21,14 @@ from pages.shared import address, elements, frame, tables, taking_home
 from pages.shared import format as fmt
 from pages.shared.cells import number
 from pages.shared.decisions import Outcome, decide, token_for
+from pages.shared.in_dialog import began_with, field, typed
 from pages.shared.status import badge, tag
 
 MONTHS_SHOWN = 24
 LABELS = {"held": "Held", "available": "Available", "reserved": "Reserved", "paid": "Paid", "fees": "Fees"}
 OWED = ("held", "available", "reserved")
 TTL_S = 60
+CODES = "account_codes"
 PACK = "Roll-forward, journal, balances and payouts under way in one archive: the same bytes whenever it is made again"
 
 
@@ -248,25 +251,27 @@ def _ask_codes() -> None:
 def _codes() -> None:
     with frame.reading() as conn:
         codes = account_codes(conn)
+    was = began_with(CODES, next(iter(ACCOUNT_WORDS)), codes)
     st.caption("What your own books call each account; the journal is written with these.")
     for account, words in ACCOUNT_WORDS.items():
-        st.text_input(words, value=codes[account], key=f"code-{account}", max_chars=60)
-    token = token_for("account_codes")
+        st.text_input(words, value=codes[account], key=field(CODES, account), max_chars=60)
+    token = token_for(CODES)
     with st.container(horizontal=True, horizontal_alignment="right"):
         if st.button("Cancel", key="codes-cancel") or elements.primary(
-            "Keep the codes", "done", key="codes-keep", on_click=_keep, args=(token,)
+            "Keep the codes", "done", key="codes-keep", on_click=_keep, args=(token, was)
         ):
             st.rerun()
 
 
-def _keep(token: UUID) -> None:
-    written = {account: str(st.session_state[f"code-{account}"]) for account in ACCOUNT_WORDS}
+def _keep(token: UUID, was: Mapping[str, str]) -> None:
+    written = {account: typed(CODES, account) for account in ACCOUNT_WORDS}
+    written = {account: code for account, code in written.items() if code != was[account]}
 
     def work(conn: Connection, actor: Actor, now: datetime) -> Outcome:
         changed = set_account_codes(conn, written, actor=actor, now=now)
         return Outcome(badge="done", headline=f"{fmt.count(changed, 'account code')} changed.")
 
-    decide("account_codes", token, work)
+    decide(CODES, token, work)
 
 
 page()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import TypeVar
 from uuid import UUID
 
 import streamlit as st
@@ -12,6 +13,7 @@ from pages.shared import format as fmt
 from pages.shared.decisions import RESULT, Work, decide, last_result
 
 FAULT = "dialog-fault"
+Known = TypeVar("Known")
 
 
 def field(decision: str, name: str) -> str:
@@ -26,6 +28,17 @@ def field(decision: str, name: str) -> str:
 def typed(decision: str, name: str) -> str:
     """What stands in a field as text, without the blanks around it; an empty one and one that was not drawn are ""."""
     return str(st.session_state.get(field(decision, name)) or "").strip()
+
+
+def began_with(decision: str, name: str, known: Known) -> Known:
+    """What the fields of a dialog began with, `name` being one of them: what nobody changed in it stays as a colleague made
+    it meanwhile, whenever the dialog is drawn again.
+    """
+    was = field(decision, "was")
+    if field(decision, name) not in st.session_state:
+        st.session_state[was] = known
+    began: Known = st.session_state[was]
+    return began
 
 
 def decide_in_dialog(name: str, token: UUID, work: Work) -> None:

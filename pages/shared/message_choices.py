@@ -28,6 +28,7 @@ def choose(story: PartnerStory) -> None:
     with frame.reading() as conn:
         held = read_preferences(conn, story.header.code, now=frame.now())
     name = f"messages_{story.header.code}"
+    was = in_dialog.began_with(name, LANGUAGE, held)
     left, middle, right = st.columns(3)
     languages = [None, *LANGUAGES]
     left.selectbox(
@@ -70,7 +71,7 @@ def choose(story: PartnerStory) -> None:
         "done",
         key="partner-told",
         on_click=_chosen,
-        args=(name, token_for(name), story.header.code),
+        args=(name, token_for(name), story.header.code, was),
     )
 
 
@@ -90,19 +91,22 @@ def _offered(held: Preferences, channel: str) -> list[str]:
     ]
 
 
-def _chosen(name: str, token: UUID, code: str) -> None:
+def _chosen(name: str, token: UUID, code: str, was: Preferences) -> None:
     picked = {channel: set(st.session_state[field(name, f"{KINDS}-{channel}")]) for channel in BY}
     language, days = (st.session_state[field(name, one)] for one in (LANGUAGE, NOTICE))
     phone = typed(name, PHONE)
 
     def work(conn: Connection, actor: Actor, now: datetime) -> Outcome:
         held = read_preferences(conn, code, now=now)
-        wanted = {
-            (kind, channel): kind in picked[channel] for channel in BY for kind in _offered(held, channel)
-        }
+        said = {(kind, channel): kind in picked[channel] for channel in BY for kind in _offered(was, channel)}
         changed = choose_messages(
-            conn, code, language=language, notice_days=days, phone=phone, wanted=wanted, actor=actor, now=now
-        )
+            conn, code,
+            language=held.language if language == was.language else language,
+            notice_days=held.notice_days if days == was.notice_days else days,
+            phone=held.phone if phone == (was.phone or "") else phone,
+            wanted={choice: wanted for choice, wanted in said.items() if wanted != was.wanted[choice]},
+            actor=actor, now=now,
+        )  # fmt: skip
         return Outcome(
             badge="done",
             headline=f"{code} is told so from now on.",

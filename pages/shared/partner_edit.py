@@ -48,7 +48,6 @@ DETAILS = {
     },
 }
 ADD = "add_partner"
-WAS = "was"  # what the fields began with: what nobody changed in them stays as a colleague made it meanwhile
 
 
 def _key(decision: str, name: str) -> str:
@@ -121,8 +120,7 @@ def edit(story: PartnerStory) -> None:
     with frame.reading() as conn:
         known = read_fields(conn, story.header.code)
     decision = f"edit_partner_{story.header.code}"
-    if _key(decision, "name") not in st.session_state:
-        st.session_state[_key(decision, WAS)] = known
+    was = in_dialog.began_with(decision, "partner-field-name", known)
     left, right = st.columns(2)
     for place, (name, (label, example)) in enumerate(FIELDS.items()):
         box = left if place % 2 == 0 else right
@@ -136,7 +134,7 @@ def edit(story: PartnerStory) -> None:
     )
     st.text_input("Reason", key=_key(decision, "why"), max_chars=500, placeholder="Why, for the audit")
     st.caption("A partner who is suspended or archived is not paid; what is queued waits.")
-    args = (decision, token_for(decision), story.header.code, st.session_state[_key(decision, WAS)])
+    args = (decision, token_for(decision), story.header.code, was)
     in_dialog.buttons("Keep the changes", "done", key="partner-edit", on_click=_edited, args=args)
 
 

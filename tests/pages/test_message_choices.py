@@ -9,11 +9,12 @@ import pytest
 from sqlalchemy import Engine, text
 from streamlit.testing.v1 import AppTest
 
+from core.message_preferences import choose_messages, read_preferences
 from core.programs import install_presets
 from tests.building.outbox import delivery, message_in
 from tests.pages.dialogs import field
 from tests.pages.test_messages import code_of, keys, told, words
-from tests.world import pending
+from tests.world import World, pending
 
 Open = Callable[..., AppTest]
 
@@ -56,6 +57,22 @@ def test_a_maker_chooses_language_notice_and_number(open_page: Open, desk: Engin
     with desk.connect() as conn:
         rows = [tuple(row) for row in conn.execute(text("SELECT kind, channel, wanted FROM message_choice"))]
     assert rows == [("payout_paid", "sms", True)]
+
+
+def test_what_nobody_changed_in_an_open_dialog_stays_as_a_colleague_chose_it_meanwhile(
+    open_page: Open, desk: Engine, partner: str, now: datetime
+):
+    app = open_dialog(open_page, "max", partner)
+    by_sms, max_weiss = {("payout_paid", "sms"): True}, World().actor("max")
+    with desk.begin() as conn:
+        choose_messages(
+            conn, partner, language="fr", notice_days=7, phone="+351912345678", wanted=by_sms, actor=max_weiss, now=now
+        )  # fmt: skip
+    field(app.selectbox, "partner-told-notice").select(3)
+    app.button(key="partner-told").click().run()
+    assert chosen(desk) == ("fr", 3, "+351912345678")
+    with desk.connect() as conn:
+        assert read_preferences(conn, partner, now=now).wanted["payout_paid", "sms"]
 
 
 def test_a_number_that_is_none_is_refused_in_the_dialog(open_page: Open, desk: Engine, partner: str):

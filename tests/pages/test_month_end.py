@@ -8,11 +8,14 @@ import streamlit as st
 from sqlalchemy import Engine, text
 from streamlit.testing.v1 import AppTest
 
+from core.account_codes import account_codes, set_account_codes
 from core.programs import install_presets
 from tests import builders
-from tests.world import pending
+from tests.pages.dialogs import field
+from tests.world import World, pending
 
 Open = Callable[..., AppTest]
+ADA = World().actor("ada")
 
 
 def words(app: AppTest) -> str:
@@ -51,7 +54,7 @@ class TestMonthEnd:
     def test_the_codes_of_the_companys_books_are_kept(self, desk: Engine, open_page: Open) -> None:
         app = open_page("ada", "month_end")
         next(button for button in app.button if button.label == "Account codes").click().run()
-        app.text_input(key="code-earnings").set_value("6300")
+        field(app.text_input, "earnings").set_value("6300")
         app.button(key="codes-keep").click().run()
 
         assert not app.exception
@@ -61,6 +64,20 @@ class TestMonthEnd:
                 text("SELECT account, code FROM account_code WHERE account = 'earnings'")
             ).one()
         assert tuple(kept) == ("earnings", "6300")
+
+    def test_codes_kept_in_an_open_dialog_leave_those_a_colleague_gave_meanwhile(
+        self, desk: Engine, open_page: Open, now: datetime
+    ) -> None:
+        app = open_page("ada", "month_end")
+        next(button for button in app.button if button.label == "Account codes").click().run()
+        with desk.begin() as conn:
+            set_account_codes(conn, {"paid": "1200"}, actor=ADA, now=now)
+        field(app.text_input, "earnings").set_value("6300")
+        app.button(key="codes-keep").click().run()
+
+        with desk.connect() as conn:
+            codes = account_codes(conn)
+        assert (codes["earnings"], codes["paid"], codes["fees"]) == ("6300", "1200", "fees")
 
     def test_a_viewer_is_offered_no_codes(self, open_page: Open) -> None:
         app = open_page("vera", "month_end")
