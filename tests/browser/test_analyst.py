@@ -23,7 +23,7 @@ from tests.browser.driving import settle, sign_in, visit
 from tests.desk import Desk
 from tests.world import PASSWORD
 
-pytestmark = [pytest.mark.browser, pytest.mark.timeout(600)]
+pytestmark = pytest.mark.browser
 
 CURRENCY = "EUR"
 # By the day of the sale and the day of the payment, in the programs' zone.

@@ -33,7 +33,7 @@ from tests.stripe.faults import Kind
 from tests.stripe.rails import TEST_KEY
 from tests.world import PASSWORD, PEOPLE
 
-pytestmark = [pytest.mark.browser, pytest.mark.timeout(600)]
+pytestmark = pytest.mark.browser
 
 MAX = Actor(name="user:max", channel="page", roles=frozenset(PEOPLE["max"][1]))
 REFUSED = 4  # three on hold when the batch is looked through, one while it is approved

@@ -16,7 +16,7 @@ from tests.browser.test_journey import run_job
 from tests.desk import Desk as Books
 from tests.world import PASSWORD
 
-pytestmark = [pytest.mark.browser, pytest.mark.timeout(600)]
+pytestmark = pytest.mark.browser
 
 
 def counts(desk: Desk) -> dict[str, int]:

@@ -44,7 +44,6 @@ def opened(page: Page, desk: Desk) -> Iterator[str]:
         yield name
 
 
-@pytest.mark.timeout(900)
 @pytest.mark.parametrize("theme", get_args(Theme))
 def test_every_page_is_readable_keeps_to_its_host_and_has_one_primary_button_at_most(
     desk: Desk, theme: Theme

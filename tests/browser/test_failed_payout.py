@@ -22,7 +22,7 @@ from tests.stripe.fake import FakeStripe
 from tests.stripe.rails import Seconds, rail_to
 from tests.world import PASSWORD, World, add_people
 
-pytestmark = [pytest.mark.browser, pytest.mark.timeout(600)]
+pytestmark = pytest.mark.browser
 
 ADA = World().actor("ada")
 EARNED, FEE, NET = 120_00, 25, 119_75

@@ -18,7 +18,7 @@ from tests.desk import DAY, Balance
 from tests.desk import Desk as Books
 from tests.world import PASSWORD
 
-pytestmark = [pytest.mark.browser, pytest.mark.timeout(600)]
+pytestmark = pytest.mark.browser
 
 READY = text("""
     SELECT id, partner_id, net_minor FROM payout

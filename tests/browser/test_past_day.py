@@ -9,7 +9,7 @@ from tests.browser.conftest import Desk
 from tests.browser.driving import settle, sign_in
 from tests.world import PASSWORD
 
-pytestmark = [pytest.mark.browser, pytest.mark.timeout(600)]
+pytestmark = pytest.mark.browser
 START = "2026-01-31"
 
 

@@ -1,11 +1,8 @@
 """The quick part of the state machine: the same few schedules in every run of the tests."""
 
-import pytest
-
 from tests.drill import machine
 
 
-@pytest.mark.timeout(900)
 def test_any_order_of_people_faults_and_time_pays_once_and_both_books_agree() -> None:
     report = machine.run(1, quick=True)
 
