@@ -9,10 +9,10 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import Future
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
-from threading import Event
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -87,11 +87,15 @@ def decide(name: str, token: UUID, work: Work) -> None:
     double click, whose button was drawn with a new token in between. A refusal is shown as it is; anything else as one
     line with a reference, its trace in the log.
     """
-    recover(but=token)
     engine, person = desk.engine(), desk.person()
+    try:
+        recover(but=token)
+    except Exception as fault:  # noqa: BLE001 - told, and in the log
+        tell(broken_off(fault, f"decision {name} by {person.name}"))
+        return
     now = datetime.now(UTC)
     token, idle = _same_click(name, now) or token, desk.is_idle(now)
-    settled, refused, over = True, False, Event()
+    settled, refused, over = True, False, Future[Outcome | None]()
     st.session_state[ON_ITS_WAY] = (name, token, over)
     try:
         with engine.begin() as conn:
@@ -104,17 +108,14 @@ def decide(name: str, token: UUID, work: Work) -> None:
     except Refusal as refusal:
         refused = True
         outcome = Outcome(badge="refused", headline=refusal.sentence)
-    except Exception:
-        reference, settled = uuid4().hex[:8], False
-        log.exception("decision %s by %s failed, reference %s", name, person.name, reference)
-        outcome = Outcome(
-            badge="fault",
-            headline="Something went wrong.",
-            then=f"Click again: what was already decided is not decided twice. Reference {reference}.",
-        )
-    finally:
-        over.set()
-    _tell(asdict(outcome))
+    except Exception as fault:  # noqa: BLE001 - as above
+        settled, outcome = False, broken_off(fault, f"decision {name} by {person.name}")
+    except BaseException:
+        over.set_result(None)
+        raise
+    over.set_result(outcome)
+    tell(outcome)
+    keys.decided(name)
     if settled and not refused:
         st.session_state[SETTLED] = (name, datetime.now(UTC), token)
     if settled:
@@ -125,23 +126,38 @@ def recover(*, but: UUID | None = None) -> None:
     """Tell what a decision brought about whose run never came to tell it, and ask for it no more; `but` is the token of the
     click at hand.
     """
-    left: tuple[str, UUID, Event] | None = st.session_state.get(ON_ITS_WAY)
+    left: tuple[str, UUID, Future[Outcome | None]] | None = st.session_state.get(ON_ITS_WAY)
     if left is None or left[1] == but:
         return
     name, token, over = left
-    over.wait()  # a click elsewhere begins a run at once, while the one before is still deciding
+    undone = over.result()  # a click elsewhere begins a run at once, while the one before is still deciding
     with desk.reading() as conn:
         kept = outcome_of(conn, token, name, actor=f"user:{desk.person().name}")
-    if kept is None:
-        st.session_state.pop(ON_ITS_WAY, None)
-        return
-    _tell(kept)
-    _used(token)
+    if kept is not None:
+        tell(Outcome(**kept))
+        _used(token)
+    elif undone is not None:  # a refusal or a fault, which the database does not know
+        tell(undone)
+    st.session_state.pop(ON_ITS_WAY, None)
     keys.decided(name)
 
 
-def _tell(outcome: dict[str, Any]) -> None:
-    st.session_state[RESULT] = outcome
+def broken_off(
+    fault: Exception,
+    what: str,
+    *,
+    headline: str = "Something went wrong.",
+    then: str = "Click again: what was already decided is not decided twice.",
+) -> Outcome:
+    """A click that was not carried out, with a reference to `what` it was in the log."""
+    reference = uuid4().hex[:8]
+    log.error("%s failed, reference %s", what, reference, exc_info=fault)
+    return Outcome(badge="fault", headline=headline, then=f"{then} Reference {reference}.")
+
+
+def tell(outcome: Outcome) -> None:
+    """Let the next page that is drawn tell this."""
+    st.session_state[RESULT] = asdict(outcome)
     st.session_state.pop(SHOWN_AT, None)
 
 

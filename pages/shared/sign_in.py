@@ -18,8 +18,9 @@ import streamlit_authenticator as stauth
 from core import sign_in, users
 from core.access import load_actor
 from core.passwords import fits
+from core.refusals import Refusal
 from core.sign_in import SessionUser
-from pages.shared import desk
+from pages.shared import decisions, desk
 from pages.shared.desk import BY_ITSELF, IDLE, PERSON, SEEN, Person
 from pages.shared.faults import live
 
@@ -199,7 +200,14 @@ def _cookie_counts() -> bool:
 def sign_out() -> None:
     """End this person's sessions, here and in every other browser: a button's callback."""
     person, now = desk.person(), desk.now()
-    with desk.engine().begin() as conn:
-        actor = load_actor(conn, person.name, channel="page")
-        users.end_sessions(conn, person.name, actor=actor, now=now)
+    try:
+        with desk.engine().begin() as conn:
+            actor = load_actor(conn, person.name, channel="page")
+            users.end_sessions(conn, person.name, actor=actor, now=now)
+    except Refusal:
+        pass  # whose account was closed meanwhile is out
+    except Exception as fault:  # noqa: BLE001 - told, and in the log
+        still_in = {"headline": "You are still signed in.", "then": "Sign out again."}
+        decisions.tell(decisions.broken_off(fault, f"signing {person.name} out", **still_in))
+        return
     _end("You are signed out.")

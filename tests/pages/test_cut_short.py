@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import Future
 from dataclasses import replace
 from datetime import datetime
-from threading import Event, Thread
+from threading import Thread
 from types import FrameType
-from typing import Any
+from typing import Any, NoReturn
 from uuid import UUID, uuid4
 
 import pytest
@@ -23,9 +24,10 @@ from streamlit.runtime.state.safe_session_state import SafeSessionState
 from streamlit.testing.v1 import AppTest
 
 from core.actions import claim_action, conclude_action
+from core.batches import BatchDecided
 from core.decisions import Wanted
 from core.steering import take_back_payouts
-from pages.shared import decisions, keys
+from pages.shared import decisions, keys, payout_actions
 from pages.shared import desk as pages_desk
 from tests.pages.conftest import Open, button
 from tests.pages.dialogs import field
@@ -152,15 +154,55 @@ def test_a_rejection_cut_short_behind_its_commit_is_not_told_as_refused(
     assert (status_of(payout), headline(app)) == ("rejected", "1 payout, $24.75.")
 
 
+def test_a_refusal_cut_short_is_told_by_the_next_run(
+    desk: Engine, open_page: Open, now: datetime, monkeypatch: pytest.MonkeyPatch
+):
+    with desk.begin() as conn:
+        payout = pending(conn, [2500], now=now)
+    app = open_page("ada", "payout", id=str(payout))
+
+    def refused(*_: object, **__: object) -> NoReturn:
+        raise BatchDecided(who="ben")
+
+    monkeypatch.setattr(payout_actions, "told", refused)
+    cut_behind_the_commit(monkeypatch, payout)
+    app = app.button(key=f"do_approve_{payout}").click().run()
+    assert headline(app) == "This batch was already decided by ben."
+    assert approvals(desk) == 0
+
+
+def test_a_rejection_told_and_cut_short_before_its_dialog_was_closed_is_not_told_as_refused(
+    desk: Engine, open_page: Open, now: datetime, status_of: Status, monkeypatch: pytest.MonkeyPatch
+):
+    with desk.begin() as conn:
+        payout = pending(conn, [2500], now=now)
+    app = open_page("ada", "payout", id=str(payout)).button(key=f"do_reject_{payout}").click().run()
+    field(app.text_input, "reason").set_value("entered twice")
+    decide = decisions.decide
+
+    def cut(name: str, token: UUID, work: decisions.Work) -> None:
+        decide(name, token, work)
+        monkeypatch.setattr(decisions, "decide", decide)
+        context = get_script_run_ctx()
+        assert context is not None
+        raise RerunException(
+            RerunData(query_string=f"id={payout}", page_script_hash=context.page_script_hash)
+        )
+
+    monkeypatch.setattr(decisions, "decide", cut)
+    app = button(app, "confirm-").click().run()
+    assert (status_of(payout), headline(app)) == ("rejected", "1 payout, $24.75.")
+
+
 def test_a_dialog_asked_for_while_another_decision_was_made_opens_and_its_letters_decide_nothing(
     desk: Engine, open_page: Open, now: datetime
 ):
-    token, over = uuid4(), Event()
+    token, over = uuid4(), Future[None]()
     with desk.begin() as conn:
         payout = pending(conn, [2500], now=now)
         claim_action(conn, token, f"note {payout}", actor=World().actor("ada"), now=now)
         conclude_action(conn, token, {"badge": "done", "headline": "The note is kept."})
-    over.set()
+    over.set_result(None)
     app = open_page("ada", "payout", id=str(payout))
     app.session_state[decisions.ON_ITS_WAY] = (f"note {payout}", token, over)
     app.session_state[keys.ASKING] = ("reject", payout)

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import logging
 import re
+from concurrent.futures import Future
+from datetime import datetime
+from uuid import uuid4
 
 import psycopg
 import pytest
@@ -11,9 +14,11 @@ import streamlit as st
 from sqlalchemy import Engine, text
 from streamlit.testing.v1 import AppTest
 
-from pages.shared import faults
+from core.users import disable_user
+from pages.shared import decisions, faults
 from tests.away import away
 from tests.pages.conftest import Open
+from tests.world import HOST, pending
 
 TELL = faults.tell
 REFERENCE = re.compile(r"eference ([0-9a-f]{8})")
@@ -30,6 +35,10 @@ def shown(app: AppTest) -> str:
     return "\n".join([*(one.value for one in app.markdown), *(one.value for one in app.caption)])
 
 
+def sign_out(app: AppTest) -> AppTest:
+    return next(one for one in app.button if one.label == "Sign out").click().run()
+
+
 def test_a_database_that_does_not_answer_is_said_so_and_the_page_comes_back_where_it_was(
     open_page: Open, server_url: str, database: str
 ) -> None:
@@ -42,6 +51,47 @@ def test_a_database_that_does_not_answer_is_said_so_and_the_page_comes_back_wher
         assert "Payout queue" in shown(app)
         assert "The database does not answer" not in shown(app)
         assert app.query_params["view"] in ("all", ["all"])
+
+
+def test_who_signs_out_while_the_database_does_not_answer_reads_that_they_are_still_signed_in(
+    open_page: Open, server_url: str, database: str
+) -> None:
+    app = open_page("ada", "queue")
+    with away(server_url, database) as comes_back:
+        app = sign_out(app)
+        assert "The database does not answer" in shown(app)
+        comes_back()
+        assert "You are still signed in." in shown(app.run())
+    assert "Name" in {field.label for field in sign_out(app).text_input}
+
+
+def test_who_signs_out_of_an_account_that_was_closed_meanwhile_is_out(
+    open_page: Open, desk: Engine, now: datetime
+) -> None:
+    app = open_page("ada", "queue")
+    with desk.begin() as conn:
+        disable_user(conn, "ada", actor=HOST, now=now)
+    app = sign_out(app)
+    assert not app.exception
+    assert "Name" in {field.label for field in app.text_input}
+
+
+def test_a_click_while_the_one_before_cannot_be_told_is_not_done_and_says_so(
+    open_page: Open, desk: Engine, now: datetime, server_url: str, database: str
+) -> None:
+    with desk.begin() as conn:
+        payout = pending(conn, [2500], now=now)
+    app = open_page("ada", "payout", id=str(payout))
+    over: Future[None] = Future()
+    over.set_result(None)
+    app.session_state[decisions.ON_ITS_WAY] = ("note", uuid4(), over)
+    with away(server_url, database) as comes_back:
+        app = app.button(key=f"do_approve_{payout}").click().run()
+        assert "The database does not answer" in shown(app)
+        comes_back()
+        assert "Something went wrong" in shown(app.run())
+    with desk.connect() as conn:
+        assert conn.execute(text("SELECT count(*) FROM approval")).scalar() == 0
 
 
 def test_a_fault_of_a_page_has_a_reference_that_leads_to_it_in_the_log_and_says_nothing_of_it(
