@@ -12,7 +12,7 @@ from core.reads.payouts import PAGE_ROWS
 from core.reads.shown import show
 from core.steering import set_priority
 from pages.shared import desk as pages_desk
-from pages.shared import keys
+from pages.shared import keys, payout_tools
 from tests import builders
 from tests.pages.conftest import Open
 from tests.pages.dialogs import field
@@ -73,6 +73,18 @@ def test_reject_pressed_right_behind_next_opens_its_dialog_and_one_pressed_later
     late.button(key=f"do_reject_{first}").click().run()
     assert late.session_state[keys.QUIET] == second
     assert f"do_approve_{second}" not in {one.key for one in late.button}
+
+
+def test_a_click_on_next_that_was_overtaken_sends_nobody_on_from_a_payout_opened_later(
+    desk: Engine, open_page: Open, now: datetime
+):
+    with desk.begin() as conn:
+        first, second, _ = (pending(conn, [minor], now=now) for minor in (1_000, 2_000, 3_000))
+    app = open_page("ada", "payout", id=str(first))
+    app.session_state[payout_tools.GOING] = first  # the run of the click was cut short by one on another page
+    app.query_params["id"] = str(second)
+    app.run()
+    assert app.query_params["id"] == str(second)
 
 
 def test_a_letter_of_what_is_typed_where_the_keys_are_quiet_decides_nothing_and_a_click_drawn_since_decides(
