@@ -14,6 +14,7 @@ from uuid import uuid4
 import fasteners
 import psycopg
 import pytest
+from hypothesis import HealthCheck, settings
 from psycopg import sql
 from sqlalchemy import Connection, Engine, make_url
 
@@ -24,6 +25,10 @@ from db.migrate import migrate
 
 RUN_FOLDER = "DESK_TESTS_FOLDER"  # made by the first process, inherited by its workers
 IN_MEMORY, ROOM_BYTES = Path("/dev/shm"), 6 * 10**9  # noqa: S108 - a folder of this run's own is made in it
+
+# How long an example takes to make or to run tells how busy the machine is, and nothing of what is tested.
+settings.register_profile("desk", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("desk")
 
 
 def pytest_configure(config: pytest.Config) -> None:

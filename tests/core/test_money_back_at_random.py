@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from hypothesis import HealthCheck, given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import Connection, text
 
@@ -254,6 +254,17 @@ class Books:
         return "released" if result.count else "nothing due"
 
 
+# One walk through all that must be walked through: chance comes to each of these in most runs, and not in every one.
+BY_HAND = [
+    ("refund", 1, 1, True),
+    ("refund", 0, 1_00, True),
+    ("refund", 2, 60_00, True),
+    ("refund_sale", 0, 1_00, True),
+    ("reinstate", 2, 1, True),
+    ("pay", 0, 10_00, True),
+    ("come_back", 0, 1_00, True),
+    ("come_back", 1, 1_00, True),
+]
 WALKED = {
     "pay: Succeeded",
     "refund: void",
@@ -267,11 +278,13 @@ WALKED = {
 
 
 def test_any_order_leaves_the_books_in_balance(conn: Connection) -> None:
-    happened: set[str] = set()
+    walks: list[set[str]] = []
 
-    @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+    @settings(max_examples=40)
     @given(st.lists(STEP, min_size=15, max_size=40))
+    @example(BY_HAND)
     def walk(steps: list[tuple[str, int, int, bool]]) -> None:
+        walks.append(happened := set())
         with conn.begin_nested() as undone:
             books = Books(conn)
             for name, which, amount_minor, flag in steps:
@@ -287,4 +300,6 @@ def test_any_order_leaves_the_books_in_balance(conn: Connection) -> None:
             undone.rollback()
 
     walk()
-    assert happened >= WALKED  # not everything was refused
+    by_hand, *by_chance = walks
+    assert by_hand >= WALKED
+    assert {"pay: Succeeded", "refund: clawback"} <= set().union(*by_chance)  # not everything was refused

@@ -222,9 +222,9 @@ STEPS = st.lists(
 
 @settings(
     max_examples=20,
-    deadline=None,
     derandomize=True,
-    suppress_health_check=[HealthCheck.function_scoped_fixture],  # each example has a partner of its own
+    # Each example has a partner of its own.
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 @given(steps=STEPS)
 def test_any_run_of_earnings_requests_and_cancellations_keeps_every_cent_and_every_law(

@@ -370,11 +370,7 @@ class Life:
 
 
 @pytest.mark.parametrize("story", LIVES)
-@settings(
-    max_examples=12,
-    deadline=None,
-    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
-)
+@settings(max_examples=12, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(data=st.data())
 def test_any_order_and_number_of_a_payments_events_ends_at_the_same_books(
     shop: Shop, story: str, data: st.DataObject
