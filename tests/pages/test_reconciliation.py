@@ -272,8 +272,9 @@ def test_a_transfer_nobody_here_made_is_proposed_as_paid_outside(
     assert open_rows(desk) == [("missing_here", None, None)]
 
 
-def test_every_day_opens_with_the_payouts_that_make_our_side(open_page: Open, paid: int, now: datetime):
-    sent = (now - timedelta(hours=1)).date().isoformat()
+def test_every_day_opens_with_the_payouts_that_make_our_side(desk: Engine, open_page: Open, paid: int):
+    with desk.connect() as conn:  # by the database's own clock, which is not an hour back
+        sent = conn.execute(text("SELECT to_char(first_sent_at, 'YYYY-MM-DD') FROM attempt")).scalar_one()
     app = open_page("ada", "reconciliation", day=sent)
     assert not app.exception
     assert f"[{paid}](/payout?id={paid})" in app.table[0].value.to_string()
