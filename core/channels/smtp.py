@@ -44,6 +44,7 @@ class Smtp:
     step_s: float = STEP_S
     letter_s: float = LETTER_S
     _session: smtplib.SMTP | None = field(default=None, init=False, repr=False)
+    _late: bool = field(default=False, init=False, repr=False)
 
     def deliver(self, letter: Letter) -> Delivery:
         """Hand the letter over and return what came of it."""
@@ -51,6 +52,7 @@ class Smtp:
             content = LEADING_DOT.sub(b"..", as_email(letter, self.sender).as_bytes())
         except BadAddress:
             return Delivery(outcome="refused", words="The address is none that can be written to")
+        self._late = False
         timer = Timer(self.letter_s, self._cut)
         timer.daemon = True
         timer.start()
@@ -73,6 +75,7 @@ class Smtp:
 
     def _cut(self) -> None:
         """Break the connection off: the letter's time is over."""
+        self._late = True
         session = self._session
         with suppress(OSError):
             if session is not None and session.sock is not None:
@@ -102,6 +105,8 @@ class Smtp:
 
     def _sign_in(self, session: smtplib.SMTP) -> None:
         code, words = session.connect(self.server.host, self.server.port)
+        if self._late:  # while there was nothing to break off yet
+            raise TimeoutError
         if code // 100 != OK:
             raise smtplib.SMTPConnectError(code, words)
         if self.server.security == "starttls":
