@@ -11,6 +11,8 @@ from typing import Self, cast
 
 from core.channels.gateway import PHONE, Gateway
 
+PATIENT = "?cto=60&rto=60"  # as Apprise writes it: seconds to connect and to be answered
+
 
 class Handler(BaseHTTPRequestHandler):
     """Takes what is posted, and answers as it was told to."""
@@ -53,12 +55,12 @@ class FakeGateway:
     @property
     def sms(self) -> Gateway:
         """The way for SMS: the number stands in the address."""
-        return Gateway(url=f"{self.url}/sms/{PHONE}")
+        return Gateway(url=f"{self.url}/sms/{PHONE}{PATIENT}")
 
     @property
     def chat(self) -> Gateway:
         """The way to a chat."""
-        return Gateway(url=f"{self.url}/chat")
+        return Gateway(url=f"{self.url}/chat{PATIENT}")
 
     @property
     def url(self) -> str:

@@ -35,8 +35,8 @@ class Teller:
     team: Team = field(default_factory=lambda: Team(finance=FINANCE))
     others: dict[str, Channel] | None = None  # ways beside email
 
-    def channel(self, *, step_s: float = 5.0, letter_s: float = 10.0) -> Channel:
-        """A way to the server with shorter patience."""
+    def channel(self, *, step_s: float = 60.0, letter_s: float = 120.0) -> Channel:
+        """A way to the server with this patience: more than any machine needs."""
         return Smtp(server=self.server or self.mail.at, sender=SENDER, step_s=step_s, letter_s=letter_s)
 
     def notify(

@@ -231,7 +231,7 @@ class TestTroubles:
         assert paid
         trouble = teller.mail.trouble("MAIL", hang=True)
         try:
-            teller.notify(channel=teller.channel(step_s=0.2))
+            teller.notify(channel=teller.channel(step_s=2))
         finally:
             trouble.go_on.set()
         assert trouble.reached.is_set()
@@ -251,7 +251,7 @@ class TestTroubles:
         trouble = teller.mail.trouble("accepted", hang=True)
         job = threading.Thread(target=teller.notify)
         job.start()
-        assert trouble.reached.wait(10)
+        assert trouble.reached.wait(60)
         try:
             open_ = teller.desk.scalar("""
                 SELECT count(*) FROM pg_stat_activity
@@ -263,7 +263,7 @@ class TestTroubles:
             assert teller.desk.status(payout) == "paid"
         finally:
             trouble.go_on.set()
-            job.join(10)
+            job.join(60)
         assert teller.states()[0] == "sent"
 
     @pytest.mark.parametrize(
@@ -275,7 +275,7 @@ class TestTroubles:
     ) -> None:
         assert paid
         teller.server = replace(teller.mail.at, **safer)  # type: ignore[arg-type]
-        teller.notify(channel=teller.channel(step_s=0.5))
+        teller.notify(channel=teller.channel(step_s=5))
         assert (teller.mail.accepted, teller.states()) == ([], ["waiting"])
         assert "MAIL" not in teller.mail.verbs
         assert "secret-of-mail" not in str(teller.log())
