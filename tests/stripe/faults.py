@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from threading import Event, Lock
 from typing import Any, Literal
 
-GATE_S = 30
+GATE_S = 60
 Kind = Literal[
     "refuse",  # the connection ends before the request is read
     "drop_before",  # the request is read and forgotten

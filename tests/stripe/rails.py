@@ -59,7 +59,7 @@ def rail_to(
     seconds: Seconds | None = None,
     secret_key: str = TEST_KEY,
     account_id: str = "acct_platform",
-    timeouts_s: tuple[float, float] = (2.0, 5.0),
+    timeouts_s: tuple[float, float] = (10.0, 60.0),
 ) -> StripeTransfers:
     """Return a rail to this fake; it never waits in earnest."""
     clock = seconds or Seconds()

@@ -111,7 +111,7 @@ class TestKeys:
         fake.fault("delay_before", gate=gate)
         first = Thread(target=transfer, args=(client,))
         first.start()
-        gate.arrived.wait(10)
+        assert gate.arrived.wait(60)
 
         with pytest.raises(stripe.APIError, match="in-progress") as caught:
             transfer(client)
@@ -244,12 +244,12 @@ def test_a_person_can_start_it_steer_it_and_read_its_books() -> None:
 
             def steer(path: str, told: object = None) -> object:
                 content = None if told is None else json.dumps(told).encode()
-                with urllib.request.urlopen(f"{url}/fake/{path}", content, timeout=10) as answer:  # noqa: S310 - its own address
+                with urllib.request.urlopen(f"{url}/fake/{path}", content, timeout=60) as answer:  # noqa: S310 - its own address
                     return json.load(answer)
 
             steer("faults", {"kind": "drop_after"})
             client = stripe.StripeClient(
-                TEST_KEY, base_addresses={"api": url}, http_client=stripe.RequestsClient(timeout=10)
+                TEST_KEY, base_addresses={"api": url}, http_client=stripe.RequestsClient(timeout=60)
             )
             with pytest.raises(stripe.APIConnectionError):
                 transfer(client)

@@ -163,7 +163,7 @@ class TestAnAccountThatIsNotReady:
         fake.fault("delay_after", method="GET", path="/v1/accounts/acct_1", gate=gate)
         with ThreadPoolExecutor(1) as sender:
             run = sender.submit(send_due, desk.engine, rail, now=NOW)
-            assert gate.arrived.wait(10)
+            assert gate.arrived.wait(60)
             assert isinstance(desk.engine.pool, QueuePool)
             assert desk.engine.pool.checkedout() == 0  # nothing is held while the provider is asked
             fake.platform.change_account("acct_1", payouts_enabled=False)

@@ -39,10 +39,13 @@ class TestUnknown:
         assert moved(fake) == [24_75]
 
     def test_is_a_timeout(self, fake: FakeStripe) -> None:
-        rail = rail_to(fake, timeouts_s=(2.0, 0.15))
-        fake.fault("delay_after", seconds=0.4)
+        gate = Gate()
+        rail = rail_to(fake, timeouts_s=(10.0, 2.0))
+        fake.fault("delay_after", gate=gate)
 
         outcome = rail.send(ORDER)
+        assert gate.arrived.wait(60)  # it is executed
+        gate.opened.set()
 
         assert isinstance(outcome, Unknown)
         assert outcome.code == "no_answer"
@@ -145,7 +148,7 @@ class TestUnknown:
         outcomes: list[Succeeded | Declined | Unknown] = []
         first = Thread(target=lambda: outcomes.append(rail.send(ORDER)))
         first.start()
-        gate.arrived.wait(10)
+        assert gate.arrived.wait(60)
 
         second = rail.send(AGAIN)
         gate.opened.set()
