@@ -204,7 +204,7 @@ def test_a_hold_waits_for_whoever_moves_the_partners_money_and_then_sees_what_ha
             placed = other.submit(place_later)
             waits_for_lock(engine)
             payout_id = make.payout(conn, partner_id, [earning_id])
-        placed.result(timeout=30)
+        placed.result(timeout=60)
     with engine.begin() as conn:
         assert make.status_of(conn, payout_id) == "cancelled"
         assert balance(conn, partner_id) == (700, 0, 0)

@@ -85,7 +85,7 @@ def test_asking_wakes_the_scheduler_when_it_is_committed_and_is_kept(desk: Desk,
     with psycopg.connect(database, autocommit=True) as listener:
         listener.execute("LISTEN paydesk_job")
         order(desk)
-        woken = [note.payload for note in listener.notifies(timeout=10, stop_after=1)]
+        woken = [note.payload for note in listener.notifies(timeout=60, stop_after=1)]
 
     assert woken == ["release"]
     assert desk.column("SELECT actor FROM audit WHERE action = 'job.ordered'") == ["user:ola"]

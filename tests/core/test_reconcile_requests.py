@@ -43,7 +43,7 @@ def test_takes_one_person_and_wakes_the_scheduler_when_it_is_committed(
     with psycopg.connect(database, autocommit=True) as listener:
         listener.execute("LISTEN paydesk_reconcile")
         made = ask(desk, actor)
-        woken = [note.channel for note in listener.notifies(timeout=10, stop_after=1)]
+        woken = [note.channel for note in listener.notifies(timeout=60, stop_after=1)]
 
     assert woken == ["paydesk_reconcile"]
     assert last(desk) == made == Request(id=made.id, asked_at=NOW, asked_by=actor.name)

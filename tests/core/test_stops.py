@@ -86,7 +86,7 @@ class TestStopSending:
 
             started_again(desk, stop)
 
-            woken = [note.channel for note in listener.notifies(timeout=10, stop_after=1)]
+            woken = [note.channel for note in listener.notifies(timeout=60, stop_after=1)]
         assert woken == ["paydesk_send"]
 
 
