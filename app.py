@@ -18,5 +18,6 @@ with faults.told():
         nav.sidebar(person)
         sign_in.watch()
         decisions.recover()
+        decisions.renew_tokens()
         stopping.banner()
         page.run()

@@ -32,7 +32,7 @@ from pages.shared.status import badge
 log = logging.getLogger("paydesk.pages")
 
 RESULT, SHOWN_AT = "result", "result-shown-at"
-TOKENS = "tokens"
+TOKENS, SPENT = "tokens", "tokens-spent"
 SETTLED = "settled"
 ON_ITS_WAY = "decision-on-its-way"
 SAME_CLICK = timedelta(seconds=2)
@@ -69,9 +69,19 @@ Work = Callable[[Connection, Actor, datetime], Outcome]
 
 
 def token_for(name: str) -> UUID:
-    """The token of the next decision of this name; it stays the same until that decision had its outcome."""
+    """The token of the next decision of this name; it stays the same until that decision had its outcome and the page was
+    drawn again as a whole: a dialog draws its button once more before it closes, right under a double click.
+    """
     tokens: dict[str, UUID] = st.session_state.setdefault(TOKENS, {})
     return tokens.setdefault(name, uuid4())
+
+
+def renew_tokens() -> None:
+    """Give every decision that was made a new token; for the beginning of a run that draws the page as a whole."""
+    spent: set[UUID] = st.session_state.get(SPENT, set())
+    if spent:
+        _forget(spent)
+        st.session_state.pop(SPENT, None)
 
 
 def digest(subjects: Iterable[object]) -> str:
@@ -119,7 +129,7 @@ def decide(name: str, token: UUID, work: Work) -> None:
     if settled and not refused:
         st.session_state[SETTLED] = (name, datetime.now(UTC), token)
     if settled:
-        _used(token)
+        _used(token, outcome)
 
 
 def recover(*, but: UUID | None = None) -> None:
@@ -134,8 +144,9 @@ def recover(*, but: UUID | None = None) -> None:
     with desk.reading() as conn:
         kept = outcome_of(conn, token, name, actor=f"user:{desk.person().name}")
     if kept is not None:
-        tell(Outcome(**kept))
-        _used(token)
+        outcome = Outcome(**kept)
+        tell(outcome)
+        _used(token, outcome)
     elif undone is not None:  # a refusal or a fault, which the database does not know
         tell(undone)
     st.session_state.pop(ON_ITS_WAY, None)
@@ -171,11 +182,18 @@ def _same_click(name: str, now: datetime) -> UUID | None:
     return last[2]
 
 
-def _used(token: UUID) -> None:
-    """Let the next decision have a token of its own, whatever it was drawn as; this one is told."""
-    tokens: dict[str, UUID] = st.session_state.get(TOKENS, {})
-    st.session_state[TOKENS] = {name: kept for name, kept in tokens.items() if kept != token}
+def _used(token: UUID, outcome: Outcome) -> None:
+    """Let the next decision have a token of its own; this one is told. What was refused may be clicked again as it stands."""
+    if outcome.is_decided:
+        st.session_state[SPENT] = {token, *st.session_state.get(SPENT, ())}
+    else:
+        _forget({token})
     st.session_state.pop(ON_ITS_WAY, None)
+
+
+def _forget(used: set[UUID]) -> None:
+    tokens: dict[str, UUID] = st.session_state.get(TOKENS, {})
+    st.session_state[TOKENS] = {name: token for name, token in tokens.items() if token not in used}
 
 
 def deciding(conn: Connection, person: Person, *, idle: bool = False) -> Actor:

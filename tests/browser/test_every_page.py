@@ -11,7 +11,7 @@ from sqlalchemy import text
 
 from tests.browser import driving
 from tests.browser.conftest import Desk
-from tests.browser.driving import FAULT, Theme, sign_in, visit
+from tests.browser.driving import FAULT, Theme, settle, sign_in, visit
 from tests.browser.reading import low_contrast, nameless
 from tests.browser.shots import ONES, PAGES
 from tests.world import PASSWORD
@@ -61,6 +61,7 @@ def test_every_page_is_readable_keeps_to_its_host_and_has_one_primary_button_at_
         faults: dict[str, object] = {}
         page.goto(desk.url)
         expect(page.get_by_label("Password", exact=True)).to_be_visible()
+        settle(page)  # a form is drawn anew once the cookie was read
         faults["sign-in form"] = low_contrast(page) + nameless(page)
         sign_in(page, desk.url, "ada", PASSWORD)
         for name in opened(page, desk):

@@ -144,6 +144,24 @@ def test_two_notes_in_one_sitting_are_two_and_the_second_click_of_a_double_click
     assert books.column("SELECT note FROM partner_note ORDER BY id") == ["Called back", "Answered"]
 
 
+def test_the_second_click_on_a_dialog_drawn_once_more_before_it_closes_writes_nothing_however_late_it_comes(
+    books: Desk, open_page: Open, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(decisions, "SAME_CLICK", timedelta(0))
+    app = open_page("max", "partner", code="RSL1")
+    with monkeypatch.context() as no_more_than_the_dialog:
+        no_more_than_the_dialog.setattr(decisions, "renew_tokens", lambda: None)
+        for note in ("Called back", "Called back", "Answered"):
+            with chosen(app, WRITE) as asked:
+                field(asked.text_area, "note-text").set_value(note)
+                asked.button(key="note-keep").click().run()
+        assert books.column("SELECT note FROM partner_note") == ["Called back"]
+    with chosen(app.run(), WRITE) as asked:
+        field(asked.text_area, "note-text").set_value("Answered")
+        asked.button(key="note-keep").click().run()
+    assert books.column("SELECT note FROM partner_note ORDER BY id") == ["Called back", "Answered"]
+
+
 def test_a_backup_is_offered_after_a_failure_and_one_click_proposes_the_change(
     books: Desk, desk: Engine, now: datetime, open_page: Open
 ):
