@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import random
-import socket
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -68,13 +67,10 @@ def settings(fake: FakeStripe) -> Settings:
 @pytest.fixture
 def postman(desk: Desk, fake: FakeStripe, settings: Settings) -> Iterator[Postman]:
     """Delivers to the desk's own address, for the platform and for accounts."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port: int = free.getsockname()[1]
     clock = Clock(NOW)
-    server = serve(desk.engine, clock, port, StripeWebhook(desk.engine, clock, settings))
+    server = serve(desk.engine, clock, 0, StripeWebhook(desk.engine, clock, settings))
     assert server is not None
-    url = f"http://127.0.0.1:{port}{PATH}"
+    url = f"http://127.0.0.1:{server.server_port}{PATH}"
     yield Postman(fake, [Endpoint(url=url, secret=SECRET), Endpoint(url=url, secret=SECRET, scope="connect")])
     server.shutdown()
     server.server_close()

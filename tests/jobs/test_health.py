@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import socket
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
@@ -120,12 +119,9 @@ def test_events_that_could_not_be_applied_are_named_with_the_age_of_the_oldest(c
 
 @pytest.fixture
 def port(engine: Engine) -> Iterator[int]:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        number: int = free.getsockname()[1]
-    server = serve(engine, Clock(NOW), number)
+    server = serve(engine, Clock(NOW), 0)
     assert server is not None
-    yield number
+    yield server.server_port
     server.shutdown()
     server.server_close()
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import email
-import socket
 import socketserver
 from collections import deque
 from dataclasses import dataclass, field
@@ -162,8 +161,5 @@ class FakeMail:
 
 
 def nobody_listens() -> MailServer:
-    """An address where no server is."""
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        port: int = taken.getsockname()[1]
-    return MailServer(host="127.0.0.1", port=port, security="none")
+    """An address where no server is: a port that no system hands out by itself."""
+    return MailServer(host="127.0.0.1", port=1, security="none")
