@@ -6,6 +6,7 @@ import logging
 import random
 import socket
 from collections.abc import Iterator
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -33,14 +34,18 @@ ENVIRON = {
 }
 
 
+class Still(Clock):
+    """A clock that stands: how far a signature is from it is never this machine's own slowness."""
+
+    def now(self) -> datetime:
+        return NOW
+
+
 def serving(engine: Engine, environ: dict[str, str]) -> Iterator[int]:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        number: int = free.getsockname()[1]
-    clock = Clock(NOW)
-    server = serve(engine, clock, number, StripeWebhook(engine, clock, Settings.from_env(environ)))
+    clock = Still()
+    server = serve(engine, clock, 0, StripeWebhook(engine, clock, Settings.from_env(environ)))
     assert server is not None
-    yield number
+    yield server.server_port
     server.shutdown()
     server.server_close()
 
@@ -72,7 +77,7 @@ def rows(engine: Engine) -> list[tuple[object, ...]]:
 @pytest.mark.usefixtures("witness")
 class TestTaken:
     @pytest.mark.parametrize("secret", [PLATFORM, OLD, CONNECT])
-    @pytest.mark.parametrize("skew_s", [0, -290, 290])
+    @pytest.mark.parametrize("skew_s", [0, -300, 300])
     def test_an_event_signed_by_any_secret_is_written_down_as_references_alone(
         self, engine: Engine, url: str, secret: str, skew_s: int
     ) -> None:
