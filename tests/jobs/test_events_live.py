@@ -20,7 +20,7 @@ from tests.stripe.fake import FakeStripe
 from tests.stripe.posting import Endpoint, Postman
 
 SECRET = "whsec_of_the_platform"
-PATIENCE_S = 60
+PATIENCE_S = 120
 
 
 @contextmanager

@@ -206,7 +206,7 @@ def test_killed_at_any_step_a_letter_is_unclear_and_never_sent_twice(  # noqa: P
         [sys.executable, "-m", "jobs", "notify", "--as", "ola", "--now", AT], cwd=ROOT, env=dict(os.environ)
     )
     try:
-        assert trouble.reached.wait(60)
+        assert trouble.reached.wait(120)
     finally:
         process.send_signal(signal.SIGKILL)
         process.wait()

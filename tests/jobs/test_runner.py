@@ -21,7 +21,7 @@ from jobs.slots import Daily, Hourly
 from jobs.timetable import Desk
 
 NIGHT = datetime(2026, 11, 20, 3, 0, tzinfo=UTC)
-PATIENCE_S = 30
+PATIENCE_S = 60
 SETTINGS = Settings.from_env({"PAYDESK_ENV": "test"})
 
 
@@ -62,19 +62,19 @@ def test_of_two_runners_at_once_one_runs(engine: Engine):
     def waits(_orders: Orders) -> RunResult:
         turns.append(1)
         begun.set()
-        assert end.wait(30)
+        assert end.wait(PATIENCE_S)
         return RunResult(count=1)
 
     job = Job(name="send", sentence="", run_once=waits, every_s=2)
     first, second = (Desk(engine, SETTINGS, Clock(NIGHT), [job]) for _ in range(2))
     thread = threading.Thread(target=first.turn, args=[job])
     thread.start()
-    assert begun.wait(30)
+    assert begun.wait(PATIENCE_S)
     assert second.turn(job) is None
     with pytest.raises(JobIsRunning):
         run_by_hand(job, orders(engine), clock=Clock(NIGHT), made_by="os:root", wait_s=0.2)
     end.set()
-    thread.join(30)
+    thread.join(PATIENCE_S)
     assert len(turns) == 1
     assert rows(engine) == [("send", None, True, 1, None)]
 

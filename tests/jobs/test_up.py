@@ -23,7 +23,7 @@ class TestUp:
                 | settings,
                 capture_output=True,
                 text=True,
-                timeout=60,
+                timeout=120,
                 check=False,
             )
 

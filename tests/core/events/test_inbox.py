@@ -258,12 +258,12 @@ class TestGoingWrong:
 
         def wait(_event: ProviderEvent) -> None:
             inside.set()
-            assert go_on.wait(30)
+            assert go_on.wait(60)
 
         witness.before = wait
         first = Thread(target=apply_due, args=(desk.engine, source), kwargs={"now": NOW})
         first.start()
-        assert inside.wait(30)
+        assert inside.wait(60)
         second = apply_due(
             desk.engine, source, now=NOW
         )  # it does not wait for the first, which holds the row
