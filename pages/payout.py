@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
-
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
@@ -24,7 +22,7 @@ from pages.shared import (
     payout_tabs,
     payout_tools,
 )
-from pages.shared.decisions import RESULT, Outcome
+from pages.shared.decisions import Outcome
 from pages.shared.desk import Person
 from pages.shared.faults import live
 from pages.shared.format import count, method, moment, money, person, plain, story_moment, until
@@ -95,13 +93,9 @@ def _overtaken(header: PayoutHeader, who: Person) -> str | None:
     if asked is None:
         return None
     action = {REJECT.name: REJECT, CANCEL.name: CANCEL}[asked]
-    if not payout_tools.offers(action, header, who):
-        outcome = Outcome(
-            badge="refused",
-            headline=f"Nothing was {action.done}.",
-            then=f"The payout is {look(header.status).word.lower()} now.",
-        )
-        st.session_state[RESULT] = asdict(outcome)
+    if not payout_tools.has_button(action, header, who):
+        then = f"The payout is {look(header.status).word.lower()} now."
+        decisions.tell(Outcome(badge="refused", headline=f"Nothing was {action.done}.", then=then))
         keys.too_late(header.id)
         return None
     return asked

@@ -60,10 +60,15 @@ def decided(name: str) -> None:
         answered()
 
 
+def is_dialog_open() -> bool:
+    """Whether this run has opened a dialog already; it may open only one."""
+    context = get_script_run_ctx()
+    return context is not None and context.has_dialog_opened
+
+
 def are_quiet(subject: int) -> bool:
     """Whether the keys of the subject's page must do nothing in this run."""
-    context = get_script_run_ctx()
-    if is_asking(subject) or (context is not None and context.has_dialog_opened):
+    if is_asking(subject) or is_dialog_open():
         st.session_state[QUIET] = subject
     return _is_quiet(subject)
 

@@ -10,7 +10,8 @@ import streamlit as st
 from core.guards import STOPS_APPROVAL
 from core.reads.payout import PayoutStory
 from core.reads.payout_header import PayoutHeader
-from pages.shared import address, elements, keys, payout_cards, payout_reversal
+from pages.shared import address, decisions, elements, keys, payout_cards, payout_reversal
+from pages.shared.decisions import Outcome
 from pages.shared.desk import Person
 from pages.shared.format import PRIORITIES, money
 from pages.shared.payout_actions import (
@@ -29,7 +30,9 @@ from pages.shared.payout_actions import (
 )
 from pages.shared.payout_confirm import confirm
 
-APPROVES = "Ctrl+Enter"  # stands in no text: what is typed while no field has the cursor never approves
+APPROVES = (
+    "Shift+Enter"  # stands in no text, and counts in no field: what is typed, or searched for, never approves
+)
 GOING = "payout_going"
 
 
@@ -47,6 +50,11 @@ def offers(action: Action, header: PayoutHeader, who: Person) -> bool:
     return header.status in action.statuses and who.may(action.right)
 
 
+def has_button(action: Action, header: PayoutHeader, who: Person) -> bool:
+    """Whether it has a button of its own, which asks before it decides; cancelling what is pending stands in the menu."""
+    return offers(action, header, who) and not (action is CANCEL and header.status == "pending")
+
+
 def goes_on(payout_id: int) -> bool:
     """Whether *Next* was clicked on this payout and nothing has come of it yet; the answer is given once."""
     left: int | None = st.session_state.pop(GOING, None)
@@ -62,13 +70,15 @@ def draw(told: PayoutStory, who: Person, *, asked: str | None) -> None:
     )  # fmt: skip
     _rare(told, seen, who)
     for action in (REJECT, CANCEL):
-        if offers(action, header, who) and not (action is CANCEL and header.status == "pending"):
+        if has_button(action, header, who):
             name, shortcut = _keyed(f"do_{action.name}", "X" if action is REJECT else None, header.id)
             st.button(
                 action.verb, icon=f":material/{action.icon}:", key=name, shortcut=shortcut,
                 on_click=_ask, args=(action.name, header.id),
             )  # fmt: skip
-            if asked == action.name:
+            if asked == action.name and keys.is_dialog_open():
+                keys.too_late(header.id)  # what was clicked since stands in front of it, and has the letters
+            elif asked == action.name:
                 confirm(action, seen, on_close=keys.answered)
     # What waits for its time is not hurried by a click; taking it back is what there is to do.
     waits = told.leaves_at is not None and header.status == "approved"
@@ -109,14 +119,19 @@ def _rare(told: PayoutStory, seen: Sequence[Seen], who: Person) -> None:
     rare = [CANCEL] if header.status == "pending" else []
     rare += [BRING_BACK if header.aside_until is not None else ASIDE, *orders]
     offered = {action.verb: action for action in rare if offers(action, header, who)}
+    known = {action.verb: action for action in (CANCEL, ASIDE, BRING_BACK, *map(priority, PRIORITIES))}
     choices = [*offered, *([payout_reversal.VERB] if payout_reversal.offered(told, who) else [])]
     if not choices:
         return
     chosen = st.menu_button("More", choices, type="tertiary", key="payout_more")
     if chosen == payout_reversal.VERB:
         payout_reversal.ask(told)
-    elif chosen is not None:
+    elif chosen in offered:
         confirm(offered[chosen], seen, on_close=keys.answered)
+    elif chosen is not None:  # the browser still had the menu of before
+        then = "The payout has changed since you looked."
+        decisions.tell(Outcome(badge="refused", headline=f"Nothing was {known[chosen].done}.", then=then))
+        st.rerun()
 
 
 def _keyed(name: str, key: str | None, payout_id: int) -> tuple[str, str | None]:

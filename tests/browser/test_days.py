@@ -102,7 +102,7 @@ def test_in_a_bad_night_one_person_stops_all_sending_and_two_start_it_again(desk
     sign_out(page)
     sign_in(page, f"{desk.url}/payout?id={desk.world.payouts[0]}", "ada", PASSWORD)
     expect(page.get_by_text("Sending is stopped").first).to_be_visible()
-    page.keyboard.press("Control+Enter")  # deciding goes on
+    page.keyboard.press("Shift+Enter")  # deciding goes on
     expect(page.get_by_text("It does not leave yet. All sending is stopped by max").first).to_be_visible()
     books.send(now=datetime.now(UTC))
     assert (counts(desk)["approved"], counts(desk)["paid"]) == (waiting + 1, paid)

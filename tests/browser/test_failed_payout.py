@@ -121,7 +121,7 @@ def test_a_payout_refused_for_good_is_given_back_understood_mended_and_its_money
     night.desk.queue(datetime.now(UTC) + DAY)
     again = night.desk.scalar("SELECT id FROM payout WHERE status = 'pending'")
     visit(page, f"{night.url}/payout?id={again}")
-    page.keyboard.press("Control+Enter")
+    page.keyboard.press("Shift+Enter")
     expect(page.get_by_text("leaves when it is back").first).to_be_visible()
     night.send()
     expect(page.get_by_text("It has left").first).to_be_visible()

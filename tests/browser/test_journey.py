@@ -56,7 +56,7 @@ def test_a_payout_found_in_the_queue_is_approved_and_seen_paid(desk: Desk, page:
 def test_the_page_of_an_approved_payout_follows_it_until_it_is_paid(desk: Desk, page: Page):
     payout = desk.world.payouts[0]
     sign_in(page, f"{desk.url}/payout?id={payout}", "ada", PASSWORD)
-    page.keyboard.press("Control+Enter")
+    page.keyboard.press("Shift+Enter")
     expect(page.get_by_text("leaves when it is back").first).to_be_visible()
     assert status_of(desk, payout) == "approved"
 

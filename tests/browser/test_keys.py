@@ -10,7 +10,7 @@ from sqlalchemy import text
 
 from core.decisions import Wanted, approve_payouts
 from tests.browser.conftest import Desk
-from tests.browser.driving import settle, sign_in, visit
+from tests.browser.driving import FAULT, settle, sign_in, visit
 from tests.world import PASSWORD
 
 pytestmark = pytest.mark.browser
@@ -101,7 +101,7 @@ def test_once_a_dialog_is_left_the_keys_decide_again_and_what_is_searched_for_ne
     page.keyboard.press("Escape")
     expect(page.get_by_role("dialog")).to_have_count(0)
     settle(page)
-    page.keyboard.press("Control+Enter")
+    page.keyboard.press("Shift+Enter")
     expect(page.get_by_text("leaves when it is back").first).to_be_visible()
     assert standing(desk, payout) == ("approved", 1)
 
@@ -118,13 +118,44 @@ def test_what_is_typed_where_no_field_has_the_cursor_approves_nothing(desk: Desk
     assert approved_by_ada(desk) == before
 
 
+def test_what_is_typed_into_the_search_box_approves_nothing_with_whatever_enter_it_is_sent(
+    desk: Desk, page: Page
+):
+    payout = desk.world.payouts[0]
+    before = approved_by_ada(desk)
+    sign_in(page, f"{desk.url}/payout?id={payout}", "ada", PASSWORD)
+    for enter in ("Control+Enter", "Shift+Enter", "Alt+Enter", "Meta+Enter"):
+        visit(page, f"{desk.url}/payout?id={payout}")
+        expect(page.get_by_role("button", name="Approve")).to_be_visible()
+        page.get_by_placeholder("Find anything").click()
+        page.keyboard.type("mara", delay=30)
+        page.keyboard.press(enter)
+        settle(page)
+    assert approved_by_ada(desk) == before
+
+
+def test_a_choice_of_the_menu_right_behind_reject_opens_its_dialog_alone(desk: Desk, page: Page):
+    payout = desk.world.payouts[0]
+    sign_in(page, f"{desk.url}/payout?id={payout}", "ada", PASSWORD)
+    expect(page.get_by_role("button", name="Approve")).to_be_visible()
+    page.get_by_role("button", name="More").click()
+    menu = page.get_by_text("Set aside", exact=True)
+    expect(menu).to_be_visible()
+    page.keyboard.press("x")
+    menu.click()
+    settle(page)
+    expect(page.get_by_role("dialog")).to_have_count(1)
+    expect(page.locator(FAULT)).to_have_count(0)
+    assert standing(desk, payout) == ("pending", 0)
+
+
 def test_the_key_approves_once_and_goes_nowhere_where_another_button_was_clicked_last(desk: Desk, page: Page):
     sign_in(page, f"{desk.url}/payout?id={desk.world.payouts[0]}", "ada", PASSWORD)
     page.get_by_role("button", name="Next").click()
     settle(page)
     shown, address = int(page.url.rpartition("=")[2]), page.url
     before = standing(desk, shown)
-    page.keyboard.press("Control+Enter")
+    page.keyboard.press("Shift+Enter")
     expect(page.get_by_text("leaves when it is back").first).to_be_visible()
     settle(page)
     assert (before, standing(desk, shown)) == (("pending", 0), ("approved", 1))
@@ -142,7 +173,7 @@ def test_next_and_approve_in_quick_succession_approve_what_is_shown_or_nothing(
     for _ in range(3):
         page.keyboard.press("n")
         page.wait_for_timeout(delay_ms)
-        page.keyboard.press("Control+Enter")
+        page.keyboard.press("Shift+Enter")
         settle(page)
         if "/payout?id=" not in page.url:
             break

@@ -45,7 +45,7 @@ def test_a_payout_approved_in_the_browser_is_one_transfer_at_stripe_and_shows_it
     ):
         page = driving.new_page(opened)
         sign_in(page, f"{url}/payout?id={payout}", "ada", PASSWORD)
-        page.keyboard.press("Control+Enter")
+        page.keyboard.press("Shift+Enter")
         expect(page.get_by_text("It has left").first).to_be_visible(timeout=60_000)
         with engine.connect() as conn:
             paid = conn.execute(PAID, {"id": payout}).one()

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import datetime, timedelta
 
 import pytest
 from sqlalchemy import Engine, text
 
-from core.decisions import Wanted
+from core.decisions import Wanted, approve_payouts
 from core.reads.payouts import PAGE_ROWS
 from core.reads.shown import show
-from core.steering import set_priority
+from core.steering import set_priority, take_back_payouts
 from pages.shared import desk as pages_desk
 from pages.shared import keys, payout_tools
 from tests import builders
@@ -109,6 +110,54 @@ def test_a_letter_of_what_is_typed_where_the_keys_are_quiet_decides_nothing_and_
 
     app.button(key=f"do_approve_{first}_quiet").click().run()
     assert decided() == {first}
+
+
+def test_a_cancellation_asked_for_what_was_taken_back_meanwhile_is_told_and_the_payout_can_be_decided_on(
+    desk: Engine, open_page: Open, now: datetime, status_of: Callable[[int], str]
+):
+    with desk.begin() as conn:
+        payout = pending(conn, [1_000], now=now)
+        approve_payouts(conn, [Wanted(id=payout)], actor=World().actor("ben"), now=now)
+    app = open_page("ada", "payout", id=str(payout)).button(key=f"do_cancel_{payout}").click().run()
+    assert field(app.text_input, "reason")
+    with desk.begin() as conn:
+        take_back_payouts(conn, [Wanted(id=payout)], actor=World().actor("ben"), now=now)
+
+    app = app.run()
+    assert "Nothing was cancelled." in words(app)
+    app = app.button(key=f"do_approve_{payout}_quiet").click().run()
+    assert status_of(payout) == "approved"
+
+
+@pytest.mark.parametrize("another", ["write-note", "Set aside"])
+def test_a_dialog_opened_before_the_one_asked_for_came_stands_in_its_place(
+    desk: Engine, open_page: Open, now: datetime, another: str
+):
+    app = open_page("ada", "payout", id=str(payout := one_pending(desk, now)))
+    app.button(key=f"do_reject_{payout}").click()
+    if another == "write-note":
+        app.button(key=another).click()
+    else:
+        app.menu_button(key="payout_more").click(another)
+    app = app.run()
+    assert not app.exception
+    assert not [one for one in app.selectbox if one.label == "What the partner is told"]
+    assert f"do_approve_{payout}" not in {one.key for one in app.button}
+
+    app = app.run()
+    app.button(key=f"next_{payout}_quiet").click().run()
+    assert not app.exception
+
+
+def test_what_the_menu_offers_no_more_is_not_done_and_the_page_stands(
+    desk: Engine, open_page: Open, now: datetime, status_of: Callable[[int], str]
+):
+    app = open_page("ada", "payout", id=str(payout := one_pending(desk, now)))
+    with desk.begin() as conn:
+        approve_payouts(conn, [Wanted(id=payout)], actor=World().actor("ben"), now=now)
+    app = app.menu_button(key="payout_more").click("Set aside").run()
+    assert "Nothing was set aside." in words(app)
+    assert status_of(payout) == "approved"
 
 
 def test_a_note_on_a_payout_is_kept_with_its_author_and_hidden_from_viewers(
