@@ -23,7 +23,7 @@ from pages.shared.sign_in import STATUS, USERNAME
 from tests.world import add_people
 
 APP = Path(__file__).parents[2] / "app.py"
-TIMEOUT_S = 60
+TIMEOUT_S = 180
 Open = Callable[..., AppTest]
 
 
