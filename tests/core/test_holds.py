@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import timedelta
+from threading import Event
 
 import pytest
 from sqlalchemy import Connection, Engine, text
@@ -202,7 +203,7 @@ def test_a_hold_waits_for_whoever_moves_the_partners_money_and_then_sees_what_ha
         with engine.begin() as conn:
             lock_partners(conn, [partner_id])
             placed = other.submit(place_later)
-            waits_for_lock(engine)
+            waits_for_lock(engine, placed)
             payout_id = make.payout(conn, partner_id, [earning_id])
         placed.result(timeout=60)
     with engine.begin() as conn:
@@ -217,14 +218,14 @@ WAITING = text("""
 """)
 
 
-def waits_for_lock(engine: Engine) -> None:
+def waits_for_lock(engine: Engine, behind: Future[int]) -> None:
     """Return once some connection of this database waits for a lock."""
+    looking = Event()
     with engine.connect() as conn:
-        for _ in range(10_000):
-            if conn.execute(WAITING).scalar_one():
-                return
+        while not conn.execute(WAITING).scalar_one():
+            assert not behind.done(), f"it did not wait: {behind.result()}"
             conn.rollback()
-    raise AssertionError("nobody waits")
+            looking.wait(0.01)
 
 
 def test_a_hold_on_an_earning_paid_in_part_holds_the_rest_and_lifting_frees_it(desk: Desk):

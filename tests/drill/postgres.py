@@ -103,5 +103,5 @@ def kill(folder: Path, *, whole: bool) -> None:
     family = [postmaster, *postmaster.children(recursive=True)]
     for process in family if whole else family[:1]:
         process.kill()
-    _, alive = psutil.wait_procs(family, timeout=30)
+    _, alive = psutil.wait_procs(family, timeout=120)
     assert not alive, f"still there: {alive}"

@@ -99,7 +99,7 @@ def free_port() -> int:
 def ends_well(process: subprocess.Popen[bytes]) -> bool:
     """Ask it to end and tell whether it did, with nothing left undone."""
     process.send_signal(signal.SIGTERM)
-    return process.wait(60) == 0
+    return process.wait(120) == 0
 
 
 def lose_some(here: Place, chance: Random) -> None:

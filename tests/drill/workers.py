@@ -82,7 +82,7 @@ class Workers:
         assert self._process.stdout is not None
         self._process.stdin.close()
         self._process.stdout.close()
-        self._process.wait(30)
+        self._process.wait(120)
         self._errors.close()
         self._folder.cleanup()
 

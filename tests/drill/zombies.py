@@ -124,7 +124,7 @@ def stopped_in_flight(here: Place, workers: Workers, *, answered_first: bool) ->
     gate = Gate()
     here.fake.fault("delay_before", gate=gate)
     worker = workers.start(sender(here))
-    assert gate.arrived.wait(30)
+    assert gate.arrived.wait(120)
     os.kill(worker.pid, signal.SIGSTOP)
     assert worker.wait_until_stopped()
     take_lock_from(here.url, NAME)
