@@ -25,6 +25,7 @@ from db.migrate import migrate
 
 RUN_FOLDER = "DESK_TESTS_FOLDER"  # made by the first process, inherited by its workers
 IN_MEMORY, ROOM_BYTES = Path("/dev/shm"), 6 * 10**9  # noqa: S108 - a folder of this run's own is made in it
+CONNECTIONS = 500  # of as many workers as a machine has room for; each has desks and schedulers of its own
 
 # How long an example takes to make or to run tells how busy the machine is, and nothing of what is tested.
 settings.register_profile("desk", deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -165,13 +166,24 @@ def _drop(server_url: str, name: str) -> None:
 def _server_url(folder: Path) -> str:
     if given := os.environ.get("DATABASE_URL"):
         return given
-    url = server.start(folder)
+    with fasteners.InterProcessLock(folder / "server.lock"):
+        url = server.start(folder)
+        if _settle(url):
+            server.stop(folder)
+            server.start(folder)
+    return url
+
+
+def _settle(url: str) -> bool:
+    """Set what a server of tests alone has otherwise, and tell whether it has to be started again for it."""
     with psycopg.connect(url, autocommit=True) as connection:
+        if connection.execute("SHOW max_connections").fetchone() == (str(CONNECTIONS),):
+            return False
         connection.execute(
             "ALTER SYSTEM SET fsync = off"
         )  # what these tests kill are processes, not machines
-        connection.execute("SELECT pg_reload_conf()")
-    return url
+        connection.execute(f"ALTER SYSTEM SET max_connections = {CONNECTIONS}")
+    return True
 
 
 def _template_made(folder: Path) -> str | None:
