@@ -72,7 +72,7 @@ def test_what_goes_beyond_the_day_waits_for_a_person_with_the_reason_and_a_small
         ("CR4", "pending", 1),
     ]
     assert left(desk) == ["day_full", "day_full"]
-    assert desk.column("SELECT sentence FROM left_to_person") == [
+    assert desk.column("SELECT sentence FROM left_to_person ORDER BY sentence") == [
         "The policy has approved €50.00 of the €80.00 it may today",
         "The policy has approved €80.00 of the €80.00 it may today",
     ]
