@@ -109,6 +109,8 @@ SKIP_FIGURES = {
     "cap_reached": "The month's cap of {cap} is reached: {used} is paid or on its way",
     "fee_exceeds_amount": "The fee of {fee} would eat the {amount}",
 }
+# Which of them are amounts: any other may be a number too, like the code of a partner.
+AMOUNTS = frozenset({"amount", "short", "minimum", "available", "cap", "used", "fee"})
 PLAIN_AMOUNT = re.compile(r"-?[0-9]+(\.[0-9]+)?")
 
 
@@ -117,8 +119,8 @@ def why_not_paid(reason: str, figures: Mapping[str, Any], currency: str) -> str:
     if reason in HOLD_WORDS:
         return f"On hold: {HOLD_WORDS[reason]}"
     words = {
-        name: written(parse_amount(value, currency), currency)
-        if isinstance(value, str) and PLAIN_AMOUNT.fullmatch(value)
+        name: written(parse_amount(str(value), currency), currency)
+        if name in AMOUNTS and PLAIN_AMOUNT.fullmatch(str(value))
         else str(value).removeprefix(",")
         for name, value in figures.items()
     }

@@ -120,6 +120,8 @@ def test_the_archived_are_out_of_the_list_and_their_money_stays_visible(desk: De
          "The month's cap of $5,000.00 is reached: $5,000.00 is paid or on its way"),
         ("fee_exceeds_amount", {"fee": "5.00", "amount": "3.00"}, "The fee of $5.00 would eat the $3.00"),
         ("nothing_available", {"available": "-20.00"}, "Nothing to pay: the balance is −$20.00"),
+        ("nothing_available", {"partner": "812345678901234567", "available": "0.00"}, "Nothing to pay: the balance is $0.00"),
+        ("on_hold", {"why": "812345678901234567", "until": ""}, "On hold: 812345678901234567"),
         ("partner_suspended", {"status": "archived"}, "The partner is archived"),
         ("no_destination", {}, "There is no destination to pay to"),
         ("below_minimum", {}, "The balance is below the minimum payout"),
