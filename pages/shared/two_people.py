@@ -15,7 +15,7 @@ from core.second_person import Content, Proposal
 from core.stops import current_stop
 from core.users import User, list_users
 from db.engine import Connection
-from pages.shared import elements, frame, status
+from pages.shared import elements, frame, keys, status
 from pages.shared import format as fmt
 from pages.shared.decisions import Outcome, Work, decide, last_result, token_for
 from pages.shared.in_dialog import field, typed
@@ -146,7 +146,7 @@ def ask_why(
     """Open a dialog that says what will be done and takes the reason it needs; `name` is the decision's, and `then` leaves a
     form that is done with.
     """
-    st.dialog(title, width="medium", icon=f":material/{icon}:")(_ask)(
+    st.dialog(title, width="medium", icon=f":material/{icon}:", on_dismiss=keys.answered)(_ask)(
         title, icon, sentence, name=name, work=work, then=then
     )
 
@@ -170,7 +170,7 @@ def _ask(
     st.caption("The reason is shown to everybody it concerns and is kept in the audit.")
     token = token_for(name)
     with st.container(horizontal=True, horizontal_alignment="right"):
-        if st.button("Cancel", key="why-cancel") or elements.primary(
+        if st.button("Cancel", key="why-cancel", on_click=keys.answered) or elements.primary(
             title, icon, key="why-done", on_click=_asked, args=(name, token, work, then)
         ):
             st.rerun()
@@ -178,6 +178,7 @@ def _ask(
 
 def _asked(name: str, token: UUID, work: Callable[[str], Work], then: Callable[[], None] | None) -> None:
     decide(name, token, work(typed(name, REASON)))
+    keys.answered()
     result = last_result()
     if then is not None and result is not None and result.is_decided:
         then()

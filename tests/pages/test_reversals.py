@@ -99,6 +99,16 @@ def test_what_was_proposed_waits_for_another_person_and_says_how_much(
     assert "Reverse…" not in menus(hers)
 
 
+def test_the_keys_of_a_payout_decide_again_once_the_refusal_of_a_proposal_was_left(
+    desk: Engine, paid: int, open_page: Open, now: datetime
+) -> None:
+    proposal = asked_back(desk, paid, "max", now, "10.00")
+    app = open_page("ada", "payout", id=str(paid)).button(key=f"refuse-{proposal}").click().run()
+    assert f"next_{paid}_quiet" in keys(app)
+    app = app.button(key="why-cancel").click().run()
+    assert f"next_{paid}" in keys(app)
+
+
 def test_the_story_tells_who_pulled_what_back_and_why_and_that_it_came(
     desk: Engine, paid: int, open_page: Open, now: datetime
 ) -> None:
