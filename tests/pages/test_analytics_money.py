@@ -57,7 +57,8 @@ def test_the_step_stands_in_the_address_and_every_card_goes_by_it(open_page: Ope
     assert "per week" not in words(app)
     assert words(app).count("per month") == 3
     months = programs_chart(open_page("vera", "analytics", days="365", step="month"))
-    assert [len(amounts) for amounts in months.values()] == [13, 13]
+    # Twelve of them on the last day of one, when a year begins with the first of the next.
+    assert [len(amounts) for amounts in months.values()] in ([13, 13], [12, 12])
 
 
 @pytest.mark.parametrize(("days", "step"), [("7", "month"), ("365", "day"), ("30", "hour")])
@@ -91,9 +92,12 @@ def test_paid_by_program_is_a_chart_a_table_and_a_file_that_add_up(open_page: Op
 
 
 @pytest.mark.usefixtures("paid")
-def test_the_period_before_is_named_with_both_its_years(open_page: Open) -> None:
-    app = open_page("vera", "analytics", days="custom", since="2025-11-22", until="2026-11-21")
-    assert "22 Nov 2024 – 21 Nov 2025" in words(app)
+def test_the_period_before_is_named_with_both_its_years(open_page: Open, now: datetime) -> None:
+    until = (now - DAY).date()
+    since = until - 379 * DAY  # longer than a year: the one before lies in two, whatever day it is
+    app = open_page("vera", "analytics", days="custom", since=since.isoformat(), until=until.isoformat())
+    first, last = since - 380 * DAY, since - DAY
+    assert f"{first.day} {first:%b %Y} – {last.day} {last:%b %Y}" in words(app)
 
 
 @pytest.mark.usefixtures("paid")
