@@ -10,7 +10,7 @@ from functools import cache
 from babel import Locale
 from babel.numbers import NumberPattern, format_currency
 
-from core.money import exponent, plain, to_decimal
+from core.money import EXPONENTS, exponent, plain, to_decimal
 
 ENGLISH = "en_US"
 
@@ -30,7 +30,11 @@ class Amount:
 
 
 def written(minor: int, currency: str) -> str:
-    """Write an amount of minor units as the desk's own sentences do: `€1,283.78`, `−€66.00`. Refuses UnknownCurrency."""
+    """Write an amount of minor units as the desk's own sentences do: `€1,283.78`, `−€66.00`; of a currency that nobody knows
+    the decimals of, as a number of its smallest unit.
+    """
+    if currency not in EXPONENTS:
+        return f"{minor:,} of the smallest unit of {currency}".replace("-", "−")
     return money_words(to_decimal(minor, currency), currency, locale=ENGLISH).replace("-", "−")
 
 

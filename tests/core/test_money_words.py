@@ -31,6 +31,10 @@ def test_an_amount_is_written_as_its_locale_does() -> None:
     assert money(123_456, "RSD") == "RSD1,234.56"
 
 
+def test_an_amount_of_a_currency_nobody_knows_is_written_as_it_was_counted() -> None:
+    assert written(-7_000, "ZZZ") == "−7,000 of the smallest unit of ZZZ"
+
+
 def test_an_amount_of_a_refusal_is_written_in_its_sentence_and_plain_in_its_figures() -> None:
     amount = Amount(-123_456, "EUR")
     assert (f"{amount}", str(amount)) == ("−€1,234.56", "-1234.56")

@@ -23,14 +23,16 @@ def words(app: AppTest) -> str:
     return said.replace("\\", "")
 
 
-def take_in(desk: Engine, ref: str, *, at: datetime, destination: str | None = None) -> None:
+def take_in(
+    desk: Engine, ref: str, *, at: datetime, destination: str | None = None, currency: str = "EUR"
+) -> None:
     """A payment of 70.00 that names no partner."""
     seen = SeenPayment(
         provider="stripe",
         ref=ref,
         charge_ref=None,
         amount_minor=70_00,
-        currency="EUR",
+        currency=currency,
         occurred_at=at,
         booking=f"booking of {ref}",
         destination=destination,
@@ -96,6 +98,19 @@ def test_a_partner_nobody_knows_is_refused_and_it_goes_on_waiting(
 
     assert "There is no partner NOBODY." in words(app)
     assert states(desk) == [("waiting", None, None)]
+
+
+@pytest.mark.parametrize(("currency", "amount"), [("JMD", "70.00"), ("ZZZ", "7,000 of the smallest unit")])
+def test_a_payment_in_a_currency_of_no_program_is_shown_and_takes_no_page_away(
+    desk: Engine, open_page: Open, now: datetime, currency: str, amount: str
+) -> None:
+    take_in(desk, "pi_1", at=now - timedelta(hours=2), currency=currency)
+    assert not open_page("max", "audit").exception
+    app = open_page("max", "partners")
+    assert not app.exception
+    assert amount in words(app)
+    app.button(key="payment-1").click().run()
+    assert not app.exception
 
 
 def test_who_may_not_decide_sees_it_and_has_no_button(
