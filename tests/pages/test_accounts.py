@@ -44,17 +44,17 @@ def test_an_approved_payout_says_why_its_account_cannot_be_paid_whose_move_it_is
     account, code = account_of(desk, payout_id)
     with desk.begin() as conn:
         rail(conn)
-        checked = now - timedelta(minutes=3)
+        checked = now - timedelta(hours=3)
         account_state(conn, account=account, ready=False, reasons=NO_BANK, due=["email"], checked_at=checked)
 
     page = shown(open_page("max", "payout", id=str(payout_id)))
     assert "The account cannot be paid: No bank account is attached" in page
     assert "Partner’s" in page
-    assert "checked 3 min ago" in page
+    assert "checked 3 h ago" in page
     assert f"{ACCOUNT}{account}" in page
     page = shown(open_page("max", "partner", code=code))
     assert "No bank account is attached" in page
-    assert "checked 3 min ago" in page
+    assert "checked 3 h ago" in page
     assert "email" in page
     assert f"{ACCOUNT}{account}" in page
 
