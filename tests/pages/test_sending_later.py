@@ -95,10 +95,10 @@ def test_taking_back_is_the_next_action_of_a_payout_that_waits_for_anybody_who_a
 def test_taken_back_too_late_is_refused_by_name_and_the_payout_has_left(
     two_hours: Engine, open_page: Open, now: datetime, status_of: Status
 ) -> None:
-    payout = approved(two_hours, now - timedelta(hours=1, minutes=59))
+    payout = approved(two_hours, now - timedelta(hours=1))
     app = open_page("ben", "payout", id=str(payout))
     send_due(
-        two_hours, Simulator(engine=two_hours, success={"stripe": Decimal(1)}), now=now + timedelta(minutes=2)
+        two_hours, Simulator(engine=two_hours, success={"stripe": Decimal(1)}), now=now + timedelta(hours=1)
     )
     assert status_of(payout) == "paid"
 
