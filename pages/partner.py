@@ -79,7 +79,7 @@ def page() -> None:
     partner_lists.behind(story, now, zone)
     cards = st.grid(2, min_column_width=400)
     partner_cards.holds(cards, story, now, zone)
-    partner_beside.notes(cards, extras, now, zone)
+    partner_beside.notes(cards, story.header.code, extras, now, zone)
     partner_cards.terms(cards, story, now, zone)
     partner_cards.destination(cards, story, now, zone, partner_backup.lines(extras, zone, now))
     if bounties is not None:

@@ -66,7 +66,7 @@ def menu(story: PartnerStory) -> None:
     """Draw the menu of what this person may do; nobody sees a menu without a line."""
     choices = [line.name for line in _lines(story)]
     if choices:
-        st.menu_button("More", choices, key=MENU, on_click=_choose)
+        st.menu_button("More", choices, key=MENU, on_click=_choose, args=(story.header.code,))
 
 
 def _lines(story: PartnerStory) -> list[Line]:
@@ -80,16 +80,16 @@ def is_ineligible(story: PartnerStory) -> bool:
     return bool((holds["earning_id"].isna() & holds["payout_id"].isna()).any())
 
 
-def _choose() -> None:
-    st.session_state[CHOSEN] = st.session_state[MENU]
+def _choose(code: str) -> None:
+    st.session_state[CHOSEN] = (st.session_state[MENU], code)
     forget_fault()
 
 
 def dialogs(story: PartnerStory, extras: PartnerExtras) -> None:
-    """Open what was chosen in the menu."""
+    """Open what was chosen in the menu of this very partner."""
     chosen = st.session_state.pop(CHOSEN, None)
     for line in LINES:  # whoever forged a line is refused by the operation itself
-        if line.name == chosen and line.when(story):
+        if chosen == (line.name, story.header.code) and line.when(story):
             line.open(story, extras)
             return
     show_fault()  # of a dialog that is no longer there

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from functools import partial
 from zoneinfo import ZoneInfo
 
 import streamlit as st
@@ -40,9 +41,9 @@ def waiting(extras: PartnerExtras, now: datetime, zone: ZoneInfo) -> None:
             two_people.show_proposal(one, names[one.id], now, zone)
 
 
-def notes(grid: DeltaGenerator, extras: PartnerExtras, now: datetime, zone: ZoneInfo) -> None:
-    """Draw the notes, the newest first."""
-    with elements.card(grid, "Notes", "added to, never changed", tool=_write_button):
+def notes(grid: DeltaGenerator, code: str, extras: PartnerExtras, now: datetime, zone: ZoneInfo) -> None:
+    """Draw the notes on the partner of this code, the newest first."""
+    with elements.card(grid, "Notes", "added to, never changed", tool=partial(_write_button, code)):
         if extras.notes.empty:
             st.caption("No note yet. What the next colleague should know goes here.")
             return
@@ -64,13 +65,15 @@ def _text(note: object, blanked_at: object, zone: ZoneInfo, now: datetime) -> st
     return fmt.plain(card_text(note)) or ":gray[hidden from viewers]"
 
 
-def _write_button() -> None:
+def _write_button(code: str) -> None:
     if frame.person().may("write notes"):
-        st.button("Write", icon=":material/edit_note:", type="tertiary", key="note-write", on_click=_ask_note)
+        st.button(
+            "Write", icon=":material/edit_note:", type="tertiary", key="note-write", on_click=_ask_note, args=(code,)
+        )  # fmt: skip
 
 
-def _ask_note() -> None:
-    st.session_state["partner-chosen"] = "Write a note"
+def _ask_note(code: str) -> None:
+    st.session_state["partner-chosen"] = ("Write a note", code)
     in_dialog.forget_fault()
 
 

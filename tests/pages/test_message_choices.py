@@ -12,7 +12,7 @@ from streamlit.testing.v1 import AppTest
 from core.message_preferences import choose_messages, read_preferences
 from core.programs import install_presets
 from tests.building.outbox import delivery, message_in
-from tests.pages.dialogs import field
+from tests.pages.dialogs import choose, field
 from tests.pages.test_messages import code_of, keys, told, words
 from tests.world import World, pending
 
@@ -39,8 +39,7 @@ def chosen(desk: Engine) -> tuple[object, ...]:
 
 def open_dialog(open_page: Open, name: str, code: str) -> AppTest:
     app = open_page(name, "partner", code=code)
-    app.session_state["partner-chosen"] = "What they are told"
-    return app.run()
+    return choose(app, "What they are told")
 
 
 def test_a_maker_chooses_language_notice_and_number(open_page: Open, desk: Engine, partner: str):

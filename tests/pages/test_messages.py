@@ -9,7 +9,7 @@ from streamlit.testing.v1 import AppTest
 
 from core.outbox import NOT_SET_UP
 from tests.building.outbox import message_in
-from tests.pages.dialogs import field
+from tests.pages.dialogs import choose, field
 from tests.world import pending
 
 Open = Callable[..., AppTest]
@@ -132,8 +132,7 @@ def test_a_link_is_offered_to_whoever_may_ask_where_there_are_accounts(  # noqa:
     with desk.begin() as conn:
         pending(conn, [5_000], now=now)
     app = open_page(name, "partner", code=code_of(desk))
-    app.session_state["partner-chosen"] = "Mail an onboarding link"
-    app.run()
+    choose(app, "Mail an onboarding link")
     assert not app.exception
     assert ("onboarding" in keys(app)) == offered
     if offered:

@@ -17,9 +17,9 @@ from core.providers.simulator import Simulator
 from core.reconciling import reconcile
 from core.sending import send_due
 from core.users import add_user, read_user
-from pages.shared.partner_actions import ALLOW, ANSWER, BLANK, BLOCK, CHOSEN, LIFT, LINES, ONBOARD
+from pages.shared.partner_actions import ALLOW, ANSWER, BLANK, BLOCK, LIFT, LINES, ONBOARD
 from tests import builders
-from tests.pages.dialogs import field
+from tests.pages.dialogs import choose, field
 from tests.pages.test_payments import states, take_in
 from tests.pages.test_reconciliation import by_hand
 from tests.pages.test_reversals import actor, simulator
@@ -51,8 +51,7 @@ def earned(desk: Engine, code: str, now: datetime, minor: int = 90_00) -> int:
 def opened(app: AppTest, line: str) -> list[Any]:
     """Open a dialog of the partner's menu, and return its widgets that keep what is typed or chosen."""
     before = {one.key for one in widgets(app)}
-    app.session_state[CHOSEN] = line
-    app.run()
+    choose(app, line)
     assert not app.exception
     return [one for one in widgets(app) if one.key not in before]
 
@@ -150,8 +149,7 @@ def test_what_was_typed_for_one_partner_never_stands_in_the_dialog_of_the_next(
     fill(opened(app, line), now)
 
     app.query_params["code"] = "AF-2"
-    app.session_state[CHOSEN] = line
-    app.run()
+    choose(app, line)
 
     typed = [one for one in widgets(app) if one.key not in standing]
     assert begins(typed) == fresh
@@ -162,13 +160,11 @@ def test_what_was_entered_never_stands_as_what_is_refunded(
 ) -> None:
     earned(desk, "AF-1", now)
     app = open_page("max", "partner", code="AF-1")
-    app.session_state[CHOSEN] = "Enter an amount"
-    app.run()
+    choose(app, "Enter an amount")
     field(app.text_input, "by-hand-amount").set_value("250.00")
     field(app.text_input, "by-hand-ref").set_value("INV-1")
 
-    app.session_state[CHOSEN] = "Refund a sale"
-    app.run()
+    choose(app, "Refund a sale")
 
     assert field(app.text_input, "by-hand-amount").value == ""
     assert field(app.text_input, "by-hand-ref").value == ""

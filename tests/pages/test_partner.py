@@ -8,10 +8,10 @@ import pytest
 from sqlalchemy import Engine, text
 from streamlit.testing.v1 import AppTest
 
-from pages.shared.partner_actions import CHOSEN, HOLD, LIFT, REQUEST
+from pages.shared.partner_actions import HOLD, LIFT, MENU, REQUEST
 from tests import builders
 from tests.builders import Balance, balance
-from tests.pages.dialogs import field
+from tests.pages.dialogs import choose, field
 from tests.world import pending
 
 Open = Callable[..., AppTest]
@@ -72,8 +72,25 @@ def words(app: AppTest) -> str:
 
 @contextmanager
 def chosen(app: AppTest, action: str) -> Iterator[AppTest]:
-    app.session_state[CHOSEN] = action
-    yield app.run()
+    yield choose(app, action)
+
+
+def test_what_was_chosen_for_one_partner_opens_no_dialog_about_the_next(
+    desk: Engine, open_page: Open, partner: Partner
+):
+    del partner
+    with desk.begin() as conn:
+        program = conn.execute(text("SELECT id FROM program LIMIT 1")).scalar_one()
+        builders.partner(conn, program, "AF-2", name="Somebody else")
+    app = open_page("max", "partner", code="AF-1")
+    app.query_params["code"] = "AF-2"  # as Back does while the page of the one before still stands
+    app.menu_button(key=MENU).click(HOLD).run()
+    assert not app.exception
+    assert "Somebody else" in words(app)
+    assert "partner-hold" not in {one.key for one in app.button}
+
+    app.menu_button(key=MENU).click(HOLD).run()
+    assert "partner-hold" in {one.key for one in app.button}
 
 
 @pytest.mark.usefixtures("partner")
