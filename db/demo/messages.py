@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import date, time
+from datetime import date, time, timedelta
 
 from sqlalchemy import text
 
@@ -29,10 +29,15 @@ OWN_NOTICE_DAYS = 30  # of a reseller who is paid once a month
 
 def write_messages(desk: Desk, day: date, partners: list[Partner], *, n: int, days: int) -> None:
     """On the n-th of so many days, agree on what is told, or write down what is told because of the time."""
-    if n == max(days - CHOSEN_DAYS_AGO, 1):
+    if day == _worked_on(day + timedelta(days=max(days - CHOSEN_DAYS_AGO, 1) - n)):
         agree_on_messages(desk, day, partners)
     if n >= days - CHOSEN_DAYS_AGO:
         tell_the_day(desk, day)
+
+
+def _worked_on(day: date) -> date:
+    """This day, or the Monday after it where nobody works on it."""
+    return day + timedelta(days={6: 2, 7: 1}.get(day.isoweekday(), 0))
 
 
 def agree_on_messages(desk: Desk, day: date, partners: list[Partner]) -> None:

@@ -12,7 +12,7 @@ from db.demo import SIGN_INS
 from db.demo.history import live_through
 from db.engine import make_engine
 
-NOW = datetime(2026, 3, 4, 10, 30, tzinfo=UTC)
+NOW = datetime(2026, 3, 8, 10, 30, tzinfo=UTC)  # a Sunday: fifteen days before it nobody worked
 
 
 def one(conn: Connection, sql: str) -> object:
