@@ -16,6 +16,7 @@ from tests.world import PASSWORD
 pytestmark = pytest.mark.browser
 NOTE_WHERE_IT_IS_APPROVED = """() => { window.pressed = []; window.addEventListener('keydown', event => {
     if (event.key === 'Enter') window.pressed.push(location.href); }, true); }"""
+RUNS = "document.querySelector('[data-testid=stApp]').getAttribute('data-test-script-state') === 'running'"
 LATE_REASON = "not an agreed amount, and nobody knows why"
 REASON = "a contract nobody signed, an axe"  # its r is a key of Streamlit's own: it runs the page anew
 
@@ -74,6 +75,7 @@ def test_a_reason_typed_for_what_a_colleague_decided_meanwhile_approves_nothing_
         approve_payouts(conn, [Wanted(id=payout)], actor=desk.world.actor("ben"), now=datetime.now(UTC))
     before = approved_by_ada(desk)
     page.keyboard.press("x")
+    page.wait_for_function(RUNS)  # a busy machine loses a click that another one follows before it was taken
     page.keyboard.type(reason, delay=delay_ms)
     expect(page.get_by_text("Nothing was rejected.").first).to_be_visible()
     settle(page)
