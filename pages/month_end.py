@@ -21,6 +21,7 @@ from pages.shared import address, elements, frame, tables, taking_home
 from pages.shared import format as fmt
 from pages.shared.cells import number
 from pages.shared.decisions import Outcome, decide, token_for
+from pages.shared.faults import dialog
 from pages.shared.in_dialog import began_with, field, typed
 from pages.shared.status import badge, tag
 
@@ -247,7 +248,7 @@ def _ask_codes() -> None:
     st.session_state["ask-codes"] = True
 
 
-@st.dialog("Account codes", width="medium", icon=":material/tag:")
+@dialog("Account codes", "tag")
 def _codes() -> None:
     with frame.reading() as conn:
         codes = account_codes(conn)

@@ -26,6 +26,7 @@ from pages.shared import address, elements, frame, in_dialog, tables
 from pages.shared import format as fmt
 from pages.shared.cells import linked_to
 from pages.shared.decisions import Outcome, Work, decide, token_for
+from pages.shared.faults import dialog
 from pages.shared.in_dialog import field, typed
 from pages.shared.status import badge, tag
 
@@ -192,7 +193,7 @@ def _called(user: User) -> str:
     return fmt.plain(user.full_name or user.name)
 
 
-@st.dialog("Add a person", width="medium", icon=":material/person_add:")
+@dialog("Add a person", "person_add")
 def _add() -> None:
     st.text_input("Name", key=field(ADD, FULL_NAME), max_chars=200, placeholder="Ada Lindqvist")
     st.text_input("Signs in as", key=field(ADD, NAME), max_chars=63, placeholder="ada")
@@ -201,7 +202,7 @@ def _add() -> None:
     in_dialog.buttons("Add", "person_add", key="people-go", on_click=_added, args=())
 
 
-@st.dialog("Roles", width="medium", icon=":material/badge:")
+@dialog("Roles", "badge")
 def _roles(user: User) -> None:
     st.markdown(f"**{_called(user)}** has these roles and no others.")
     name = f"roles_{user.name}_{user.epoch}"
@@ -212,7 +213,7 @@ def _roles(user: User) -> None:
     in_dialog.buttons("Give these roles", "badge", key="people-go", on_click=_roled, args=args)
 
 
-@st.dialog("New password", width="medium", icon=":material/key:")
+@dialog("New password", "key")
 def _password(user: User) -> None:
     st.markdown(f"**{_called(user)}** signs in with it from now on; every open session ends.")
     name = f"password_{user.name}_{user.epoch}"

@@ -16,6 +16,7 @@ from db.engine import Connection
 from pages.shared import decisions, desk, elements, tables
 from pages.shared.decisions import Outcome, Work
 from pages.shared.desk import Person
+from pages.shared.faults import dialog
 from pages.shared.format import count, method, money, plain, totals
 from pages.shared.queue_columns import Sight, cells, configs, partner
 from pages.shared.tables import each
@@ -139,9 +140,7 @@ def payouts(header: BatchHeader, kept: pd.DataFrame, refusals: Refusals, who: Pe
                 f"**{len(chosen):,} selected**\u2003{totals(net_totals(chosen))} net", width="content"
             )
             if st.button(f"Take {len(chosen):,} out", icon=":material/event_busy:", key="take_out"):
-                st.dialog(
-                    f"Take {count(len(chosen), 'payout')} out", width="medium", icon=":material/event_busy:"
-                )(_take_out)(
+                dialog(f"Take {count(len(chosen), 'payout')} out", "event_busy")(_take_out)(
                     header.id,
                     [
                         (int(row.id), partner(row), money(int(row.net_minor), row.currency))

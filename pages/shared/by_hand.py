@@ -14,6 +14,7 @@ from db.engine import Connection
 from pages.shared import format as fmt
 from pages.shared import in_dialog
 from pages.shared.decisions import Outcome, token_for
+from pages.shared.faults import dialog
 from pages.shared.in_dialog import field, typed
 
 KIND, AMOUNT, SALE, REF, WHY = (f"by-hand-{name}" for name in ("kind", "amount", "sale", "ref", "why"))
@@ -30,7 +31,7 @@ REFUND_WORDS = {
 }
 
 
-@st.dialog("Enter an amount", width="medium", icon=":material/edit_square:")
+@dialog("Enter an amount", "edit_square")
 def enter(story: PartnerStory) -> None:
     """Ask for an amount that no file and no provider tells of."""
     currency = story.header.currency
@@ -70,7 +71,7 @@ def _entered(name: str, token: UUID, code: str, currency: str) -> None:
     in_dialog.decide_in_dialog(name, token, work)
 
 
-@st.dialog("Refund a sale", width="medium", icon=":material/undo:")
+@dialog("Refund a sale", "undo")
 def refund(story: PartnerStory) -> None:
     """Ask for a refund that no provider tells of."""
     st.markdown(

@@ -17,6 +17,7 @@ from pages.shared import elements, frame, status, tables
 from pages.shared import format as fmt
 from pages.shared.cells import instant, number
 from pages.shared.decisions import Outcome, decide, token_for
+from pages.shared.faults import dialog
 from pages.shared.in_dialog import field, typed
 from pages.shared.lines import card_text
 from pages.shared.status import Colour
@@ -155,7 +156,7 @@ def _ask_outside(difference_id: int, said: str) -> None:
     )
 
 
-@st.dialog("Close a difference", width="medium", icon=":material/balance:")
+@dialog("Close a difference", "balance")
 def _close(row: Any, said: str) -> None:  # noqa: ANN401 - as above
     st.markdown(
         f"{kind_badge(str(row.kind))}\u2002**{fmt.money(number(row.amount_minor), str(row.currency))}**"

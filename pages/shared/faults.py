@@ -6,7 +6,7 @@ import logging
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime, timedelta
-from typing import ParamSpec
+from typing import Literal, ParamSpec
 from uuid import uuid4
 
 import streamlit as st
@@ -20,32 +20,51 @@ LOOK_EVERY_S = 5
 JUST_NOW = timedelta(seconds=1)
 KEY = "fault"
 Given = ParamSpec("Given")
+Place = Literal["page", "part", "dialog"]
+# What comes of a part of a page, and of a dialog, for which the database did not answer.
+WAY_ON = {"part": "This part comes back by itself.", "dialog": "Close this, and open it again in a moment."}
 
 
 @contextmanager
-def told(*, part: bool = False) -> Iterator[None]:
-    """Say what is wrong in the place of whatever cannot be drawn: the page, or a `part` of one that else stays."""
+def told(place: Place = "page") -> Iterator[None]:
+    """Say what is wrong in the place of whatever cannot be drawn: the page, or a part or dialog of one that else stays."""
     try:
         yield
     except Exception as fault:  # noqa: BLE001 - whatever it is, a person reads a sentence and the log has the rest
-        tell(fault, part=part)
+        tell(fault, place)
 
 
 def live(every_s: float) -> Callable[[Callable[Given, None]], Callable[Given, None]]:
     """Draw a part of a page anew every `every_s` seconds; where it cannot be drawn, it says so and the page stays."""
 
     def alive(draw: Callable[Given, None]) -> Callable[Given, None]:
-        return st.fragment(run_every=every_s)(told(part=True)(draw))
+        return st.fragment(run_every=every_s)(told("part")(draw))
 
     return alive
 
 
-def tell(fault: Exception, *, part: bool) -> None:
+def dialog(
+    title: str,
+    icon: str,
+    *,
+    width: Literal["medium", "large"] = "medium",
+    on_dismiss: Callable[[], None] | Literal["ignore", "rerun"] = "ignore",
+) -> Callable[[Callable[Given, None]], Callable[Given, None]]:
+    """Draw in front of the page; where it cannot be drawn, it says so and the page stays."""
+
+    def opened(draw: Callable[Given, None]) -> Callable[Given, None]:
+        in_front = st.dialog(title, width=width, icon=f":material/{icon}:", on_dismiss=on_dismiss)
+        return in_front(told("dialog")(draw))
+
+    return opened
+
+
+def tell(fault: Exception, place: Place) -> None:
     """Draw what is wrong, and what to do about it."""
-    if part:
-        _in_part(fault)
-    else:
+    if place == "page":
         _in_place_of_the_page(fault)
+    else:
+        _in_part(fault, place)
 
 
 def _in_place_of_the_page(fault: Exception) -> None:
@@ -81,13 +100,13 @@ def _in_place_of_the_page(fault: Exception) -> None:
                 st.button("Try again", icon=":material/refresh:", key="try-again")
 
 
-def _in_part(fault: Exception) -> None:
+def _in_part(fault: Exception, place: Literal["part", "dialog"]) -> None:
     with st.container(key=f"{KEY}-{uuid4().hex[:8]}"):
         if is_away(fault):
             log.error("the database does not answer: %s", fault)
-            st.caption(":material/cloud_off: The database does not answer. This part comes back by itself.")
+            st.caption(f":material/cloud_off: The database does not answer. {WAY_ON[place]}")
         else:
-            st.caption(f":material/error: This part cannot be drawn. Reference {_noted(fault)}.")
+            st.caption(f":material/error: This {place} cannot be drawn. Reference {_noted(fault)}.")
 
 
 def _noted(fault: Exception) -> str:

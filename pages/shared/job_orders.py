@@ -14,7 +14,7 @@ from db.engine import Connection
 from pages.shared import address, elements, frame, job_words, status
 from pages.shared import format as fmt
 from pages.shared.decisions import Outcome, Work, decide, token_for
-from pages.shared.faults import live
+from pages.shared.faults import dialog, live
 from pages.shared.in_dialog import buttons, decide_in_dialog, field, forget_fault, typed
 from pages.shared.timetable import TIMETABLE
 
@@ -132,7 +132,7 @@ def _came_of(order: JobOrder) -> str:
 
 
 def _open_run() -> None:
-    st.dialog("Run a job", width="medium", icon=":material/play_arrow:")(_ask_run)()
+    dialog("Run a job", "play_arrow")(_ask_run)()
 
 
 def _ask_run() -> None:
@@ -186,7 +186,7 @@ def _resuming(pause: Pause) -> Work:
 
 
 def _open_pause() -> None:
-    st.dialog("Pause a job", width="medium", icon=":material/pause:")(_ask_pause)()
+    dialog("Pause a job", "pause")(_ask_pause)()
 
 
 def _ask_pause() -> None:

@@ -14,6 +14,7 @@ from core.reads.partner import PartnerStory
 from db.engine import Connection
 from pages.shared import frame, in_dialog
 from pages.shared.decisions import Outcome, token_for
+from pages.shared.faults import dialog
 from pages.shared.in_dialog import field, typed
 
 LANGUAGE, NOTICE, PHONE, KINDS = (f"partner-told-{name}" for name in ("language", "notice", "phone", "kinds"))
@@ -22,7 +23,7 @@ NOTICES = (None, 0, 1, 2, 3, 5, 7, 14)
 BY = {"email": "By email", "sms": "By SMS"}
 
 
-@st.dialog("What the partner is told", width="medium", icon=":material/mail:")
+@dialog("What the partner is told", "mail")
 def choose(story: PartnerStory) -> None:
     """Ask how this partner wants to be told, and keep it."""
     with frame.reading() as conn:

@@ -17,6 +17,7 @@ from pages.shared import format as fmt
 from pages.shared import frame, in_dialog, status, tables
 from pages.shared.cells import instant, number
 from pages.shared.decisions import Outcome, digest, token_for
+from pages.shared.faults import dialog
 from pages.shared.lines import card_text
 
 SHOWN = 15
@@ -89,7 +90,7 @@ def test_button() -> None:
         _ask()
 
 
-@st.dialog("Send a test message", width="medium", icon=":material/outgoing_mail:")
+@dialog("Send a test message", "outgoing_mail")
 def _ask() -> None:
     st.markdown("Any kind, with made-up figures and marked as a test. Nobody else gets it.")
     kinds = all_kinds()

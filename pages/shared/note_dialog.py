@@ -12,13 +12,14 @@ from core.partner_notes import LONGEST, add_note
 from db.engine import Connection
 from pages.shared import in_dialog, keys
 from pages.shared.decisions import Outcome, token_for
+from pages.shared.faults import dialog
 from pages.shared.in_dialog import field, typed
 
 TEXT = "note-text"
 NAMES_THE_PAYOUT = 40  # characters of a note that say which payout it is about
 
 
-@st.dialog("Write a note", width="medium", icon=":material/edit_note:", on_dismiss=keys.answered)
+@dialog("Write a note", "edit_note", on_dismiss=keys.answered)
 def write(partner_code: str, *, payout_id: int | None = None) -> None:
     """Take a note of this partner; of a payout, it names it."""
     name = f"note_{partner_code}_{payout_id}"

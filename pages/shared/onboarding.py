@@ -14,6 +14,7 @@ from db.engine import Connection
 from pages.shared import elements, frame
 from pages.shared import format as fmt
 from pages.shared.decisions import Outcome, Work, decide, token_for
+from pages.shared.faults import dialog
 
 
 def wanted(story: PartnerStory) -> bool:
@@ -26,7 +27,7 @@ def wanted(story: PartnerStory) -> bool:
     )
 
 
-@st.dialog("Mail an onboarding link", width="medium", icon=":material/link:")
+@dialog("Mail an onboarding link", "link")
 def ask(story: PartnerStory) -> None:
     """Say what will be sent to whom, and take the click."""
     header = story.header

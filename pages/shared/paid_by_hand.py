@@ -15,6 +15,7 @@ from pages.shared import format as fmt
 from pages.shared import frame, in_dialog, tables
 from pages.shared.cells import number
 from pages.shared.decisions import Outcome, token_for
+from pages.shared.faults import dialog
 from pages.shared.in_dialog import field, typed
 from pages.shared.payment_dialogs import CHOSEN, DAY, REFERENCE, day_of, whom
 
@@ -32,7 +33,7 @@ def ask(group: Ready) -> None:
     _ask(chosen, {number(row.payout_id): whom(row) for row in tables.each(lines)}, dict(group.wanted))
 
 
-@st.dialog("Paid by hand", width="medium", icon=":material/done:")
+@dialog("Paid by hand", "done")
 def _ask(chosen: str, payouts: dict[int, str], versions: dict[int, int]) -> None:
     payout_id = st.selectbox(
         "Payout",

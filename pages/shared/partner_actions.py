@@ -32,6 +32,7 @@ from pages.shared import (
 from pages.shared import format as fmt
 from pages.shared.cells import instant, number
 from pages.shared.decisions import Outcome, token_for
+from pages.shared.faults import dialog
 from pages.shared.in_dialog import decide_in_dialog, field, forget_fault, show_fault, typed
 
 REQUEST, HOLD, LIFT = "Request a payout", "Place a hold", "Lift a hold"
@@ -99,7 +100,7 @@ def _who(story: PartnerStory) -> str:
     return fmt.plain(story.header.name or story.header.code)
 
 
-@st.dialog("Request a payout", width="medium", icon=":material/payments:")
+@dialog("Request a payout", "payments")
 def _request(story: PartnerStory) -> None:
     currency = story.header.currency
     everything = plain(max(story.balance.available_minor, 0), currency)
@@ -133,7 +134,7 @@ def _requested(name: str, token: UUID, code: str) -> None:
     decide_in_dialog(name, token, work)
 
 
-@st.dialog("Place a hold", width="medium", icon=":material/lock:")
+@dialog("Place a hold", "lock")
 def _hold(story: PartnerStory) -> None:
     st.markdown(
         f"Nothing of {_who(story)} is queued or sent while the hold is in force; what is already sent is not called back."
@@ -169,7 +170,7 @@ def _placed(name: str, token: UUID, partner_id: int) -> None:
     decide_in_dialog(name, token, work)
 
 
-@st.dialog("Lift a hold", width="medium", icon=":material/lock_open:")
+@dialog("Lift a hold", "lock_open")
 def _lift(story: PartnerStory) -> None:
     zone, now = frame.zone(), frame.now()
     in_force = story.holds[story.holds["in_force"]]

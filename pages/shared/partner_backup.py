@@ -20,6 +20,7 @@ from db.engine import Connection
 from pages.shared import elements, frame, in_dialog, two_people
 from pages.shared import format as fmt
 from pages.shared.decisions import Outcome, Work, token_for
+from pages.shared.faults import dialog
 from pages.shared.in_dialog import field, typed
 from pages.shared.partner_edit import DETAILS
 from pages.shared.two_people import ask_why
@@ -95,7 +96,7 @@ def use(story: PartnerStory, extras: PartnerExtras) -> None:
     )
 
 
-@st.dialog("Keep a backup method", width="medium", icon=":material/alt_route:")
+@dialog("Keep a backup method", "alt_route")
 def keep(story: PartnerStory) -> None:
     """Ask for the second method, and propose it."""
     st.markdown(

@@ -21,6 +21,7 @@ from pages.shared import elements, frame, in_dialog, tables, two_people
 from pages.shared import format as fmt
 from pages.shared.cells import instant
 from pages.shared.decisions import Outcome, Work
+from pages.shared.faults import dialog
 from pages.shared.lines import card_text
 from pages.shared.two_people import ask_why
 
@@ -146,7 +147,7 @@ def allow(story: PartnerStory) -> None:
     )
 
 
-@st.dialog("Answer", width="large", icon=":material/support_agent:")
+@dialog("Answer", "support_agent", width="large")
 def reply(story: PartnerStory) -> None:
     """Show where the partner's money stands in words to copy."""
     st.caption("Where the money stands, in words for a reply. The button at the right copies it.")

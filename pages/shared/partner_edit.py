@@ -19,6 +19,7 @@ from db.engine import Connection
 from pages.shared import format as fmt
 from pages.shared import frame, in_dialog, two_people
 from pages.shared.decisions import Outcome, token_for
+from pages.shared.faults import dialog
 from pages.shared.in_dialog import field, typed
 
 # A field, what it is called, and what stands in it as an example.
@@ -58,7 +59,7 @@ def _typed(decision: str, name: str) -> str:
     return typed(decision, f"partner-field-{name}")
 
 
-@st.dialog("Add a partner", width="medium", icon=":material/person_add:")
+@dialog("Add a partner", "person_add")
 def add(known: list[Program]) -> None:
     """Ask for what a file of partners would have, and take one in."""
     by_code = {program.code: program for program in known}
@@ -114,7 +115,7 @@ def _added() -> None:
     in_dialog.decide_in_dialog(decision, token_for(decision), work)
 
 
-@st.dialog("Edit the details", width="medium", icon=":material/edit:")
+@dialog("Edit the details", "edit")
 def edit(story: PartnerStory) -> None:
     """Ask for what has changed, and why."""
     with frame.reading() as conn:
@@ -152,7 +153,7 @@ def _edited(decision: str, token: UUID, code: str, was: Mapping[str, str]) -> No
     in_dialog.decide_in_dialog(decision, token, work)
 
 
-@st.dialog("Change the destination", width="medium", icon=":material/swap_horiz:")
+@dialog("Change the destination", "swap_horiz")
 def move(story: PartnerStory) -> None:
     """Ask where the money goes from now on, and propose it."""
     header = story.header

@@ -17,6 +17,7 @@ from db.engine import Connection
 from pages.shared import format as fmt
 from pages.shared import frame, in_dialog, two_people
 from pages.shared.decisions import Outcome, token_for
+from pages.shared.faults import dialog
 from pages.shared.in_dialog import field, typed
 
 AMOUNT, WHY, EARLY_WHY = "override-amount", "override-why", "early-why"
@@ -26,7 +27,7 @@ def _who(story: PartnerStory) -> str:
     return fmt.plain(story.header.name or story.header.code)
 
 
-@st.dialog("Request beyond a rule", width="medium", icon=":material/policy_alert:")
+@dialog("Request beyond a rule", "policy_alert")
 def beyond(story: PartnerStory) -> None:
     """Ask for an amount that breaks a rule, show which, and propose it."""
     header, balance = story.header, story.balance
@@ -71,7 +72,7 @@ def _proposed(name: str, token: UUID, partner_id: int) -> None:
     in_dialog.decide_in_dialog(name, token, work)
 
 
-@st.dialog("Request an early payout", width="medium", icon=":material/fast_forward:")
+@dialog("Request an early payout", "fast_forward")
 def early(story: PartnerStory) -> None:
     """Ask why everything available is paid before the next slot."""
     header = story.header

@@ -22,6 +22,7 @@ from pages.shared import format as fmt
 from pages.shared import frame, in_dialog, tables
 from pages.shared.cells import number
 from pages.shared.decisions import Outcome, digest, token_for
+from pages.shared.faults import dialog
 from pages.shared.in_dialog import field, typed
 from pages.shared.lines import card_text
 
@@ -44,7 +45,7 @@ def ask_make(group: Ready) -> None:
     _make(group)
 
 
-@st.dialog("Make a payment file", width="medium", icon=":material/request_quote:")
+@dialog("Make a payment file", "request_quote")
 def _make(group: Ready) -> None:
     net = fmt.money(group.net_minor, group.currency)
     st.markdown(
@@ -90,7 +91,7 @@ def ask_sent(file_id: int, total_minor: int, currency: str) -> None:
     _sent(file_id, total_minor, currency)
 
 
-@st.dialog("The file was handed in", width="medium", icon=":material/outbox:")
+@dialog("The file was handed in", "outbox")
 def _sent(file_id: int, total_minor: int, currency: str) -> None:
     st.markdown(f"File {file_id}, **{fmt.money(total_minor, currency)}**. It cannot be cancelled after this.")
     name = f"file_sent_{file_id}"
@@ -121,7 +122,7 @@ def ask_cancel(file_id: int) -> None:
     _cancel(file_id)
 
 
-@st.dialog("Cancel the file", width="medium", icon=":material/do_not_disturb_on:")
+@dialog("Cancel the file", "do_not_disturb_on")
 def _cancel(file_id: int) -> None:
     st.markdown(
         "Its payouts are approved as before, and may go into another file; once it was downloaded they are reviewed again."
@@ -156,7 +157,7 @@ def ask_mark(file_id: int, lines: pd.DataFrame) -> None:
     _mark(field(f"mark_of_{file_id}", CHOSEN), lines)
 
 
-@st.dialog("What became of a payment", width="medium", icon=":material/edit:")
+@dialog("What became of a payment", "edit")
 def _mark(chosen: str, lines: pd.DataFrame) -> None:
     payments = {str(row.reference): _payment(row) for row in tables.each(lines)}
     name = _marking(
@@ -211,7 +212,7 @@ def ask_all_paid(file_id: int, lines: pd.DataFrame) -> None:
     _all_paid(file_id, lines)
 
 
-@st.dialog("All were paid", width="medium", icon=":material/done_all:")
+@dialog("All were paid", "done_all")
 def _all_paid(file_id: int, lines: pd.DataFrame) -> None:
     currency = str(lines["currency"].iloc[0])
     total = fmt.money(int(lines["amount_minor"].sum()), currency)

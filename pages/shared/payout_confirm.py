@@ -16,6 +16,7 @@ from core.steering import take_back_payouts
 from db.engine import Connection
 from pages.shared import decisions, desk, elements, tables
 from pages.shared.decisions import Outcome, Work
+from pages.shared.faults import dialog
 from pages.shared.format import count, money, plain, totals
 from pages.shared.payout_actions import (
     ASIDE,
@@ -93,9 +94,9 @@ def confirm(action: Action, selected: Sequence[Seen], *, on_close: Callable[[], 
     st.session_state.pop(FAULT, None)
     st.session_state.pop(DECIDED, None)
     title = action.doing(count(len(seen), "payout")).capitalize()
-    st.dialog(title, width="medium", icon=f":material/{action.icon}:", on_dismiss=on_close or "rerun")(
-        _confirm
-    )(action, seen, len(selected) - len(seen), on_close)
+    dialog(title, action.icon, on_dismiss=on_close or "rerun")(_confirm)(
+        action, seen, len(selected) - len(seen), on_close
+    )
 
 
 def _confirm(action: Action, seen: Sequence[Seen], left: int, on_close: Callable[[], None] | None) -> None:

@@ -20,7 +20,7 @@ from pages.shared import format as fmt
 from pages.shared.cells import instant, number
 from pages.shared.decisions import token_for
 from pages.shared.desk import Person
-from pages.shared.faults import live
+from pages.shared.faults import dialog, live
 from pages.shared.in_dialog import field, typed
 from pages.shared.lines import card_text
 from pages.shared.status import badge
@@ -42,7 +42,7 @@ def ask(told: PayoutStory) -> None:
     _ask(told)
 
 
-@st.dialog("Pull money back", width="medium", icon=":material/undo:", on_dismiss=keys.answered)
+@dialog("Pull money back", "undo", on_dismiss=keys.answered)
 def _ask(told: PayoutStory) -> None:
     out = told.out
     whom = fmt.plain(told.header.partner_name or told.header.partner_code)

@@ -18,6 +18,7 @@ from db.engine import Connection
 from pages.shared import elements, frame, keys, status
 from pages.shared import format as fmt
 from pages.shared.decisions import Outcome, Work, decide, last_result, token_for
+from pages.shared.faults import dialog
 from pages.shared.in_dialog import field, typed
 from pages.shared.lines import line, quiet
 
@@ -146,7 +147,7 @@ def ask_why(
     """Open a dialog that says what will be done and takes the reason it needs; `name` is the decision's, and `then` leaves a
     form that is done with.
     """
-    st.dialog(title, width="medium", icon=f":material/{icon}:", on_dismiss=keys.answered)(_ask)(
+    dialog(title, icon, on_dismiss=keys.answered)(_ask)(
         title, icon, sentence, name=name, work=work, then=then
     )
 

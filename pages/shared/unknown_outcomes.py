@@ -19,6 +19,7 @@ from db.engine import Connection
 from pages.shared import elements, frame, status, tables
 from pages.shared import format as fmt
 from pages.shared.cells import instant, number
+from pages.shared.faults import dialog
 from pages.shared.lines import card_text
 from pages.shared.two_people import ask_why, others, proposing, show_proposal
 
@@ -133,7 +134,7 @@ def _told(row: Any, now: datetime, zone: ZoneInfo) -> str:  # noqa: ANN401 - as 
     return f"{fmt.plain(said)}; {looks}; {then} :gray[· sent {sent} · {key}]"
 
 
-@st.dialog("Evidence", width="large", icon=":material/receipt_long:")
+@dialog("Evidence", "receipt_long", width="large")
 def _evidence(sort: Sort, payout_id: int, n: int, key: str, zone: ZoneInfo) -> None:
     with frame.reading() as conn:
         calls = sort.calls(conn, payout_id, n)

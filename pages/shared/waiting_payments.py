@@ -18,6 +18,7 @@ from pages.shared import elements, frame, tables
 from pages.shared import format as fmt
 from pages.shared.cells import day, instant, number
 from pages.shared.decisions import Outcome, decide, token_for
+from pages.shared.faults import dialog
 from pages.shared.in_dialog import field, typed
 from pages.shared.lines import card_text
 
@@ -72,7 +73,7 @@ def _said(row: Any) -> str:  # noqa: ANN401 - as above
     return " ".join(said)
 
 
-@st.dialog("A payment without a partner", width="medium", icon=":material/person_search:")
+@dialog("A payment without a partner", "person_search")
 def _decide(row: Any) -> None:  # noqa: ANN401 - as above
     amount = fmt.money(number(row.amount_minor), str(row.currency))
     st.markdown(f"**{amount}**\u2002{fmt.plain(str(row.payment_ref))}")

@@ -99,7 +99,7 @@ def nothing_of_streamlit_is_asked_for_while_deciding(monkeypatch: pytest.MonkeyP
 def what_cannot_be_drawn_is_a_fault_of_the_test(monkeypatch: pytest.MonkeyPatch) -> None:
     """A page tells its faults in words of its own; here they stay what they are."""
 
-    def raised(fault: Exception, *, part: bool) -> None:  # noqa: ARG001 - as it is called
+    def raised(fault: Exception, place: faults.Place) -> None:  # noqa: ARG001 - as it is called
         raise fault
 
     monkeypatch.setattr(faults, "tell", raised)

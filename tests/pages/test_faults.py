@@ -127,6 +127,18 @@ def test_a_part_that_cannot_be_drawn_says_so_in_a_line_and_the_page_around_it_st
     assert "Sending" in shown(app)
 
 
+def test_a_dialog_that_cannot_be_drawn_says_so_in_a_line_and_the_page_behind_it_stays(
+    open_page: Open, database: str
+) -> None:
+    with psycopg.connect(database, autocommit=True) as owner:
+        owner.execute("REVOKE SELECT ON account_code FROM paydesk_app")
+    app = open_page("ada", "month_end")
+    next(button for button in app.button if button.label == "Account codes").click().run()
+    assert "This dialog cannot be drawn. Reference" in shown(app)
+    assert "This page cannot be drawn" not in shown(app)
+    assert "What was owed, what moved it" in shown(app)
+
+
 def test_a_database_that_is_empty_says_what_to_run(open_page: Open, database: str) -> None:
     with psycopg.connect(database, autocommit=True) as owner:
         owner.execute("DROP TABLE app_user CASCADE")
