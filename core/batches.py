@@ -12,7 +12,7 @@ from core import audit
 from core.access import Actor
 from core.decisions import Decision, Refused, Wanted, approve_payouts
 from core.ending import reject_payouts
-from core.money import plain
+from core.money_words import written
 from core.refusals import Refusal
 from core.steering import process_payouts, set_aside
 
@@ -192,6 +192,4 @@ def _undecided(conn: Connection, batch_id: int) -> None:
 
 
 def _words(totals_minor: Mapping[str, int]) -> str:
-    return ", ".join(
-        f"{currency} {plain(amount, currency)}" for currency, amount in sorted(totals_minor.items())
-    )
+    return " and ".join(written(amount, currency) for currency, amount in sorted(totals_minor.items()))

@@ -198,10 +198,10 @@ def _leaving_out(batch_id: int, ids: Sequence[int], reason: str, until: date) ->
                     conn, batch_id, payout_id, reason=reason, until=until, actor=actor, now=now
                 )
             except NotInBatch as refusal:
-                told.append((f"Payout {payout_id}:", refusal.sentence))
+                told.append((f"Payout {payout_id}:", plain(refusal.sentence)))
                 continue
             out, aside = out + 1, aside + len(answer.done)
-            told += [(f"Payout {one.id}: not set aside.", one.sentence) for one in answer.refused]
+            told += [(f"Payout {one.id}: not set aside.", plain(one.sentence)) for one in answer.refused]
         if not out:
             return Outcome(badge="refused", headline="Nothing was taken out.", refused=told)
         return Outcome(

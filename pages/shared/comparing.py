@@ -56,7 +56,8 @@ def _asking(conn: Connection, actor: Actor, now: datetime) -> Outcome:
     standing = ask_for_reconciliation(conn, actor=actor, now=now)
     if standing.asked_by != actor.name or standing.asked_at != now:
         return Outcome(
-            badge="waits", headline=f"{fmt.person(standing.asked_by)} has asked already: it is under way."
+            badge="waits",
+            headline=f"{fmt.plain(fmt.person(standing.asked_by))} has asked already: it is under way.",
         )
     return Outcome(
         badge="waits",

@@ -26,7 +26,7 @@ from core.sign_in import session_state as session_of
 from db.engine import Connection
 from pages.shared import address, desk, keys
 from pages.shared.desk import Person
-from pages.shared.format import count
+from pages.shared.format import count, plain
 from pages.shared.status import badge
 
 log = logging.getLogger("paydesk.pages")
@@ -47,7 +47,7 @@ class SessionEnded(Refusal):
 
 @dataclass(frozen=True, kw_only=True)
 class Outcome:
-    """What a click brought about, in words: `badge` a status or outcome, `refused` pairs of what and why,
+    """What a click brought about, in Markdown: `badge` a status or outcome, `refused` pairs of what and why,
     `undo` the ids and versions of payouts that may be taken back, `page` and `page_id` where to go on.
     """
 
@@ -117,7 +117,7 @@ def decide(name: str, token: UUID, work: Work) -> None:
                 outcome = _told(outcome_of(conn, token, name, actor=actor.name))
     except Refusal as refusal:
         refused = True
-        outcome = Outcome(badge="refused", headline=refusal.sentence)
+        outcome = Outcome(badge="refused", headline=plain(refusal.sentence))
     except Exception as fault:  # noqa: BLE001 - as above
         settled, outcome = False, broken_off(fault, f"decision {name} by {person.name}")
     except BaseException:

@@ -9,7 +9,6 @@ from uuid import UUID
 import streamlit as st
 
 from pages.shared import elements, keys
-from pages.shared import format as fmt
 from pages.shared.decisions import RESULT, Work, decide, last_result
 
 FAULT = "dialog-fault"
@@ -66,7 +65,7 @@ def show_fault() -> str | None:
     """Draw what was refused the last time, and return it."""
     fault: str | None = st.session_state.pop(FAULT, None)
     if fault is not None:
-        st.warning(fmt.plain(fault), icon=":material/edit:")
+        st.warning(fault, icon=":material/edit:")
     return fault
 
 

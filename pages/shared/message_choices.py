@@ -15,6 +15,7 @@ from db.engine import Connection
 from pages.shared import frame, in_dialog
 from pages.shared.decisions import Outcome, token_for
 from pages.shared.faults import dialog
+from pages.shared.format import plain
 from pages.shared.in_dialog import field, typed
 
 LANGUAGE, NOTICE, PHONE, KINDS = (f"partner-told-{name}" for name in ("language", "notice", "phone", "kinds"))
@@ -110,7 +111,7 @@ def _chosen(name: str, token: UUID, code: str, was: Preferences) -> None:
         )  # fmt: skip
         return Outcome(
             badge="done",
-            headline=f"{code} is told so from now on.",
+            headline=f"{plain(code)} is told so from now on.",
             then=f"{len(changed)} {'thing' if len(changed) == 1 else 'things'} changed.",
         )
 

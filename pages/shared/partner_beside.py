@@ -110,7 +110,7 @@ def block(story: PartnerStory) -> None:
             mark_ineligible(conn, code, reason=why, actor=actor, now=now)
             return Outcome(
                 badge="on_hold",
-                headline=f"{code} is ineligible.",
+                headline=f"{fmt.plain(code)} is ineligible.",
                 then="Nothing is queued, approved or sent.",
             )
 
@@ -133,7 +133,9 @@ def allow(story: PartnerStory) -> None:
         def run(conn: Connection, actor: Actor, now: datetime) -> Outcome:
             allow_again(conn, code, reason=why, actor=actor, now=now)
             return Outcome(
-                badge="done", headline=f"{code} may be paid again.", then="Other holds stay as they are."
+                badge="done",
+                headline=f"{fmt.plain(code)} may be paid again.",
+                then="Other holds stay as they are.",
             )
 
         return run

@@ -147,7 +147,9 @@ def _edited(decision: str, token: UUID, code: str, was: Mapping[str, str]) -> No
     def work(conn: Connection, actor: Actor, now: datetime) -> Outcome:
         partner_id = edit_partner(conn, code, values, why=why, actor=actor, now=now)
         return Outcome(
-            badge="done", headline=f"{code} is changed.", then=f"Kept as history of partner {partner_id}."
+            badge="done",
+            headline=f"{fmt.plain(code)} is changed.",
+            then=f"Kept as history of partner {partner_id}.",
         )
 
     in_dialog.decide_in_dialog(decision, token, work)

@@ -69,7 +69,7 @@ def _made(name: str, token: UUID, group: Ready) -> None:
 
     def work(conn: Connection, actor: Actor, now: datetime) -> Outcome:
         made = make_file(conn, wanted, debtor=debtor, actor=actor, now=now)
-        refused = [(f"Payout {no.id}", no.sentence) for no in made.refused]
+        refused = [(f"Payout {no.id}", fmt.plain(no.sentence)) for no in made.refused]
         if made.file_id is None:
             return Outcome(badge="refused", headline="No file was made.", refused=refused)
         what = fmt.count(len(made.done), "payout")
@@ -243,7 +243,7 @@ def _say(name: str, token: UUID, marks: Sequence[Mark]) -> None:
 
 
 def _told(marked: Marked) -> Outcome:
-    refused = [(mark.reference, refusal.sentence) for mark, refusal in marked.refused]
+    refused = [(fmt.plain(mark.reference), fmt.plain(refusal.sentence)) for mark, refusal in marked.refused]
     if refused and not marked.marks:
         return Outcome(badge="refused", headline=refused[0][1], refused=refused[1:])
     done = fmt.count(len(marked.marks), "payment is marked", "payments are marked")

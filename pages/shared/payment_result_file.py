@@ -96,7 +96,10 @@ def _taken(decision: str, token: UUID, data: bytes, name: str) -> None:
     def work(conn: Connection, actor: Actor, now: datetime) -> Outcome:
         taken = take_results(conn, data, actor=actor, now=now)
         going = sum(taken.counts[key] for key in ("paid", "failed", "returned"))
-        refused = [(f"Line {line}, {column}", sentence) for line, column, sentence in taken.problems]
+        refused = [
+            (f"Line {line}, {fmt.plain(column)}", fmt.plain(sentence))
+            for line, column, sentence in taken.problems
+        ]
         return Outcome(
             badge="done",
             headline=f"{fmt.count(going, 'payment is marked', 'payments are marked')} by {fmt.plain(name)}.",

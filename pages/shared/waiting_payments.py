@@ -110,7 +110,7 @@ def _decided(name: str, token: UUID, ref: str, provider: str, is_sale: bool) -> 
     def work(conn: Connection, actor: Actor, now: datetime) -> Outcome:
         if is_sale:
             resolve_payment(conn, ref, partner_code=code, actor=actor, now=now, provider=provider)
-            return Outcome(badge="done", headline=f"The payment is a sale of {code}.")
+            return Outcome(badge="done", headline=f"The payment is a sale of {fmt.plain(code)}.")
         set_aside_payment(conn, ref, reason=reason, actor=actor, now=now, provider=provider)
         return Outcome(badge="done", headline="The payment is set aside.", then="Nobody earns by it.")
 

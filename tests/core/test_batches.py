@@ -173,7 +173,7 @@ class TestDecideBatch:
         batch = fix(desk, payouts)
         before = everything(desk)
 
-        with pytest.raises(TotalDiffers, match=r"USD 74\.25 now, not the USD 74\.24") as refused:
+        with pytest.raises(TotalDiffers, match=r"\$74\.25 now, not the \$74\.24") as refused:
             decide(desk, batch, usd=74_24)
 
         assert (refused.value.code, everything(desk)) == ("changed_since", before)

@@ -29,6 +29,7 @@ from core.decisions import Wanted
 from core.steering import take_back_payouts
 from pages.shared import decisions, keys, payout_actions
 from pages.shared import desk as pages_desk
+from pages.shared.format import plain
 from tests.pages.conftest import Open, button
 from tests.pages.dialogs import field
 from tests.world import World, pending
@@ -167,7 +168,7 @@ def test_a_refusal_cut_short_is_told_by_the_next_run(
     monkeypatch.setattr(payout_actions, "told", refused)
     cut_behind_the_commit(monkeypatch, payout)
     app = app.button(key=f"do_approve_{payout}").click().run()
-    assert headline(app) == "This batch was already decided by ben."
+    assert headline(app) == plain("This batch was already decided by ben.")
     assert approvals(desk) == 0
 
 

@@ -7,13 +7,18 @@ import re
 from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
+from typing import NoReturn
 
+import pytest
 from sqlalchemy import Engine, text
 from streamlit.testing.v1 import AppTest
 
+from core.batches import TotalDiffers
 from core.decisions import Wanted
+from core.money_words import written
 from core.steering import take_back_payouts
 from core.users import end_sessions, set_roles
+from pages.shared import payout_actions
 from pages.shared.desk import Person
 from tests import builders
 from tests.pages.conftest import Open, button
@@ -110,6 +115,21 @@ def test_the_same_click_again_decides_nothing_and_tells_the_first_outcome(
     assert headline(app) == "1 payout, $24.75."
     with desk.connect() as conn:
         assert conn.execute(text("SELECT count(*) FROM approval")).scalar_one() == 1
+
+
+def test_a_refusal_is_told_as_it_is_written_with_every_amount_it_names(
+    desk: Engine, open_page: Open, now: datetime, monkeypatch: pytest.MonkeyPatch
+):
+    def refused(*_: object, **__: object) -> NoReturn:
+        raise TotalDiffers(actual=written(12_00, "USD"), seen=written(15_00, "USD"))
+
+    monkeypatch.setattr(payout_actions, "told", refused)
+    payout = one_pending(desk, now)
+    app = open_page("ada", "payout", id=str(payout)).button(key=f"do_approve_{payout}").click().run()
+    [strip] = [one.value for one in app.markdown if "The batch comes to" in one.value]
+    assert (
+        "comes to \\$12\\.00 now, not the \\$15\\.00 you" in strip
+    )  # two bare dollar signs would be a formula
 
 
 def test_an_approval_is_taken_back_from_its_result(
