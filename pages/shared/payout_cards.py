@@ -213,7 +213,7 @@ def signals(grid: DeltaGenerator, told: PayoutStory, now: datetime) -> None:
             lines.append(":material/person_add: First payout to this partner")
         elif header.usual_minor:
             earlier = count(header.paid_before, "earlier payout")
-            times = f"{header.amount_minor / header.usual_minor:.1f} × the median of {earlier}"
+            times = f"{_times(header.amount_minor, header.usual_minor)} × the median of {earlier}"
             icon = (
                 ":orange[:material/trending_up:]"
                 if "above_usual" in header.signals
@@ -226,6 +226,11 @@ def signals(grid: DeltaGenerator, told: PayoutStory, now: datetime) -> None:
         if header.partner_status != "active":
             lines.append(f":red[:material/block:] The partner is {header.partner_status}")
         tables.rows([(line,) for line in lines or [f"{ABSENT} none"]], ["signal"], header=False)
+
+
+def _times(amount_minor: int, usual_minor: int) -> str:
+    shown = f"{amount_minor / usual_minor:.1f}"
+    return shown if shown != "0.0" else "less than 0.1"
 
 
 def _shared(told: PayoutStory) -> str:

@@ -62,9 +62,12 @@ PAGES = {
     "audit": "audit",
     "find": "find?q=an",
 }
-# One of each kind: the newest payout with a status, a partner and a customer with much to tell.
+# One of each kind: the newest payout with a status, the oldest that may be approved, a partner and a customer with much to tell.
 ONES = {
-    "payout-pending": "SELECT 'payout?id=' || max(id) FROM payout WHERE status = 'pending'",
+    "payout-pending": """
+        SELECT 'payout?id=' || min(p.id) FROM payout p
+         WHERE status = 'pending' AND NOT EXISTS (SELECT FROM approval a WHERE a.payout_id = p.id)
+           AND NOT EXISTS (SELECT FROM hold h WHERE h.partner_id = p.partner_id AND h.closed_at IS NULL)""",
     "payout-paid": "SELECT 'payout?id=' || max(id) FROM payout WHERE status = 'paid'",
     "payout-failed": "SELECT 'payout?id=' || max(id) FROM payout WHERE status = 'failed'",
     "partner": """

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from datetime import datetime, timedelta
+from pathlib import Path
 
 import pytest
 from sqlalchemy import Engine, text
@@ -16,6 +17,7 @@ from core.steering import set_priority, take_back_payouts
 from pages.shared import desk as pages_desk
 from pages.shared import keys, payout_tools
 from tests import builders
+from tests.desk import open_desk
 from tests.pages.conftest import Open
 from tests.pages.dialogs import field
 from tests.pages.test_overview import words
@@ -159,6 +161,22 @@ def test_what_the_menu_offers_no_more_is_not_done_and_the_page_stands(
     app = app.menu_button(key="payout_more").click("Set aside").run()
     assert "Nothing was set aside." in words(app)
     assert status_of(payout) == "approved"
+
+
+def test_a_payout_far_below_the_usual_is_said_to_be_and_never_nothing_times_it(
+    desk: Engine, open_page: Open, tmp_path: Path
+):
+    books = open_desk(desk, tmp_path)
+    books.funded(amount="1000.00")
+    for amount, said in (
+        ("500.00", "First payout"),
+        ("300.00", "0.6 × the median"),
+        ("5.00", "less than 0.1 ×"),
+    ):
+        payout = books.request("AFF1", amount)
+        assert said in "\n".join(drawn(table) for table in open_page("ada", "payout", id=str(payout)).table)
+        books.approve(payout)
+        books.send()
 
 
 def test_a_note_on_a_payout_is_kept_with_its_author_and_hidden_from_viewers(
