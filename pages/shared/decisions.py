@@ -7,7 +7,6 @@ cut short behind the commit, or lost its answer, is told by the next run: it is 
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Future
 from dataclasses import asdict, dataclass, field
@@ -24,12 +23,10 @@ from core.actions import claim_action, conclude_action, outcome_of
 from core.refusals import Refusal
 from core.sign_in import session_state as session_of
 from db.engine import Connection
-from pages.shared import address, desk, keys
+from pages.shared import address, desk, faults, keys
 from pages.shared.desk import Person
 from pages.shared.format import count, plain
 from pages.shared.status import badge
-
-log = logging.getLogger("paydesk.pages")
 
 RESULT, SHOWN_AT = "result", "result-shown-at"
 TOKENS, SPENT = "tokens", "tokens-spent"
@@ -161,9 +158,7 @@ def broken_off(
     then: str = "Click again: what was already decided is not decided twice.",
 ) -> Outcome:
     """A click that was not carried out, with a reference to `what` it was in the log."""
-    reference = uuid4().hex[:8]
-    log.error("%s failed, reference %s", what, reference, exc_info=fault)
-    return Outcome(badge="fault", headline=headline, then=f"{then} Reference {reference}.")
+    return Outcome(badge="fault", headline=headline, then=f"{then} Reference {faults.noted(fault, what)}.")
 
 
 def tell(outcome: Outcome) -> None:

@@ -15,7 +15,7 @@ from core.settings import SettingsFault
 from db.faults import is_away, is_not_migrated
 from pages.shared import desk, elements
 
-log = logging.getLogger(__name__)
+log = logging.getLogger("paydesk.pages")
 LOOK_EVERY_S = 5
 JUST_NOW = timedelta(seconds=1)
 KEY = "fault"
@@ -59,6 +59,13 @@ def dialog(
     return opened
 
 
+def noted(fault: Exception, what: str) -> str:
+    """Write into the log that `what` failed, with its trace; return the reference that leads there."""
+    reference = uuid4().hex[:8]
+    log.error("%s failed, reference %s", what, reference, exc_info=fault)
+    return reference
+
+
 def tell(fault: Exception, place: Place) -> None:
     """Draw what is wrong, and what to do about it."""
     if place == "page":
@@ -94,7 +101,7 @@ def _in_place_of_the_page(fault: Exception) -> None:
             with elements.empty(
                 "This page cannot be drawn",
                 "What was decided before stands. Try again; if it stays so, tell whoever runs the desk the reference"
-                f" {_noted(fault)}: it leads to the fault in the log.",
+                f" {noted(fault, 'a page')}: it leads to the fault in the log.",
                 "error",
             ):
                 st.button("Try again", icon=":material/refresh:", key="try-again")
@@ -106,13 +113,9 @@ def _in_part(fault: Exception, place: Literal["part", "dialog"]) -> None:
             log.error("the database does not answer: %s", fault)
             st.caption(f":material/cloud_off: The database does not answer. {WAY_ON[place]}")
         else:
-            st.caption(f":material/error: This {place} cannot be drawn. Reference {_noted(fault)}.")
-
-
-def _noted(fault: Exception) -> str:
-    reference = uuid4().hex[:8]
-    log.error("a page could not be drawn, reference %s", reference, exc_info=fault)
-    return reference
+            st.caption(
+                f":material/error: This {place} cannot be drawn. Reference {noted(fault, f'a {place}')}."
+            )
 
 
 @st.fragment(run_every=LOOK_EVERY_S)

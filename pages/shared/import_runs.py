@@ -3,24 +3,20 @@
 from __future__ import annotations
 
 import hashlib
-import logging
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from threading import Lock, Thread
-from uuid import uuid4
 
 import streamlit as st
 
 from core.imports import Counts, ImportResult, import_file
 from core.refusals import Refusal
 from db.engine import Engine
-from pages.shared import desk
+from pages.shared import desk, faults
 from pages.shared.decisions import deciding
 from pages.shared.desk import Person
-
-log = logging.getLogger("paydesk.pages")
 
 KEPT = 20  # runs whose outcome can still be looked at
 
@@ -141,12 +137,10 @@ def _work(engine: Engine, folder: Path, run: Run, file: File, person: Person, *,
     except Refusal as refusal:
         run.fault = refusal.sentence
         return
-    except Exception:
-        reference = uuid4().hex[:8]
-        log.exception("the import of %s failed, reference %s", file.name, reference)
+    except Exception as fault:  # noqa: BLE001 - told, and in the log
         run.fault = (
             "Something went wrong. What went in stays; take the file in again and the rest follows."
-            f" Reference {reference}."
+            f" Reference {faults.noted(fault, f'the import of {file.name}')}."
         )
         return
     run.result = result

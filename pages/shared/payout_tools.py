@@ -30,9 +30,8 @@ from pages.shared.payout_actions import (
 )
 from pages.shared.payout_confirm import confirm
 
-APPROVES = (
-    "Shift+Enter"  # stands in no text, and counts in no field: what is typed, or searched for, never approves
-)
+# Stands in no text, and counts in no field: what is typed, or searched for, never approves.
+APPROVES = "Shift+Enter"
 GOING = "payout_going"
 
 
@@ -119,7 +118,6 @@ def _rare(told: PayoutStory, seen: Sequence[Seen], who: Person) -> None:
     rare = [CANCEL] if header.status == "pending" else []
     rare += [BRING_BACK if header.aside_until is not None else ASIDE, *orders]
     offered = {action.verb: action for action in rare if offers(action, header, who)}
-    known = {action.verb: action for action in (CANCEL, ASIDE, BRING_BACK, *map(priority, PRIORITIES))}
     choices = [*offered, *([payout_reversal.VERB] if payout_reversal.offered(told, who) else [])]
     if not choices:
         return
@@ -129,6 +127,7 @@ def _rare(told: PayoutStory, seen: Sequence[Seen], who: Person) -> None:
     elif chosen in offered:
         confirm(offered[chosen], seen, on_close=keys.answered)
     elif chosen is not None:  # the browser still had the menu of before
+        known = {action.verb: action for action in (CANCEL, ASIDE, BRING_BACK, *map(priority, PRIORITIES))}
         then = "The payout has changed since you looked."
         decisions.tell(Outcome(badge="refused", headline=f"Nothing was {known[chosen].done}.", then=then))
         st.rerun()

@@ -65,7 +65,7 @@ PAGES = {
 }
 
 
-def ended(fault: Exception, *, part: bool) -> None:  # noqa: ARG001 - as it is called
+def ended(fault: Exception, place: faults.Place) -> None:  # noqa: ARG001 - as it is called
     """What a page would tell in words of its own ends the command."""
     raise fault
 

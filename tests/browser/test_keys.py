@@ -112,10 +112,8 @@ def test_what_is_typed_where_no_field_has_the_cursor_approves_nothing(desk: Desk
     before = approved_by_ada(desk)
     sign_in(page, f"{desk.url}/payout?id={desk.world.payouts[0]}", "ada", PASSWORD)
     expect(page.get_by_role("button", name="Approve")).to_be_visible()
-    for delay_ms in (20, 150, 600):
-        page.keyboard.type(
-            "Anna Santana", delay=delay_ms
-        )  # meant for the search box; its n goes on to the next
+    for delay_ms in (20, 150, 600):  # meant for the search box; its n goes on to the next
+        page.keyboard.type("Anna Santana", delay=delay_ms)
         settle(page)
     assert approved_by_ada(desk) == before
 

@@ -127,9 +127,8 @@ def test_a_refusal_is_told_as_it_is_written_with_every_amount_it_names(
     payout = one_pending(desk, now)
     app = open_page("ada", "payout", id=str(payout)).button(key=f"do_approve_{payout}").click().run()
     [strip] = [one.value for one in app.markdown if "The batch comes to" in one.value]
-    assert (
-        "comes to \\$12\\.00 now, not the \\$15\\.00 you" in strip
-    )  # two bare dollar signs would be a formula
+    # Two bare dollar signs would be a formula.
+    assert "comes to \\$12\\.00 now, not the \\$15\\.00 you" in strip
 
 
 def test_an_approval_is_taken_back_from_its_result(
